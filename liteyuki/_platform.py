@@ -1,0 +1,196 @@
+"""The only place that asks which operating system this is.
+
+Everything here has one name and one meaning on every system; callers never branch. Windows is designed for
+(spawn flags, handle inheritance and the stop signal would get their second branch here) and not claimed yet.
+"""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = [
+    "STOP_SIGNAL",
+    "ExitWatch",
+    "die_with_parent",
+    "forbid_inheriting",
+    "kill_group",
+    "kill_own_group",
+    "listener_of_port",
+    "lock_file",
+    "resident_memory_bytes",
+    "signal_name",
+    "spawn_options",
+    "watch_exit",
+]
+
+STOP_SIGNAL: Final = signal.SIGTERM
+"""What asks a child to stop. Not SIGINT: a terminal sends that to the whole group as well, and uvicorn
+skips its shutdown hooks when it comes twice."""
+
+ExitWatch = Callable[[], None]
+"""Call it to stop watching."""
+
+
+def spawn_options(handles: tuple[int, ...]) -> dict[str, Any]:
+    """Arguments for `subprocess.Popen`: only `handles` are passed, and the child leads a group of its own.
+
+    The own session keeps a terminal's Ctrl+C away from the child (the main process alone answers to it), and
+    lets `kill_group` reach what the child has started.
+    """
+    return {"pass_fds": handles, "close_fds": True, "start_new_session": True}
+
+
+def forbid_inheriting(handle: int) -> None:
+    os.set_inheritable(handle, False)
+
+
+def kill_group(leader_pid: int) -> None:
+    """SIGKILL everything in the group that the child `leader_pid` leads. A group that is gone is fine."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader_pid, signal.SIGKILL)
+
+
+def kill_own_group() -> None:
+    """End this process at once, and its group with it if it leads one."""
+    if os.getpgid(0) == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def watch_exit(pid: int, loop: asyncio.AbstractEventLoop, on_exit: Callable[[], None]) -> ExitWatch:
+    """Call `on_exit` on `loop` as soon as the child `pid` has exited; nothing is reaped, nothing polls.
+
+    Linux: a pidfd becomes readable (pidfd_open(2)). Elsewhere: SIGCHLD wakes the loop, which then has to ask.
+    Only from the main thread's loop.
+    """
+    if hasattr(os, "pidfd_open"):
+        handle = os.pidfd_open(pid)
+
+        def stop_watching() -> None:
+            if loop.remove_reader(handle):
+                os.close(handle)
+
+        loop.add_reader(handle, on_exit)
+        return stop_watching
+    return _watch_exit_by_signal(pid, loop, on_exit)
+
+
+_signal_watches: dict[int, Callable[[], None]] = {}
+
+
+def _watch_exit_by_signal(pid: int, loop: asyncio.AbstractEventLoop, on_exit: Callable[[], None]) -> ExitWatch:
+    def ask(pid: int, on_exit: Callable[[], None]) -> None:
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            on_exit()
+
+    def ask_all() -> None:
+        for watched, callback in tuple(_signal_watches.items()):
+            ask(watched, callback)
+
+    def stop_watching() -> None:
+        _signal_watches.pop(pid, None)
+        if not _signal_watches:
+            loop.remove_signal_handler(signal.SIGCHLD)
+
+    if not _signal_watches:
+        loop.add_signal_handler(signal.SIGCHLD, ask_all)
+    _signal_watches[pid] = on_exit
+    # It may have died before the handler stood.
+    loop.call_soon(ask_all)
+    return stop_watching
+
+
+def signal_name(number: int) -> str:
+    """`9` -> `"SIGKILL"`; a number without a name stays a number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
+
+
+def lock_file(path: Path) -> tuple[int, int | None]:
+    """Take `path` as a lock for this process's life: (handle, None), or (-1, pid of the holder).
+
+    The lock goes with the process, however it dies. The pid is 0 if the holder has not written it yet.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(handle, 32).decode("ascii", "replace").strip()
+        os.close(handle)
+        return -1, int(holder) if holder.isdecimal() else 0
+    os.truncate(handle, 0)
+    os.write(handle, str(os.getpid()).encode())
+    return handle, None
+
+
+def resident_memory_bytes(pid: int) -> int | None:
+    """Resident memory of `pid`; None where the system does not tell or the process is gone."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+    except (OSError, IndexError):
+        return None
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def listener_of_port(port: int) -> int | None:
+    """The pid that listens on TCP `port` on this machine, as far as this user may see it (Linux only)."""
+    if not sys.platform.startswith("linux"):
+        return None
+    inodes = _listening_inodes(port)
+    if not inodes:
+        return None
+    for directory in Path("/proc").iterdir():
+        if not directory.name.isdecimal():
+            continue
+        with contextlib.suppress(OSError):
+            for link in (directory / "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    if link.readlink().name in inodes:
+                        return int(directory.name)
+    return None
+
+
+def _listening_inodes(port: int) -> set[str]:
+    """`socket:[inode]` names of the TCP sockets in state LISTEN (0A, see proc(5)) on `port`."""
+    found: set[str] = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(table).read_text().splitlines()[1:]:
+                field = line.split()
+                if field[3] == "0A" and int(field[1].rpartition(":")[2], 16) == port:
+                    found.add(f"socket:[{field[9]}]")
+    return found
+
+
+def port_is_taken(host: str, port: int) -> bool:
+    """Whether binding TCP `host`:`port` fails because somebody has it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+def die_with_parent() -> None:
+    """Let the system kill this process, and whatever program it turns into, when its parent dies.
+
+    Linux only (PR_SET_PDEATHSIG, see prctl(2)); elsewhere nothing happens.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)

@@ -1,0 +1,227 @@
+"""`LiteyukiBot`: the main process as its plugins hold it."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, NoReturn, TypeVar
+
+from liteyuki.comm.messages import Origin, RestartAnswer
+from liteyuki.config import Settings, load_settings
+from liteyuki.control.server import ControlServer
+from liteyuki.errors import AlreadyRunningError, NoMainProcess, StartError, UnknownProcess
+from liteyuki.hooks import Hook, Hooks
+from liteyuki.locale import set_language, text
+from liteyuki.log import configure, logger
+from liteyuki.plugin import load_plugin, load_plugins
+from liteyuki.project_check import check_processes
+from liteyuki.runtime_dir import RuntimeDirectory
+from liteyuki.supervise.console import Console
+from liteyuki.supervise.events import Event, EventKind
+from liteyuki.supervise.supervisor import Supervisor
+
+__all__ = ["LiteyukiBot", "get_bot"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_EXIT_FORCED: Final = 1
+_EXIT_GAVE_UP: Final = 70
+
+# The main process's one bot, for plugins that are imported by it.
+_bot: "LiteyukiBot | None" = None
+
+
+def get_bot() -> "LiteyukiBot":
+    """The bot of this main process. Raises `NoMainProcess` in any other process, and before `run`."""
+    if _bot is None:
+        raise NoMainProcess(text("error.not_main_process"))
+    return _bot
+
+
+class LiteyukiBot:
+    """Launches the processes of a project, keeps them alive, and calls the hooks of main-process plugins.
+
+    `directory` is the project's folder (the current one unless given); keyword arguments are settings, as in
+    `[tool.liteyuki]`, and win over all others. Making one starts nothing; `run` does.
+    """
+
+    def __init__(self, directory: Path | str | None = None, **overrides: Any) -> None:
+        self._directory = Path(directory or Path.cwd()).resolve()
+        self._overrides = overrides
+        self._settings: Settings | None = None
+        self._supervisor: Supervisor | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop_asked = asyncio.Event()
+        self._hooks = Hooks()
+        self._is_forced = False
+
+    # --- run, stop, restart
+
+    def run(self) -> NoReturn:
+        """Run in the foreground until SIGINT, SIGTERM or `stop`; ends in `SystemExit`.
+
+        Exit code 0: stopped as asked; 1: failed; 2: bad configuration; 70: gave up on a process that must run.
+        From the main thread, once.
+        """
+        global _bot
+        _bot = self
+        try:
+            self._settings = load_settings(self._directory, os.environ, self._overrides)
+            set_language(self._settings.lang)
+            check_processes(self._settings)
+            with RuntimeDirectory(self._settings.data_dir) as runtime:
+                code = asyncio.run(self._main(self._settings, runtime))
+        except StartError as error:
+            print(text("main.cannot_start", error=error), file=sys.stderr)
+            code = 1 if isinstance(error, AlreadyRunningError) else 2
+        finally:
+            _bot = None
+        sys.exit(code)
+
+    def stop(self) -> None:
+        """Stop all processes in order, then end `run` with exit code 0. From any thread; twice is harmless."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stop_asked.set)
+
+    def restart_process(self, name: str | None = None, *, reason: str = "") -> RestartAnswer:
+        """Restart a process (the first one unless named), as a request from a chat would.
+
+        Returns as soon as that has begun. On the main loop, while `run` runs; raises `UnknownProcess`.
+        """
+        supervisor = self._running_supervisor()
+        name = name or supervisor.names[0]
+        answer = supervisor.restart(name, reason=reason, origin=Origin(kind="main"))
+        if answer.outcome == "unknown":
+            raise UnknownProcess(name, answer.known)
+        return answer
+
+    def get_config(self, key: str, default: Any = None) -> Any:
+        """A setting as written, by dotted name (`"processes.nonebot.cwd"`), or `default`."""
+        value: Any = self._settings.raw if self._settings is not None else {}
+        for part in key.split("."):
+            if not isinstance(value, Mapping) or part not in value:
+                return default
+            value = value[part]
+        return value
+
+    # --- hooks
+
+    def on_before_start(self, function: F) -> F:
+        """Call `function` before the first process is launched."""
+        return self._hooks.add(Hook.BEFORE_START, function)
+
+    def on_after_start(self, function: F) -> F:
+        """Call `function` when every process has been launched. It may run for ever."""
+        return self._hooks.add(Hook.AFTER_START, function)
+
+    def on_before_process_shutdown(self, function: F) -> F:
+        """Call `function` before a process is stopped for good; it may take the process's name."""
+        return self._hooks.add(Hook.BEFORE_PROCESS_SHUTDOWN, function)
+
+    def on_before_process_restart(self, function: F) -> F:
+        """Call `function` before a process is stopped in order to be restarted; it may take its name."""
+        return self._hooks.add(Hook.BEFORE_PROCESS_RESTART, function)
+
+    def on_after_restart(self, function: F) -> F:
+        """Call `function` when a process is ready again, after a restart or a crash; it may take its name."""
+        return self._hooks.add(Hook.AFTER_RESTART, function)
+
+    def on_after_shutdown(self, function: F) -> F:
+        """Call `function` when every process has stopped, before the main process ends."""
+        return self._hooks.add(Hook.AFTER_SHUTDOWN, function)
+
+    # --- inside
+
+    def _running_supervisor(self) -> Supervisor:
+        if self._supervisor is None:
+            raise NoMainProcess(text("error.not_main_process"))
+        return self._supervisor
+
+    async def _main(self, settings: Settings, runtime: RuntimeDirectory) -> int:
+        self._loop = asyncio.get_running_loop()
+        self._stop_asked = asyncio.Event()
+        console = Console(sys.stdout.fileno())
+        console.bind(self._loop)
+        configure(level=settings.log_level, icons=settings.log_icons, write=console.write_text)
+        supervisor = self._supervisor = Supervisor(
+            settings.processes,
+            environment=_environment_of_children(settings),
+            console=console,
+            listener=self._on_event,
+        )
+        control = ControlServer(supervisor, runtime.control_socket, on_stop=self._stop_asked.set)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # `nohup` has the hang-up ignored, and is to be honoured. SIGINT is ignored by what a shell starts with
+            # `&`, which says nothing about stopping.
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                self._loop.add_signal_handler(number, self._on_signal)
+        logger.info(text("main.started", pid=os.getpid(), directory=settings.directory))
+        for name in settings.plugins:
+            load_plugin(name)
+        load_plugins(*settings.plugin_dirs)
+        try:
+            await control.start()
+            return await self._serve(supervisor)
+        finally:
+            await control.close()
+            await self._hooks.cancel()
+            self._loop = self._supervisor = None
+            console.close()
+            configure(level=settings.log_level, icons=settings.log_icons)
+
+    async def _serve(self, supervisor: Supervisor) -> int:
+        await self._hooks.call(Hook.BEFORE_START)
+        supervisor.start()
+        await self._hooks.call(Hook.AFTER_START)
+        stop = asyncio.ensure_future(self._stop_asked.wait())
+        gave_up = asyncio.ensure_future(supervisor.until_given_up())
+        await asyncio.wait({stop, gave_up}, return_when=asyncio.FIRST_COMPLETED)
+        began = time.monotonic()
+        await supervisor.stop()
+        await self._hooks.call(Hook.AFTER_SHUTDOWN)
+        stop.cancel()
+        code = _EXIT_GAVE_UP if gave_up.done() else _EXIT_FORCED if self._is_forced else 0
+        gave_up.cancel()
+        logger.info(text("main.stopped", seconds=time.monotonic() - began))
+        return code
+
+    def _on_signal(self) -> None:
+        if not self._stop_asked.is_set():
+            logger.info(text("main.stopping"))
+            self._stop_asked.set()
+            return
+        logger.warning(text("main.forced"))
+        self._is_forced = True
+        if self._supervisor is not None:
+            self._supervisor.kill()
+
+    async def _on_event(self, event: Event) -> None:
+        if event.kind is EventKind.BEFORE_SHUTDOWN:
+            await self._hooks.call(Hook.BEFORE_PROCESS_SHUTDOWN, event.process)
+        elif event.kind is EventKind.BEFORE_RESTART:
+            await self._hooks.call(Hook.BEFORE_PROCESS_RESTART, event.process)
+        elif event.kind is EventKind.RESTARTED:
+            await self._hooks.call(Hook.AFTER_RESTART, event.process)
+        elif event.kind is EventKind.READY:
+            self._say_what_to_do_next(event)
+
+    def _say_what_to_do_next(self, event: Event) -> None:
+        point = self._running_supervisor().connection_point(event.process)
+        if event.generation == 1 and point is not None:
+            logger.info(text("main.connect", url=point.url))
+            logger.info(text("main.next"))
+
+
+def _environment_of_children(settings: Settings) -> dict[str, str]:
+    """What every child gets beside the main process's own environment."""
+    return {
+        **os.environ,
+        "LITEYUKI_LANG": settings.lang,
+        "LITEYUKI_LOG_LEVEL": settings.log_level,
+        "LITEYUKI_LOG_ICONS": "true" if settings.log_icons else "false",
+        # What a child prints must not sit in its buffer when it dies.
+        "PYTHONUNBUFFERED": os.environ.get("PYTHONUNBUFFERED", "1"),
+    }

@@ -1,0 +1,259 @@
+"""What runs inside a child before the bot does: `python -m liteyuki.child --lifeline N KIND WORDS...`.
+
+It takes over the channels, ends the process when the main process is gone, and then runs the NoneBot project, a
+script, a callable, or another program. NoneBot is imported here only, and only when it is to run.
+"""
+
+import asyncio
+import functools
+import importlib
+import inspect
+import json
+import os
+import runpy
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from liteyuki._platform import (
+    STOP_SIGNAL,
+    die_with_parent,
+    forbid_inheriting,
+    kill_own_group,
+    listener_of_port,
+    port_is_taken,
+)
+from liteyuki.comm.messages import StateReport
+from liteyuki.comm.registry import current_registry, own_channel, own_process
+from liteyuki.errors import LiteyukiError, ProjectError
+from liteyuki.locale import set_language, text
+from liteyuki.log import configure
+from liteyuki.project import read_project
+
+__all__ = ["main"]
+
+_PLUGIN: Final = "nonebot_plugin_liteyuki_comm"
+_LAST_SECONDS: Final = 0.6
+"""How long a child whose main process is gone may take to stop by itself."""
+_COULD_NOT_START: Final = 3
+"""uvicorn's exit code for a failed startup hook or a port that is taken."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run what the command line says; the exit code."""
+    _, lifeline, kind, *words = arguments
+    if kind == "command":
+        _become(int(lifeline), words)
+        return 1
+    forbid_inheriting(int(lifeline))
+    threading.Thread(target=_follow_main_process, args=(int(lifeline),), daemon=True).start()
+    set_language(os.environ.get("LITEYUKI_LANG", ""))
+    configure(
+        level=os.environ.get("LITEYUKI_LOG_LEVEL", "INFO"),
+        icons=os.environ.get("LITEYUKI_LOG_ICONS") != "false",
+    )
+    current_registry().inherit()
+    run: dict[str, Callable[..., None]] = {"app": run_app, "script": run_script, "target": run_target}
+    try:
+        run[kind](*words)
+    except LiteyukiError as error:
+        _report("cannot_start", [str(error)])
+        return 1
+    return 0
+
+
+def _become(lifeline: int, words: list[str]) -> None:
+    """Turn into another program, which dies with the main process."""
+    die_with_parent()
+    os.set_blocking(lifeline, False)
+    try:
+        os.read(lifeline, 1)
+        return  # it was gone before we could ask to die with it
+    except BlockingIOError:
+        os.close(lifeline)
+    try:
+        os.execvp(words[0], words)
+    except OSError as error:
+        sys.exit(text("child.cannot_exec", program=words[0], error=error.strerror))
+
+
+def _follow_main_process(lifeline: int) -> None:
+    """On a thread of its own: the lifeline ends when the main process does, however that died."""
+    while os.read(lifeline, 1):
+        pass
+    os.kill(os.getpid(), STOP_SIGNAL)
+    time.sleep(_LAST_SECONDS)
+    kill_own_group()
+
+
+# --- what there is to run
+
+
+def run_app(_name: str) -> None:
+    """The NoneBot project of this folder, as `nb run` would run it without a `bot.py`."""
+    project = read_project(Path.cwd())
+    nonebot = _import_nonebot()
+    nonebot.init()
+    driver = nonebot.get_driver()
+    for module in project.adapters:
+        driver.register_adapter(_import_adapter(module))
+    if project.builtin_plugins:
+        nonebot.load_builtin_plugins(*project.builtin_plugins)
+    nonebot.load_from_toml(str(project.file))
+    nonebot.run()
+
+
+def run_script(path: str) -> None:
+    """A script that calls `nonebot.run()` itself, as `python path` would run it."""
+    script = Path(path).resolve()
+    if not script.is_file():
+        raise ProjectError(text("project.no_script", path=script))
+    _import_nonebot()
+    sys.argv = [path]
+    sys.path[0] = str(script.parent)
+    runpy.run_path(str(script), run_name="__main__")
+
+
+def run_target(target: str, call: str) -> None:
+    """A callable by name, `module:function`; one that is `async` gets an event loop."""
+    module_name, _, function_name = target.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module_name.startswith(error.name):
+            raise
+        raise ProjectError(text("project.no_module", module=module_name)) from error
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise ProjectError(text("project.no_callable", module=module_name, function=function_name))
+    arguments = json.loads(call)
+    _report("loaded")
+    _report("ready")
+    result = function(*arguments["args"], **arguments["kwargs"])
+    if inspect.iscoroutine(result):
+        asyncio.run(result)
+
+
+# --- NoneBot
+
+
+def _import_nonebot() -> Any:
+    """NoneBot, with our plugin loaded first, and the main process told how far it comes.
+
+    `init` and `run` are wrapped because a user's own script calls them; nothing of theirs is changed.
+    """
+    try:
+        nonebot = importlib.import_module("nonebot")
+    except ModuleNotFoundError as error:
+        if error.name != "nonebot":
+            raise
+        raise ProjectError(text("project.no_nonebot", python=sys.executable)) from error
+    original_init, original_run = nonebot.init, nonebot.run
+
+    @functools.wraps(original_init)
+    def init(*args: Any, **kwargs: Any) -> None:
+        original_init(*args, **kwargs)
+        _load_plugin()
+
+    problems = _watch_loading(nonebot)
+
+    @functools.wraps(original_run)
+    def run(*args: Any, **kwargs: Any) -> None:
+        driver = nonebot.get_driver()
+        if getattr(driver.config, "fastapi_reload", False):
+            raise ProjectError(text("project.fastapi_reload"))
+        _report("loaded", problems)
+        try:
+            original_run(*args, **kwargs)
+        except SystemExit as stop:
+            if stop.code == _COULD_NOT_START:
+                _report_taken_port(str(driver.config.host), int(driver.config.port))
+            raise
+
+    vars(nonebot).update(init=init, run=run)
+    return nonebot
+
+
+def _load_plugin() -> None:
+    """Load our plugin before the project's, whether or not that lists it.
+
+    NoneBot refuses to load a plugin that a manager before has in its charge, so that manager is taken away
+    again; the plugin stays.
+    """
+    from nonebot.plugin import _managers
+    from nonebot.plugin.manager import PluginManager
+
+    if any(_PLUGIN in manager.available_plugins for manager in _managers):
+        return
+    manager = PluginManager([_PLUGIN])
+    _managers.append(manager)
+    try:
+        manager.load_plugin(_PLUGIN)
+    finally:
+        _managers.remove(manager)
+
+
+def _watch_loading(nonebot: Any) -> list[str]:
+    """A list that fills with one sentence per plugin that fails to load; NoneBot itself only logs it."""
+    from nonebot.log import logger
+
+    problems: list[str] = []
+
+    def note(message: Any) -> None:
+        record = message.record
+        if record["exception"] is None or not str(record["name"]).startswith("nonebot"):
+            return
+        error = record["exception"].value
+        problems.append(
+            text("child.plugin_failed", what=record["message"], error=_one_line(error), place=_place(error))
+        )
+
+    logger.add(note, level="ERROR", format="{message}", filter=lambda record: record["function"] == "load_plugin")
+    return problems
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _place(error: BaseException) -> str:
+    """File and line where it was raised, as near to the user's own code as can be told."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    place = "?"
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith("<frozen") and "nonebot/plugin" not in file and "importlib" not in file:
+            place = f"{file}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
+def _import_adapter(module: str) -> Any:
+    try:
+        return importlib.import_module(module).Adapter
+    except ImportError as error:
+        raise ProjectError(text("project.no_adapter", module=module, error=_one_line(error))) from error
+
+
+def _report_taken_port(host: str, port: int) -> None:
+    if port_is_taken(host, port):
+        pid = listener_of_port(port)
+        key = "child.port_taken_by" if pid else "child.port_taken"
+        _report("cannot_start", [text(key, host=host, port=port, pid=pid)])
+
+
+def _report(state: Any, problems: list[str] | None = None) -> None:
+    if own_process() is not None:
+        own_channel("passive").notify(StateReport(state, list(problems or ())))
+
+
+if __name__ == "__main__":
+    # A Ctrl+C at the terminal is the main process's to answer; a child in a group of its own gets none.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.exit(main(sys.argv[1:]))

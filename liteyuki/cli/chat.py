@@ -1,0 +1,137 @@
+"""`liteyuki chat`: talk to the running bot from the terminal, without any account."""
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from liteyuki.cli.sandbox import Sandbox
+from liteyuki.control.client import ControlClient
+from liteyuki.control.protocol import NOT_READY
+from liteyuki.errors import ControlError
+from liteyuki.locale import text
+from liteyuki.runtime_dir import CONTROL_SOCKET
+
+__all__ = ["chat"]
+
+_QUIET: Final = 0.3
+"""A bot that has said nothing more for so many seconds has finished its answer."""
+_ASK_AGAIN: Final = 0.1
+
+
+async def chat(data_dir: Path, lines: Sequence[str], *, timeout: float, process: str | None, reconnect: float) -> int:
+    """Talk to the bot of the project whose run-time data is in `data_dir`; the exit code.
+
+    With `lines`, say these and print what comes back: 1 if an answer takes longer than `timeout` seconds.
+    Without, read lines from standard input until it ends.
+    """
+    async with ControlClient(data_dir / CONTROL_SOCKET) as control:
+        opened = await _open(control, process, timeout)
+        sandbox = Sandbox(
+            url=opened["url"],
+            access_token=opened["access_token"],
+            self_id=opened["self_id"],
+            user_id=opened["user_id"],
+            reconnect=reconnect,
+        )
+        connection = asyncio.ensure_future(sandbox.run())
+        try:
+            if lines:
+                return await _say_all(sandbox, control, opened["process"], lines, timeout)
+            return await _converse(sandbox, opened["process"])
+        finally:
+            connection.cancel()
+            await asyncio.gather(connection, return_exceptions=True)
+
+
+async def _open(control: ControlClient, process: str | None, timeout: float) -> dict[str, Any]:
+    """A sandbox account, as soon as the bot is ready."""
+    deadline = time.monotonic() + timeout
+    params = {} if process is None else {"process": process}
+    while True:
+        try:
+            opened: dict[str, Any] = await control.call("open_chat", **params)
+            return opened
+        except ControlError as error:
+            if error.code != NOT_READY or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(_ASK_AGAIN)
+
+
+async def _say_all(sandbox: Sandbox, control: ControlClient, process: str, lines: Sequence[str], timeout: float) -> int:
+    for line in lines:
+        try:
+            await asyncio.wait_for(sandbox.say(line), timeout)
+            _show(await asyncio.wait_for(sandbox.replies.get(), timeout))
+            if await _is_restarting(control, process):
+                _show(await asyncio.wait_for(sandbox.replies.get(), timeout))
+            await _show_the_rest(sandbox)
+        except asyncio.TimeoutError:
+            reason = f" ({sandbox.last_refusal})" if sandbox.last_refusal else ""
+            click.echo(text("chat_cli.no_answer", line=line, seconds=timeout, reason=reason), err=True)
+            return 1
+    return 0
+
+
+async def _is_restarting(control: ControlClient, process: str) -> bool:
+    statuses = await control.call("list")
+    return any(status["name"] == process and status["restarting"] for status in statuses)
+
+
+async def _show_the_rest(sandbox: Sandbox) -> None:
+    while True:
+        try:
+            _show(await asyncio.wait_for(sandbox.replies.get(), _QUIET))
+        except asyncio.TimeoutError:
+            return
+
+
+def _show(reply: str) -> None:
+    click.echo(reply)
+
+
+async def _converse(sandbox: Sandbox, process: str) -> int:
+    prompt = "> " if sys.stdin.isatty() else ""
+    click.echo(text("chat_cli.welcome", name=process), err=True)
+    lines: asyncio.Queue[str] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    # A thread, because standard input may be a file, which no event loop can wait for; a daemon, because
+    # nothing can end its reading.
+    threading.Thread(
+        target=_read_lines,
+        args=(lambda line: loop.call_soon_threadsafe(lines.put_nowait, line),),
+        daemon=True,
+    ).start()
+    listener = asyncio.ensure_future(_show_replies(sandbox, prompt))
+    try:
+        click.echo(prompt, nl=False)
+        while line := await lines.get():
+            if line.strip():
+                await sandbox.say(line.rstrip("\n"))
+            else:
+                click.echo(prompt, nl=False)
+        await asyncio.sleep(0 if prompt else _QUIET)
+        return 0
+    finally:
+        listener.cancel()
+
+
+def _read_lines(put: Any) -> None:
+    """Every line of standard input, and an empty one at its end."""
+    try:
+        while line := sys.stdin.readline():
+            put(line)
+        put("")
+    except RuntimeError:
+        return  # the loop has closed: nobody listens any more
+
+
+async def _show_replies(sandbox: Sandbox, prompt: str) -> None:
+    while True:
+        reply = await sandbox.replies.get()
+        click.echo(f"\r{reply}\n{prompt}" if prompt else f"{reply}\n", nl=False)

@@ -1,0 +1,102 @@
+"""The command line: what it takes, and which part does it."""
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from liteyuki import __version__
+from liteyuki.config import DEFAULT_PROCESS, Settings, load_settings
+from liteyuki.errors import LiteyukiError, StartError
+from liteyuki.locale import LANGUAGES, set_language, text
+
+__all__ = ["main"]
+
+_EXIT_FAILED = 1
+_EXIT_BAD_USAGE = 2
+
+
+def main() -> None:
+    """The console script."""
+    set_language(_language_of_project())
+    _build()(prog_name="liteyuki")
+
+
+def _language_of_project() -> str:
+    """The language for help and usage errors: the project's, if its settings can be read."""
+    try:
+        return load_settings(Path.cwd(), os.environ).lang
+    except StartError:
+        return os.environ.get("LITEYUKI_LANG", LANGUAGES[0])
+
+
+def _build() -> click.Group:
+    """The commands; built when called, so that help is in the language of the project."""
+    group = click.Group("liteyuki", help=text("cli.help"), context_settings={"help_option_names": ["-h", "--help"]})
+    click.version_option(__version__, "--version", prog_name="liteyuki")(group)
+    group.add_command(
+        click.Command(
+            "run",
+            callback=_run,
+            help=text("cli.run"),
+            params=[click.Argument(["script"], required=False, type=click.Path(path_type=Path))],
+        )
+    )
+    group.add_command(
+        click.Command(
+            "chat",
+            callback=_chat,
+            help=text("cli.chat"),
+            params=[
+                click.Option(["--say", "lines"], multiple=True, metavar="TEXT", help=text("cli.chat_say")),
+                click.Option(
+                    ["--timeout"],
+                    type=click.FloatRange(min=0, min_open=True),
+                    default=30.0,
+                    show_default=True,
+                    help=text("cli.chat_timeout"),
+                ),
+                click.Option(["--process"], default=None, help=text("cli.chat_process")),
+                click.Option(
+                    ["--reconnect"],
+                    type=click.FloatRange(min=0, min_open=True),
+                    default=0.05,
+                    show_default=True,
+                    help=text("cli.chat_reconnect"),
+                ),
+            ],
+        )
+    )
+    return group
+
+
+def _run(script: Path | None) -> NoReturn:
+    from liteyuki.bot import LiteyukiBot
+
+    if script is None:
+        LiteyukiBot().run()
+    LiteyukiBot(processes={DEFAULT_PROCESS: {"script": str(script)}}).run()
+
+
+def _chat(lines: tuple[str, ...], timeout: float, process: str | None, reconnect: float) -> None:
+    import asyncio
+
+    from liteyuki.cli.chat import chat
+
+    try:
+        settings: Settings = load_settings(Path.cwd(), os.environ)
+        code = asyncio.run(chat(settings.data_dir, lines, timeout=timeout, process=process, reconnect=reconnect))
+    except StartError as error:
+        _fail(error, _EXIT_BAD_USAGE)
+    except LiteyukiError as error:
+        _fail(error, _EXIT_FAILED)
+    except KeyboardInterrupt:
+        code = 0
+    sys.exit(code)
+
+
+def _fail(error: LiteyukiError, code: int) -> NoReturn:
+    click.echo(text("cli.failed", error=error), err=True)
+    sys.exit(code)

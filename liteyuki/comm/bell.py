@@ -1,0 +1,39 @@
+"""Waking a thread that waits on OS handles."""
+
+import contextlib
+import select
+import socket
+
+__all__ = ["Bell", "wait_readable"]
+
+
+class Bell:
+    """A handle that is readable from `ring` until `clear`. `ring` may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._waiting, self._ringing = socket.socketpair()
+        self._waiting.setblocking(False)
+        self._ringing.setblocking(False)
+
+    def fileno(self) -> int:
+        return self._waiting.fileno()
+
+    def ring(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # it rings already
+            self._ringing.send(b"!")
+
+    def clear(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # somebody else has cleared it
+            self._waiting.recv(4096)
+
+    def close(self) -> None:
+        self._waiting.close()
+        self._ringing.close()
+
+
+def wait_readable(handles: list[int], timeout: float | None) -> list[int]:
+    """Block this thread until one of `handles` is readable (or has ended), or `timeout` seconds have passed."""
+    poll = select.poll()
+    for handle in handles:
+        poll.register(handle, select.POLLIN)
+    return [handle for handle, _ in poll.poll(None if timeout is None else max(0.0, timeout) * 1000)]

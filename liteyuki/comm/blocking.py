@@ -1,0 +1,67 @@
+"""A blocking `receive` on the event loop's own thread: other channels' handlers start all the same.
+
+The loop cannot turn meanwhile. So the thread that holds it up reads for every channel of that loop and begins their
+handlers itself; one that awaits something goes on when the loop turns again.
+"""
+
+import traceback
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from liteyuki.comm.bell import wait_readable
+from liteyuki.errors import ChannelClosed
+from liteyuki.locale import text
+from liteyuki.log import logger
+
+if TYPE_CHECKING:
+    from liteyuki.comm.channel import Channel
+
+__all__ = ["remember", "wait", "warn_once"]
+
+_OWN_CODE: Final = str(Path(__file__).parent)
+
+# All channels that a loop reads for, and the places that have been warned of: one process, one table.
+_bound: "weakref.WeakSet[Channel[Any]]" = weakref.WeakSet()
+_warned: set[str] = set()
+
+
+def remember(channel: "Channel[Any]") -> None:
+    """`channel` is bound to a loop from now on."""
+    _bound.add(channel)
+
+
+def wait(blocked: "Channel[Any]", timeout: float | None) -> None:
+    """Until `blocked` may have something to receive: serve all channels of its loop, on its thread."""
+    link = blocked.link
+    blocked.deliver(start_now=True)
+    channels: dict[int, Channel[Any]] = {}
+    for channel in tuple(_bound):
+        other = channel.link
+        if other.loop is link.loop and other.transport is not None:
+            with channel._lock:
+                other.flush()
+            if other.transport is not None:
+                channels[other.transport.fileno()] = channel
+    if not channels:
+        # Nobody can send, and nobody can come while this thread holds the loop up.
+        raise ChannelClosed(blocked.name, text("channel.reason_deadlock"))
+    for handle in wait_readable(list(channels), timeout):
+        channel = channels[handle]
+        if channel is not blocked:
+            with channel._lock:
+                channel.link.read()
+            channel.deliver(start_now=True)
+
+
+def warn_once(name: str) -> None:
+    """Tell, once per place, who holds the loop up and what to write instead."""
+    for frame in reversed(traceback.extract_stack()):
+        if not frame.filename.startswith(_OWN_CODE):
+            place = f"{frame.filename}:{frame.lineno}"
+            break
+    else:
+        place = "?"
+    if place not in _warned:
+        _warned.add(place)
+        logger.warning(text("channel.blocks_loop", channel=name, place=place))

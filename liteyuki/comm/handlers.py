@@ -1,0 +1,145 @@
+"""Calling what plugins register for messages and requests, in order, on the loop."""
+
+import asyncio
+import contextvars
+import inspect
+import sys
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, Final, NamedTuple
+
+from liteyuki.locale import text
+from liteyuki.log import logger
+
+__all__ = ["FilterFunc", "Handler", "TaskStarter", "accepts", "run_handler", "summary"]
+
+FilterFunc = Callable[[Any], bool]
+
+_SUMMARY_CHARACTERS: Final = 120
+
+
+class Handler(NamedTuple):
+    """A function that takes one value, and which values it wants (None: all)."""
+
+    function: Callable[[Any], Any]
+    filter_func: FilterFunc | None
+
+
+def summary(value: object) -> str:
+    """A value as one short piece of text, for the log."""
+    shown = repr(value)
+    return shown if len(shown) <= _SUMMARY_CHARACTERS else shown[:_SUMMARY_CHARACTERS] + "…"
+
+
+def accepts(handler: Handler, value: object, channel: str) -> bool:
+    """Whether the handler's filter lets `value` pass. A filter that raises does not; that is logged."""
+    if handler.filter_func is None:
+        return True
+    try:
+        return bool(handler.filter_func(value))
+    except Exception as error:  # noqa: BLE001 - a plugin's code: any error of its is its own, and is told
+        logger.opt(exception=error).error(text("channel.filter_failed", channel=channel, value=summary(value)))
+        return False
+
+
+def run_handler(
+    handler: Handler, value: object, channel: str, start: Callable[[Coroutine[Any, Any, None]], None]
+) -> None:
+    """Call `handler` now; if it is asynchronous, `start` what it returns. An error of its is logged."""
+    try:
+        result = handler.function(value)
+    except Exception as error:  # noqa: BLE001 - see accepts
+        _log_failure(error, handler, value, channel)
+        return
+    if inspect.isawaitable(result):
+        start(_finish(result, handler, value, channel))
+
+
+async def _finish(result: Awaitable[Any], handler: Handler, value: object, channel: str) -> None:
+    try:
+        await result
+    except Exception as error:  # noqa: BLE001 - see accepts
+        _log_failure(error, handler, value, channel)
+
+
+def _log_failure(error: Exception, handler: Handler, value: object, channel: str) -> None:
+    name = getattr(handler.function, "__qualname__", repr(handler.function))
+    logger.opt(exception=error).error(
+        text("channel.handler_failed", channel=channel, handler=name, value=summary(value))
+    )
+
+
+class TaskStarter:
+    """Starts coroutines as tasks of a loop and holds them while they run."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    def start(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Begin at the loop's next turn."""
+        self._hold(loop.create_task(coroutine))
+
+    def start_now(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Begin at once, on the loop's own thread while its current task blocks that; go on when it turns."""
+        self._hold(_eager_task(loop, coroutine))
+
+    def _hold(self, task: asyncio.Task[None]) -> None:
+        if not task.done():
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+
+if sys.version_info >= (3, 12):
+
+    def _eager_task(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return asyncio.Task(coroutine, loop=loop, eager_start=True)
+
+else:
+
+    def _eager_task(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """What `eager_start` does since Python 3.12, with the functions that asyncio has for such tasks.
+
+        The first step runs here, as the new task; the task's own first step then goes on from where that
+        has stopped. Until the loop turns, a finished one waits for it too.
+        """
+        first: list[Any] = [None]
+
+        async def rest() -> None:
+            await _go_on(coroutine, first)
+
+        task = loop.create_task(rest())
+        current = asyncio.current_task(loop)
+        if current is not None:
+            asyncio.tasks._leave_task(loop, current)
+        asyncio.tasks._enter_task(loop, task)
+        try:
+            first[0] = contextvars.copy_context().run(coroutine.send, None)
+        except StopIteration:
+            first.clear()
+        except BaseException as error:  # noqa: BLE001 - it belongs to the task, which raises it
+            first[:] = [error, None]
+        finally:
+            asyncio.tasks._leave_task(loop, task)
+            if current is not None:
+                asyncio.tasks._enter_task(loop, current)
+        return task
+
+    @types.coroutine
+    def _go_on(coroutine: Coroutine[Any, Any, None], first: list[Any]) -> Generator[Any, Any, None]:
+        if not first:
+            return
+        if len(first) == 2:
+            raise first[0]
+        awaited = first[0]
+        while True:
+            sent = None
+            try:
+                sent = yield awaited
+            except BaseException as error:  # noqa: BLE001 - passed on to the coroutine, as a task does
+                failure: BaseException | None = error
+            else:
+                failure = None
+            try:
+                awaited = coroutine.send(sent) if failure is None else coroutine.throw(failure)
+            except StopIteration:
+                return

@@ -1,0 +1,27 @@
+"""The first frame in each direction."""
+
+from typing import Any
+
+import ormsgpack
+
+from liteyuki.comm.framing import PROTOCOL_VERSION, Frame, FrameError, FrameKind
+from liteyuki.locale import text
+
+__all__ = ["check_hello", "pack_hello"]
+
+
+def pack_hello(generation: int) -> bytes:
+    return ormsgpack.packb({"version": PROTOCOL_VERSION, "generation": generation})
+
+
+def check_hello(frame: Frame) -> None:
+    """Raises `FrameError`, for people to read, if this is no greeting or one of another protocol version."""
+    if frame.kind != FrameKind.HELLO:
+        raise FrameError(text("channel.no_hello"))
+    try:
+        hello: Any = ormsgpack.unpackb(frame.body)
+        version = hello["version"]
+    except (ValueError, TypeError, LookupError) as error:
+        raise FrameError(text("channel.no_hello")) from error
+    if version != PROTOCOL_VERSION:
+        raise FrameError(text("channel.version", theirs=version, ours=PROTOCOL_VERSION))

@@ -1,0 +1,160 @@
+"""What the core of the main process and the child's plugin say to each other over `{process}-passive`."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from liteyuki.comm.registered import message
+
+__all__ = [
+    "BeginRestart",
+    "ClaimNotice",
+    "ConnectionPoint",
+    "DeliverNotice",
+    "LogsRequest",
+    "NoticeOutcome",
+    "Origin",
+    "ProcessStatus",
+    "RestartAnswer",
+    "RestartRequest",
+    "SandboxUsers",
+    "StateReport",
+    "StatusRequest",
+]
+
+RestartOutcome = Literal["accepted", "already", "repeated", "unknown", "stopping"]
+
+
+@message(name="liteyuki.Origin")
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Who asked, where and when; `target` is where an answer after the restart is to go, if anywhere."""
+
+    kind: Literal["chat", "plugin", "control", "main"]
+    who: str = ""
+    where: str = ""
+    adapter: str = ""
+    self_id: str = ""
+    message_id: str = ""
+    event_time: float | None = None
+    """Seconds since the epoch, as the platform says."""
+    target: dict[str, Any] | None = None
+
+
+@message(name="liteyuki.RestartRequest")
+@dataclass(frozen=True)
+class RestartRequest:
+    """Child to main: restart `process` (None: the one that asks). Answered with `RestartAnswer`."""
+
+    process: str | None
+    reason: str
+    origin: Origin
+
+
+@message(name="liteyuki.RestartAnswer")
+@dataclass(frozen=True)
+class RestartAnswer:
+    """`outcome`: accepted; already under way; the same chat message again; no such process (see
+    `known`); the main process is stopping."""
+
+    outcome: RestartOutcome
+    process: str
+    known: tuple[str, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        return self.outcome == "accepted"
+
+
+@message(name="liteyuki.BeginRestart")
+@dataclass(frozen=True)
+class BeginRestart:
+    """Child to main: the chat has been answered, so the restart of this process that it asked for may begin."""
+
+
+@message(name="liteyuki.StatusRequest")
+@dataclass(frozen=True)
+class StatusRequest:
+    """Child to main. Answered with a list of `ProcessStatus`."""
+
+
+@message(name="liteyuki.ProcessStatus")
+@dataclass(frozen=True)
+class ProcessStatus:
+    """`uptime` in seconds since the spawn of the running generation, None if there is none;
+    `restarting`: somebody asked, and the new generation is not ready yet."""
+
+    name: str
+    state: str
+    pid: int | None
+    generation: int
+    restarts: int
+    uptime: float | None
+    memory_bytes: int | None
+    restarting: bool
+
+
+@message(name="liteyuki.LogsRequest")
+@dataclass(frozen=True)
+class LogsRequest:
+    """Child to main. Answered with the last `lines` lines of output as a list of str."""
+
+    process: str | None
+    lines: int
+
+
+@message(name="liteyuki.ConnectionPoint")
+@dataclass(frozen=True)
+class ConnectionPoint:
+    """Where a OneBot v11 client reaches the bot; `access_token` is empty if it wants none."""
+
+    url: str
+    access_token: str
+
+
+@message(name="liteyuki.StateReport")
+@dataclass(frozen=True)
+class StateReport:
+    """Child to main: it has come this far. `problems` are sentences for the log."""
+
+    state: Literal["loaded", "ready", "cannot_start"]
+    problems: list[str] = field(default_factory=list)
+    connection_point: ConnectionPoint | None = None
+
+
+@message(name="liteyuki.SandboxUsers")
+@dataclass(frozen=True)
+class SandboxUsers:
+    """Main to child: these ids, and only these, are superusers of open sandbox chats."""
+
+    user_ids: list[str]
+
+
+@message(name="liteyuki.DeliverNotice")
+@dataclass(frozen=True)
+class DeliverNotice:
+    """Main to child: say in `origin`'s chat that `process` is back, once its account is connected.
+
+    `wait` is how many seconds the account may take to come back.
+    """
+
+    notice_id: str
+    process: str
+    origin: Origin
+    wait: float
+
+
+@message(name="liteyuki.ClaimNotice")
+@dataclass(frozen=True)
+class ClaimNotice:
+    """Child to main, right before sending. Answered with the seconds since the request, or None: do not."""
+
+    notice_id: str
+
+
+@message(name="liteyuki.NoticeOutcome")
+@dataclass(frozen=True)
+class NoticeOutcome:
+    """Child to main: how a notice ended. `problem` is empty if it was sent."""
+
+    notice_id: str
+    problem: str

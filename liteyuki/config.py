@@ -1,0 +1,163 @@
+"""Settings: files and environment -> frozen, checked values.
+
+`[tool.liteyuki]` in `pyproject.toml`, then `liteyuki.toml`, then `LITEYUKI_*` variables, then the command line; what
+comes later wins, key by key. A variable names a nested key with two underscores
+(`LITEYUKI_PROCESSES__NONEBOT__STOP_TIMEOUT=5`), and its value is written as in TOML, or as bare text.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from liteyuki.config_values import Table, layered, written
+from liteyuki.errors import ConfigError
+from liteyuki.locale import LANGUAGES, text
+from liteyuki.log import LEVELS
+from liteyuki.project import read_toml, tomllib
+from liteyuki.supervise.spec import Backoff, GiveUp, ProcessSpec, Program, ProgramKind
+
+__all__ = ["DEFAULT_PROCESS", "Settings", "load_settings"]
+
+DEFAULT_PROCESS: Final = "nonebot"
+_PREFIX: Final = "LITEYUKI_"
+# What a child is given (see comm/handles.py); a main process that runs inside a child is not configured by it.
+_NOT_SETTINGS: Final = frozenset({"LITEYUKI_PROCESS", "LITEYUKI_GENERATION", "LITEYUKI_HANDLES"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that a main process is told."""
+
+    directory: Path
+    """The project's folder."""
+    lang: str
+    log_level: str
+    log_icons: bool
+    data_dir: Path
+    plugins: tuple[str, ...]
+    plugin_dirs: tuple[Path, ...]
+    processes: Mapping[str, ProcessSpec]
+    raw: Mapping[str, Any]
+    """The merged settings as written, for `LiteyukiBot.get_config`."""
+
+
+def load_settings(
+    directory: Path, environment: Mapping[str, str], overrides: Mapping[str, Any] | None = None
+) -> Settings:
+    """The settings of the project in `directory`; `overrides` come from the command line.
+
+    Raises `ConfigError` for an unknown key or a bad value, `ProjectError` for a file that is no TOML.
+    """
+    layers: list[tuple[str, Mapping[str, Any]]] = []
+    pyproject = read_toml(directory / "pyproject.toml")
+    tool = pyproject.get("tool", {})
+    own = tool.get("liteyuki", {}) if isinstance(tool, dict) else {}
+    for source, table in (
+        ("pyproject.toml [tool.liteyuki]", own),
+        ("liteyuki.toml", read_toml(directory / "liteyuki.toml")),
+    ):
+        if not isinstance(table, dict):
+            raise ConfigError(source, "liteyuki", text("config.takes_table"))
+        layers.append((source, table))
+    layers += _from_environment(environment)
+    layers.append((text("config.command_line"), overrides or {}))
+    return _check(directory, layered(layers))
+
+
+def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, Mapping[str, Any]]]:
+    layers: list[tuple[str, Mapping[str, Any]]] = []
+    for name in sorted(environment):
+        if not name.startswith(_PREFIX) or name in _NOT_SETTINGS:
+            continue
+        table: Any = _value_of_variable(environment[name])
+        for part in reversed(name.removeprefix(_PREFIX).lower().split("__")):
+            table = {part: table}
+        layers.append((name, table))
+    return layers
+
+
+def _value_of_variable(written: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {written}")["value"]
+    except tomllib.TOMLDecodeError:
+        return written
+
+
+def _check(directory: Path, merged: dict[str, Any]) -> Settings:
+    top = Table(merged, "", "pyproject.toml [tool.liteyuki]")
+    lang = top.choice("lang", LANGUAGES[0], LANGUAGES)
+    processes = top.table("processes")
+    settings = Settings(
+        directory=directory,
+        lang=lang,
+        log_level=top.choice("log_level", "INFO", LEVELS),
+        log_icons=top.boolean("log_icons", True),
+        data_dir=directory / top.string("data_dir", ".liteyuki"),
+        plugins=top.strings("plugins"),
+        plugin_dirs=tuple(directory / name for name in top.strings("plugin_dirs")),
+        processes={
+            name: _process(name, processes.table(name), directory) for name in processes.names() or (DEFAULT_PROCESS,)
+        },
+        raw=written(merged),
+    )
+    top.finish()
+    return settings
+
+
+def _process(name: str, table: Table, directory: Path) -> ProcessSpec:
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise ConfigError("[tool.liteyuki.processes]", name, text("config.process_name"))
+    backoff, give_up = table.table("backoff"), table.table("give_up")
+    env = table.table("env")
+    spec = ProcessSpec(
+        name=name,
+        program=_program(table),
+        cwd=directory / table.string("cwd", "."),
+        env={key: env.string(key, "", may_be_empty=True) for key in env.names()},
+        restart=table.member("restart", ProcessSpec.restart),
+        backoff=Backoff(
+            base=backoff.number("base", Backoff.base),
+            factor=backoff.number("factor", Backoff.factor, at_least=1.0),
+            max=backoff.number("max", Backoff.max),
+            jitter=backoff.number("jitter", Backoff.jitter),
+            reset_after=backoff.number("reset_after", Backoff.reset_after),
+        ),
+        give_up=GiveUp(
+            deaths=give_up.number("deaths", GiveUp.deaths, at_least=1, whole=True),
+            within=give_up.number("within", GiveUp.within),
+            then=give_up.member("then", GiveUp.then),
+            slow_every=give_up.number("slow_every", GiveUp.slow_every),
+        ),
+        start_timeout=table.number("start_timeout", ProcessSpec.start_timeout),
+        stop_timeout=table.number("stop_timeout", ProcessSpec.stop_timeout),
+    )
+    for part in (backoff, give_up, env, table):
+        part.finish()
+    if spec.backoff.jitter >= 1.0:
+        raise backoff.error("jitter", text("config.takes_share"))
+    if not spec.cwd.is_dir():
+        raise table.error("cwd", text("config.takes_directory"))
+    return spec
+
+
+def _program(table: Table) -> Program:
+    kinds = [kind for kind in ProgramKind if table.has(kind.value)]
+    if len(kinds) > 1:
+        raise table.error(kinds[1].value, text("config.one_program"))
+    kind = kinds[0] if kinds else ProgramKind.APP
+    args, kwargs = table.items("args"), table.table("kwargs")
+    keywords = {key: kwargs.anything(key) for key in kwargs.names()}
+    if (args or keywords) and kind is not ProgramKind.TARGET:
+        raise table.error("args" if args else "kwargs", text("config.args_for_target"))
+    if kind is ProgramKind.COMMAND:
+        words = table.strings("command")
+        if not words:
+            raise table.error("command", text("config.takes_strings"))
+        return Program(kind, words)
+    if kind is ProgramKind.APP:
+        return Program(kind, (table.choice("app", "nonebot", ("nonebot",)),))
+    word = table.string(kind.value, "")
+    if kind is ProgramKind.TARGET and (word.count(":") != 1 or word.startswith(":") or word.endswith(":")):
+        raise table.error("target", text("config.takes_target"))
+    return Program(kind, (word,), args, keywords)

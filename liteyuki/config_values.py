@@ -1,0 +1,172 @@
+"""Checked values out of a table of settings, with errors that name the file, the key and what it takes."""
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Any, NamedTuple, TypeVar
+
+from liteyuki.errors import ConfigError
+from liteyuki.locale import text
+
+__all__ = ["Setting", "Table", "layered", "written"]
+
+E = TypeVar("E", bound=Enum)
+N = TypeVar("N", int, float)
+
+
+class Setting(NamedTuple):
+    """A raw value and where it was written."""
+
+    value: Any
+    source: str
+
+
+class Table:
+    """A view of one table of settings; every key that is read is known, and `finish` refuses the others."""
+
+    def __init__(self, entries: Mapping[str, Any], path: str, source: str) -> None:
+        self._entries = entries
+        self._path = path
+        self._source = source
+        self._known: list[str] = []
+
+    def _take(self, key: str) -> Setting | None:
+        self._known.append(key)
+        found = self._entries.get(key)
+        if found is None or isinstance(found, Setting):
+            return found
+        return Setting(found, self._source)
+
+    def _full(self, key: str) -> str:
+        return f"{self._path}.{key}" if self._path else key
+
+    def error(self, key: str, expected: str) -> ConfigError:
+        """The error for a bad value of `key`."""
+        found = self._take(key)
+        if found is None:
+            return ConfigError(self._source, self._full(key), expected)
+        value = written(found.value)
+        return ConfigError(
+            found.source, self._full(key), text("config.bad_value", value=repr(value), expected=expected)
+        )
+
+    def has(self, key: str) -> bool:
+        return self._take(key) is not None
+
+    def string(self, key: str, default: str, *, may_be_empty: bool = False) -> str:
+        found = self._take(key)
+        if found is None:
+            return default
+        if not isinstance(found.value, str) or not (found.value or may_be_empty):
+            raise self.error(key, text("config.takes_string"))
+        return found.value
+
+    def boolean(self, key: str, default: bool) -> bool:
+        found = self._take(key)
+        if found is None:
+            return default
+        if not isinstance(found.value, bool):
+            raise self.error(key, text("config.takes_boolean"))
+        return found.value
+
+    def number(self, key: str, default: N, *, at_least: float = 0.0, whole: bool = False) -> N:
+        found = self._take(key)
+        if found is None:
+            return default
+        kinds = (int,) if whole else (int, float)
+        value = found.value
+        if isinstance(value, bool) or not isinstance(value, kinds) or not at_least <= value < float("inf"):
+            raise self.error(key, text("config.takes_whole" if whole else "config.takes_number", least=at_least))
+        return type(default)(value)
+
+    def choice(self, key: str, default: str, choices: Iterable[str]) -> str:
+        choices = tuple(choices)
+        found = self._take(key)
+        if found is None:
+            return default
+        if found.value not in choices:
+            raise self.error(key, text("config.takes_one_of", choices=", ".join(choices)))
+        return str(found.value)
+
+    def member(self, key: str, default: E) -> E:
+        """One of an enum's values."""
+        kind = type(default)
+        return kind(self.choice(key, default.value, [str(member.value) for member in kind]))
+
+    def strings(self, key: str) -> tuple[str, ...]:
+        found = self._take(key)
+        if found is None:
+            return ()
+        if not isinstance(found.value, list) or not all(isinstance(item, str) for item in found.value):
+            raise self.error(key, text("config.takes_strings"))
+        return tuple(found.value)
+
+    def items(self, key: str) -> tuple[Any, ...]:
+        """A list of anything."""
+        found = self._take(key)
+        if found is None:
+            return ()
+        if not isinstance(found.value, list):
+            raise self.error(key, text("config.takes_list"))
+        return tuple(found.value)
+
+    def table(self, key: str) -> "Table":
+        """The table under `key`; an empty one if there is none."""
+        found = self._take(key)
+        if found is None:
+            return Table({}, self._full(key), self._source)
+        if not isinstance(found.value, Mapping):
+            raise self.error(key, text("config.takes_table"))
+        return Table(found.value, self._full(key), found.source)
+
+    def anything(self, key: str) -> Any:
+        """Whatever is written there."""
+        found = self._take(key)
+        return None if found is None else written(found.value)
+
+    def names(self) -> tuple[str, ...]:
+        """The keys that are there, when they are names of the user's own choice."""
+        self._known.extend(self._entries)
+        return tuple(self._entries)
+
+    def finish(self) -> None:
+        """Raises `ConfigError` for the first key that nobody has read."""
+        for key in self._entries:
+            if key not in self._known:
+                found = self._entries[key]
+                source = found.source if isinstance(found, Setting) else _first_source(found) or self._source
+                expected = text("config.unknown_key", known=", ".join(sorted(set(self._known))))
+                raise ConfigError(source, self._full(key), expected)
+
+
+def layered(layers: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
+    """One table out of several, later ones first in importance; leaves become `Setting`s with their source."""
+    merged: dict[str, Any] = {}
+    for source, table in layers:
+        _merge(merged, table, source)
+    return merged
+
+
+def _merge(into: dict[str, Any], table: Mapping[str, Any], source: str) -> None:
+    for key, value in table.items():
+        if not isinstance(value, Mapping):
+            into[key] = Setting(value, source)
+            continue
+        below = into.get(key)
+        if not isinstance(below, dict):
+            below = into[key] = {}
+        _merge(below, value, source)
+
+
+def _first_source(table: Any) -> str | None:
+    if isinstance(table, Setting):
+        return table.source
+    if isinstance(table, Mapping):
+        return next((source for item in table.values() if (source := _first_source(item))), None)
+    return None
+
+
+def written(value: Any) -> Any:
+    """A table or leaf without the sources."""
+    if isinstance(value, Mapping):
+        return {key: written(item) for key, item in value.items()}
+    return value.value if isinstance(value, Setting) else value

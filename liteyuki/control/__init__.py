@@ -1,0 +1,1 @@
+"""People operate: typed requests over a local socket."""

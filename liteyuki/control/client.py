@@ -1,0 +1,55 @@
+"""Asking the main process of a project over its control socket."""
+
+import asyncio
+import itertools
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from liteyuki.control.protocol import MAX_LINE_BYTES, parse_answer, request_line
+from liteyuki.control.server import socket_address
+from liteyuki.errors import ControlError, NoMainProcess
+from liteyuki.locale import text
+
+__all__ = ["ControlClient"]
+
+
+class ControlClient:
+    """A connection, as an async context manager. Entering raises `NoMainProcess` if none runs there."""
+
+    def __init__(self, control_socket: Path) -> None:
+        self._path = control_socket
+        self._numbers = itertools.count(1)
+        self._lock = asyncio.Lock()
+        self._reader: asyncio.StreamReader
+        self._writer: asyncio.StreamWriter
+
+    async def __aenter__(self) -> "ControlClient":
+        try:
+            self._reader, self._writer = await asyncio.open_unix_connection(
+                socket_address(self._path), limit=MAX_LINE_BYTES
+            )
+        except OSError as error:
+            raise NoMainProcess(text("error.no_control_socket", path=self._path)) from error
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+
+    async def call(self, method: str, **params: Any) -> Any:
+        """The method's result. Raises `ControlError` if it is refused, `NoMainProcess` if that has ended."""
+        async with self._lock:
+            try:
+                self._writer.write(request_line(next(self._numbers), method, params))
+                await self._writer.drain()
+                line = await self._reader.readline()
+            except ConnectionError as error:
+                raise NoMainProcess(text("error.main_process_ended")) from error
+        if not line:
+            raise NoMainProcess(text("error.main_process_ended"))
+        result, refusal = parse_answer(line)
+        if refusal is not None:
+            raise ControlError(refusal.code, str(refusal))
+        return result

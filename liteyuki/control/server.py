@@ -1,0 +1,201 @@
+"""The control socket: who may open it is who may read the project's run-time folder, its owner alone."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from liteyuki.comm.messages import Origin
+from liteyuki.control.protocol import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    MAX_LINE_BYTES,
+    METHOD_NOT_FOUND,
+    NOT_READY,
+    REFUSED,
+    Call,
+    RequestError,
+    error_line,
+    parse_call,
+    result_line,
+)
+from liteyuki.errors import StartError, UnknownProcess
+from liteyuki.locale import text
+from liteyuki.log import logger
+from liteyuki.supervise.supervisor import Supervisor
+
+__all__ = ["ControlServer", "socket_address"]
+
+_LONGEST_ADDRESS_BYTES: Final = 100
+"""What `sun_path` takes everywhere (108 on Linux, 104 on macOS, less a little)."""
+
+
+def socket_address(path: Path) -> str:
+    """`path` as short as it can be written. Raises `StartError` if a socket cannot have it."""
+    shortest = min(str(path), os.path.relpath(path), key=len)
+    if len(os.fsencode(shortest)) > _LONGEST_ADDRESS_BYTES:
+        raise StartError(text("error.socket_path", path=path))
+    return shortest
+
+
+class _Client:
+    """One connection, and the sandbox chats that live as long as it does."""
+
+    def __init__(self) -> None:
+        self.sandbox_users: set[str] = set()
+
+
+class ControlServer:
+    """Serves `list`, `restart`, `stop` and `open_chat`. On the main loop."""
+
+    def __init__(self, supervisor: Supervisor, path: Path, *, on_stop: Callable[[], None]) -> None:
+        self._supervisor = supervisor
+        self._path = path
+        self._on_stop = on_stop
+        self._server: asyncio.Server | None = None
+        self._clients: dict[asyncio.Task[None], _Client] = {}
+        self._methods: dict[str, Callable[[_Client, dict[str, Any]], object]] = {
+            "list": self._list,
+            "restart": self._restart,
+            "stop": self._stop,
+            "open_chat": self._open_chat,
+        }
+
+    async def start(self) -> None:
+        """Listen. Raises `StartError` if the path is too long for a socket."""
+        address = socket_address(self._path)
+        self._server = await asyncio.start_unix_server(self._serve, address, limit=MAX_LINE_BYTES)
+        self._path.chmod(0o600)
+
+    async def close(self) -> None:
+        """Stop listening and end every connection."""
+        if self._server is None:
+            return
+        self._server.close()
+        for task in tuple(self._clients):
+            task.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        client = self._clients[task] = _Client()
+        try:
+            with contextlib.suppress(ConnectionError):
+                while line := await self._next_line(reader, writer):
+                    writer.write(self._answer(client, line))
+                    await writer.drain()
+        except asyncio.CancelledError:
+            pass  # the server closes; whoever cancelled it waits for this to end
+        finally:
+            del self._clients[task]
+            if client.sandbox_users:
+                self._tell_sandbox_users()
+            writer.close()
+
+    async def _next_line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        try:
+            return await reader.readline()
+        except ValueError:
+            # The rest of the line cannot be told from the next one, so this connection ends here.
+            error = RequestError(INVALID_REQUEST, f"a line of over {MAX_LINE_BYTES} bytes")
+            logger.warning(text("control.refused", error=error))
+            writer.write(error_line(error))
+            return b""
+
+    def _answer(self, client: _Client, line: bytes) -> bytes:
+        try:
+            call = parse_call(line)
+            return result_line(call.request_id, self._call(client, call))
+        except RequestError as error:
+            if error.code not in (REFUSED, NOT_READY):
+                logger.warning(text("control.refused", error=error))
+            return error_line(error)
+
+    def _call(self, client: _Client, call: Call) -> object:
+        method = self._methods.get(call.method)
+        if method is None:
+            known = ", ".join(self._methods)
+            raise RequestError(METHOD_NOT_FOUND, f"no method {call.method!r}; there are: {known}", call.request_id)
+        try:
+            return method(client, call.params)
+        except RequestError as error:
+            raise RequestError(error.code, str(error), call.request_id) from error
+        except Exception as error:
+            logger.opt(exception=error).error(text("control.failed", method=call.method))
+            raise RequestError(INTERNAL_ERROR, f"{type(error).__name__}: {error}", call.request_id) from error
+
+    # --- the methods
+
+    def _list(self, client: _Client, params: dict[str, Any]) -> list[dict[str, Any]]:
+        _check_names(params)
+        return [asdict(status) for status in self._supervisor.status()]
+
+    def _restart(self, client: _Client, params: dict[str, Any]) -> dict[str, Any]:
+        _check_names(params, "process", "reason")
+        name = self._process(params)
+        reason = _string(params, "reason", "")
+        origin = Origin(kind="control", who=f"uid {os.getuid()}")
+        answer = self._supervisor.restart(name, reason=reason, origin=origin)
+        return {"outcome": answer.outcome, "process": answer.process}
+
+    def _stop(self, client: _Client, params: dict[str, Any]) -> dict[str, Any]:
+        _check_names(params)
+        self._on_stop()
+        return {}
+
+    def _open_chat(self, client: _Client, params: dict[str, Any]) -> dict[str, Any]:
+        """A superuser of the bot who exists for as long as this connection does."""
+        _check_names(params, "process")
+        name = self._process(params)
+        point = self._supervisor.connection_point(name)
+        if point is None:
+            state = self._supervisor.keeper(name).status().state
+            if state == "ready":
+                raise RequestError(REFUSED, text("control.no_onebot", name=name))
+            raise RequestError(NOT_READY, text("control.not_ready", name=name, state=state))
+        user = _new_account()
+        client.sandbox_users.add(user)
+        self._tell_sandbox_users()
+        return {
+            "process": name,
+            "user_id": user,
+            "self_id": _new_account(),
+            "url": point.url,
+            "access_token": point.access_token,
+        }
+
+    def _tell_sandbox_users(self) -> None:
+        users = (client.sandbox_users for client in self._clients.values())
+        self._supervisor.set_sandbox_users(set().union(*users))
+
+    def _process(self, params: dict[str, Any]) -> str:
+        name = _string(params, "process", self._supervisor.names[0])
+        try:
+            self._supervisor.keeper(name)
+        except UnknownProcess as error:
+            raise RequestError(INVALID_PARAMS, str(error)) from error
+        return name
+
+
+def _new_account() -> str:
+    """An account number that nobody has and nobody can guess: OneBot v11 wants a 64-bit integer."""
+    return str(2**62 + secrets.randbelow(2**62))
+
+
+def _check_names(params: dict[str, Any], *known: str) -> None:
+    for name in params:
+        if name not in known:
+            raise RequestError(INVALID_PARAMS, f"no parameter {name!r}; there are: {', '.join(known) or '-'}")
+
+
+def _string(params: dict[str, Any], name: str, default: str) -> str:
+    value = params.get(name, default)
+    if not isinstance(value, str):
+        raise RequestError(INVALID_PARAMS, f"{name!r} must be a string")
+    return value

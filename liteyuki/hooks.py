@@ -1,0 +1,92 @@
+"""The hooks of `LiteyukiBot`: who wants to be called when, and calling them so that nothing is held up."""
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Final, TypeVar
+
+from liteyuki.locale import text
+from liteyuki.log import logger
+
+__all__ = ["Hook", "Hooks"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PATIENCE: Final = 0.5
+"""Seconds that a `before` hook may keep what it precedes waiting."""
+
+
+class Hook(Enum):
+    """When a function is called. The process hooks pass the process's name to a function that takes one."""
+
+    BEFORE_START = "before_start"
+    AFTER_START = "after_start"
+    BEFORE_PROCESS_SHUTDOWN = "before_process_shutdown"
+    BEFORE_PROCESS_RESTART = "before_process_restart"
+    AFTER_RESTART = "after_restart"
+    AFTER_SHUTDOWN = "after_shutdown"
+
+    @property
+    def comes_before(self) -> bool:
+        return self.value.startswith("before")
+
+
+class Hooks:
+    """Functions by hook, in the order of registration."""
+
+    def __init__(self) -> None:
+        self._functions: dict[Hook, list[Callable[..., Any]]] = {hook: [] for hook in Hook}
+        self._running: set[asyncio.Task[None]] = set()
+
+    def add(self, hook: Hook, function: F) -> F:
+        self._functions[hook].append(function)
+        return function
+
+    async def call(self, hook: Hook, *facts: str, patience: float = _PATIENCE) -> None:
+        """Call every function of `hook`; one that raises is logged, and the rest go on.
+
+        `async` ones run side by side. After half a second of waiting for a `before` hook (and for
+        `after_shutdown`) life goes on without it; the others are not waited for at all.
+        """
+        tasks = [task for function in self._functions[hook] if (task := self._begin(hook, function, facts))]
+        if tasks and (hook.comes_before or hook is Hook.AFTER_SHUTDOWN):
+            _, late = await asyncio.wait(tasks, timeout=patience)
+            if late:
+                logger.warning(text("hook.late", hook=hook.value, seconds=patience))
+
+    def _begin(self, hook: Hook, function: Callable[..., Any], facts: tuple[str, ...]) -> "asyncio.Task[None] | None":
+        name = getattr(function, "__qualname__", repr(function))
+        try:
+            result = function(*facts[: _positional_parameters(function)])
+        except Exception as error:  # noqa: BLE001 - a plugin's code: its errors are its own, and are told
+            logger.opt(exception=error).error(text("hook.failed", hook=hook.value, function=name))
+            return None
+        if not inspect.isawaitable(result):
+            return None
+        task = asyncio.ensure_future(self._finish(hook, name, result))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def _finish(self, hook: Hook, name: str, awaitable: Any) -> None:
+        try:
+            await awaitable
+        except Exception as error:  # noqa: BLE001 - see _begin
+            logger.opt(exception=error).error(text("hook.failed", hook=hook.value, function=name))
+
+    async def cancel(self) -> None:
+        """End the hooks that still run."""
+        for task in tuple(self._running):
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+
+def _positional_parameters(function: Callable[..., Any]) -> int:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        return 0
+    return sum(
+        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD) for parameter in parameters
+    )

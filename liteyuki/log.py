@@ -1,0 +1,99 @@
+"""The log: one loguru logger of our own, its line format, level names and icons.
+
+    11-23 10:00:00 [ℹ️信息] Passive receive: hello
+
+It is a logger beside loguru's global one, because NoneBot (and many a plugin) takes the global one's handlers
+away and sets its own: in the child both print to the same console, each in its own format.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+# The documented way to an independent logger, `copy.deepcopy`, fails once somebody has added a handler to the
+# global one, and importing must not take those away. So it is built as loguru builds its own.
+from loguru._logger import Core, Logger
+
+from liteyuki.locale import language
+
+if TYPE_CHECKING:
+    import loguru
+
+__all__ = ["LEVELS", "configure", "logger"]
+
+
+class LevelLook(NamedTuple):
+    """How a level is shown: icon, name in Chinese and English, colour of a terminal (loguru markup)."""
+
+    icon: str
+    zh: str
+    en: str
+    colour: str
+
+
+LEVELS: Final = {
+    "TRACE": LevelLook("🔍", "跟踪", "TRACE", "cyan"),
+    "DEBUG": LevelLook("🐛", "调试", "DEBUG", "blue"),
+    "INFO": LevelLook("ℹ️", "信息", "INFO", "white"),
+    "SUCCESS": LevelLook("✅", "成功", "SUCCESS", "green"),
+    "WARNING": LevelLook("⚠️", "警告", "WARNING", "yellow"),
+    "ERROR": LevelLook("❌", "错误", "ERROR", "red"),
+    "CRITICAL": LevelLook("💥", "严重", "CRITICAL", "magenta"),
+}
+
+
+def _independent_logger() -> "loguru.Logger":
+    built: Any = Logger(  # type: ignore[no-untyped-call]
+        core=Core(),  # type: ignore[no-untyped-call]
+        exception=None,
+        depth=0,
+        record=False,
+        lazy=False,
+        colors=False,
+        raw=False,
+        capture=True,
+        patchers=[],
+        extra={},
+    )
+    return cast("loguru.Logger", built)
+
+
+logger: Final = _independent_logger()
+"""Log with this in main-process plugins and in the child alike. Safe from any thread."""
+
+
+def line_format(record: "loguru.Record", *, icons: bool) -> str:
+    """The loguru format of one line; level names follow the language in force."""
+    name = record["level"].name
+    look = LEVELS.get(name) or LevelLook("", name, name, "white")
+    label = look.zh if language() == "zh" else look.en
+    icon = look.icon if icons else ""
+    return (
+        "<green>{time:MM-DD HH:mm:ss}</green> "
+        f"[<{look.colour}>{icon}{label}</{look.colour}>] "
+        "{message}\n{exception}"
+    )
+
+
+def configure(*, level: str = "INFO", icons: bool = True, write: Callable[[str], None] | None = None) -> None:
+    """Set what is shown from now on, on standard output or through `write`.
+
+    Called once by each process that we start. From any thread.
+    """
+    logger.remove()
+    logger.add(
+        write or _write,
+        level=level,
+        format=lambda record: line_format(record, icons=icons),
+        colorize=sys.stdout.isatty(),
+        diagnose=False,
+    )
+
+
+def _write(message: str) -> None:
+    # Looked up at each line, so that a replaced sys.stdout (a test's, a Textual app's) is honoured.
+    sys.stdout.write(message)
+    sys.stdout.flush()
+
+
+logger.add(_write, level="INFO", format=lambda record: line_format(record, icons=True), diagnose=False)

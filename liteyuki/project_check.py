@@ -1,0 +1,49 @@
+"""What is checked before anything is started, so that a mistake is one clear sentence and not a crash loop."""
+
+import importlib.util
+import os
+import shutil
+import sys
+
+from liteyuki.config import Settings
+from liteyuki.errors import ProjectError
+from liteyuki.locale import text
+from liteyuki.log import logger
+from liteyuki.project import read_project
+from liteyuki.supervise.spec import ProcessSpec, ProgramKind
+
+__all__ = ["check_processes"]
+
+
+def check_processes(settings: Settings) -> None:
+    """Raises `ProjectError` for a process that cannot run as things are. Imports nothing of the project's."""
+    for spec in settings.processes.values():
+        _check(spec)
+
+
+def _check(spec: ProcessSpec) -> None:
+    kind, word = spec.program.kind, spec.program.words[0]
+    if kind is ProgramKind.APP:
+        read_project(spec.cwd)
+    elif kind is ProgramKind.SCRIPT and not (spec.cwd / word).is_file():
+        raise ProjectError(text("project.no_script", path=spec.cwd / word))
+    elif kind is ProgramKind.COMMAND and not _is_program(spec, word):
+        raise ProjectError(text("project.no_command", name=spec.name, program=word))
+    if kind in (ProgramKind.APP, ProgramKind.SCRIPT) and importlib.util.find_spec("nonebot") is None:
+        raise ProjectError(text("project.no_nonebot", python=sys.executable))
+    if kind is ProgramKind.APP and _has_unused_script(spec):
+        logger.info(text("project.bot_py_not_run", path=spec.cwd / "bot.py"))
+
+
+def _is_program(spec: ProcessSpec, word: str) -> bool:
+    path = spec.env.get("PATH") or os.environ.get("PATH")
+    return shutil.which(word, path=path) is not None or os.access(spec.cwd / word, os.X_OK)
+
+
+def _has_unused_script(spec: ProcessSpec) -> bool:
+    """Whether the folder has a `bot.py` that runs NoneBot itself, which `nb run` would have run."""
+    script = spec.cwd / "bot.py"
+    if not script.is_file():
+        return False
+    source = script.read_text("utf-8", "replace")
+    return "nonebot.run(" in source and "liteyuki" not in source

@@ -1,0 +1,45 @@
+"""The folder of run-time data, `<project>/.liteyuki/`: made, locked, cleaned."""
+
+import os
+from pathlib import Path
+from types import TracebackType
+
+from liteyuki._platform import lock_file
+from liteyuki.errors import AlreadyRunningError, StartError
+from liteyuki.locale import text
+
+__all__ = ["CONTROL_SOCKET", "RuntimeDirectory"]
+
+CONTROL_SOCKET = "control.sock"
+
+
+class RuntimeDirectory:
+    """Held by the one main process of a project, as a context manager.
+
+    Entering raises `AlreadyRunningError` if another has it, `StartError` if it cannot be made. The lock goes
+    with the process, however that dies.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.control_socket = path / CONTROL_SOCKET
+        self._lock = -1
+
+    def __enter__(self) -> "RuntimeDirectory":
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            (self.path / ".gitignore").write_text("*\n")
+            self._lock, holder = lock_file(self.path / "main.lock")
+        except OSError as error:
+            raise StartError(text("error.runtime_dir", path=self.path, error=error.strerror)) from error
+        if holder is not None:
+            raise AlreadyRunningError(holder, str(self.path.parent))
+        self.control_socket.unlink(missing_ok=True)  # of one that was killed
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.control_socket.unlink(missing_ok=True)
+        os.close(self._lock)

@@ -1,0 +1,462 @@
+"""The table of sentences: key -> (Chinese, English)."""
+
+from typing import Final
+
+__all__ = ["SENTENCES"]
+
+SENTENCES: Final[dict[str, tuple[str, str]]] = {
+    # --- the main process
+    "main.started": (
+        "轻雪主进程已启动（pid {pid}），项目：{directory}",
+        "Liteyuki's main process has started (pid {pid}) for {directory}",
+    ),
+    "main.connect": (
+        "OneBot v11 客户端（NapCat 等）请用反向 WebSocket 连接 {url}",
+        "Point the reverse WebSocket of a OneBot v11 client (NapCat, ...) to {url}",
+    ),
+    "main.next": (
+        "没有账号也能试：另开一个终端运行 liteyuki chat；按 Ctrl+C 停止",
+        "No account? Try it: run `liteyuki chat` in another terminal. Ctrl+C stops",
+    ),
+    "main.stopping": (
+        "正在停止所有进程，再按一次 Ctrl+C 立即结束",
+        "Stopping all processes; Ctrl+C again ends them at once",
+    ),
+    "main.forced": ("立即结束所有进程", "Ending all processes now"),
+    "main.stopped": ("已全部停止，用时 {seconds:.1f} 秒", "Everything has stopped, in {seconds:.1f} s"),
+    "main.cannot_start": ("无法启动：{error}", "Cannot start: {error}"),
+    "console.dropped": (
+        "……控制台太慢，此处省略了 {lines} 行……",
+        "... the console was too slow: {lines} lines were left out here ...",
+    ),
+    # --- processes
+    "process.started": ("{name}：已启动（pid {pid}）：{what}", "{name}: started (pid {pid}): {what}"),
+    "process.started_again": (
+        "{name}：已再次启动（pid {pid}）：{what}",
+        "{name}: started again (pid {pid}): {what}",
+    ),
+    "process.ready": (
+        "{name}：已就绪（pid {pid}），用时 {seconds:.2f} 秒",
+        "{name}: ready (pid {pid}) after {seconds:.2f} s",
+    ),
+    "process.stopped": ("{name}：已停止（pid {pid}）", "{name}: stopped (pid {pid})"),
+    "process.killed": (
+        "{name}：要求停止 {seconds:.0f} 秒后仍在运行，已强制结束（pid {pid}）",
+        "{name}: still running {seconds:.0f} s after it was asked to stop, so it was killed (pid {pid})",
+    ),
+    "process.exited": (
+        "{name}：自行退出（pid {pid}，{how}），运行了 {seconds:.1f} 秒",
+        "{name}: ended by itself (pid {pid}, {how}) after {seconds:.1f} s",
+    ),
+    "process.died": (
+        "{name}：意外退出（pid {pid}，{how}），运行了 {seconds:.1f} 秒",
+        "{name}: died (pid {pid}, {how}) after {seconds:.1f} s",
+    ),
+    "process.by_code": ("退出码 {code}", "exit code {code}"),
+    "process.by_signal": ("信号 {signal}", "signal {signal}"),
+    "process.waits": ("{name}：{seconds:.1f} 秒后重新启动", "{name}: starting again in {seconds:.1f} s"),
+    "process.waits_slowly": (
+        "{name}：反复无法正常运行，{seconds:.0f} 秒后再试；修好后可按 Ctrl+C 并重新运行，原因见上方输出",
+        "{name}: it does not get going; next try in {seconds:.0f} s. The reason stands in its output above; "
+        "once mended, press Ctrl+C and run again to try at once",
+    ),
+    "process.gave_up": (
+        "{name}：短时间内退出了 {deaths} 次，不再重试；修好后请要求重启",
+        "{name}: died {deaths} times in a short while and is not tried again; mend it, then ask for a restart",
+    ),
+    "process.cannot_spawn": (
+        "{name}：系统无法创建进程：{error}",
+        "{name}: the system cannot create the process: {error}",
+    ),
+    "process.start_timeout": (
+        "{name}：{seconds:.0f} 秒（start_timeout）内未就绪，已强制结束",
+        "{name}: not ready within {seconds:.0f} s (start_timeout), so it was killed",
+    ),
+    "process.slow_start": (
+        "{name}：已过 {seconds:.0f} 秒仍未就绪，最后一行输出：{last}",
+        "{name}: still not ready after {seconds:.0f} s; the last line it printed: {last}",
+    ),
+    "state.starting": ("启动中", "starting"),
+    "state.loaded": ("已加载", "loaded"),
+    "state.ready": ("运行中", "running"),
+    "state.stopping": ("停止中", "stopping"),
+    "state.waiting": ("等待重试", "waiting to retry"),
+    "state.stopped": ("已停止", "stopped"),
+    # --- restarts
+    "restart.asked": (
+        "{name}：收到重启请求，来自 {origin}，原因：{reason}",
+        "{name}: restart asked for by {origin}, reason: {reason}",
+    ),
+    "restart.already": (
+        "{name}：{origin} 请求重启，但已在重启中",
+        "{name}: {origin} asked for a restart, which is under way already",
+    ),
+    "restart.repeated": (
+        "{name}：{origin} 的重启消息重复送达，已忽略",
+        "{name}: the message of {origin} that asks for a restart came a second time and was ignored",
+    ),
+    "restart.unknown": (
+        "{origin} 请求重启不存在的进程 {name}",
+        "{origin} asked to restart {name}, which is no process here",
+    ),
+    "notice.not_sent": (
+        "未能发送重启完成的通知：{problem}",
+        "The notice of a restart was not sent: {problem}",
+    ),
+    "notice.account_away": (
+        "账号 {account} 在 {seconds:.0f} 秒内没有重新连接（{process} 已重启完成）",
+        "account {account} did not come back within {seconds:.0f} s ({process} has restarted)",
+    ),
+    "notice.no_way": (
+        "适配器 {adapter} 需要安装 nonebot-plugin-alconna 才能主动发送消息（{process} 已重启完成）",
+        "adapter {adapter} needs nonebot-plugin-alconna to send a message of its own ({process} has restarted)",
+    ),
+    "notice.failed": (
+        "发送失败：{error}（{process} 已重启完成）",
+        "sending failed: {error} ({process} has restarted)",
+    ),
+    # --- the chat
+    "chat.restart_accepted": ("正在重启 {name}…", "Restarting {name}…"),
+    "chat.restart_already": ("{name} 已经在重启了", "{name} is restarting already"),
+    "chat.restart_unknown": (
+        "没有名为 {name} 的进程，现有：{known}",
+        "There is no process {name}; there are: {known}",
+    ),
+    "chat.restart_stopping": (
+        "主进程正在停止，无法重启 {name}",
+        "The main process is stopping, so {name} cannot be restarted",
+    ),
+    "chat.restarted": ("重启完成，用时 {seconds:.1f} 秒", "Restarted in {seconds:.1f} s"),
+    "chat.outdated": (
+        "这条消息发送之后已经重启过了，不再重启",
+        "There has been a restart since that message was sent; not again",
+    ),
+    "chat.reason": ("聊天命令", "chat command"),
+    "chat.failed": ("没有成功：{error}", "That did not work: {error}"),
+    "chat.answer_lost": (
+        "未能在聊天中回复，重启照常进行：{error}",
+        "The chat could not be answered; the restart goes on: {error}",
+    ),
+    "chat.no_main_process": (
+        "机器人不是由轻雪启动的，无法执行；请停止它，并在项目目录中运行 liteyuki run",
+        "This bot was not started by Liteyuki, so that is not possible; stop it and run `liteyuki run` in its folder",
+    ),
+    "chat.no_superusers": (
+        '没有配置 SUPERUSERS，因此没有人能在聊天中使用 /restart；请在 .env 中设置，例如 SUPERUSERS=["你的 QQ 号"]',
+        "SUPERUSERS is not set, so nobody can use /restart in the chat; set it in .env, "
+        'for example SUPERUSERS=["your account"]',
+    ),
+    "chat.bad_count": (
+        "{value} 不是行数，请写一个正整数",
+        "{value} is no number of lines; write a whole number from 1 up",
+    ),
+    "chat.no_output": ("还没有输出", "Nothing was printed yet"),
+    "chat.status_line": (
+        "{name}：{state}，已运行 {uptime}，重启 {restarts} 次，内存 {memory}",
+        "{name}: {state}, up {uptime}, {restarts} restarts, {memory}",
+    ),
+    "chat.days": ("{days} 天 {clock}", "{days} d {clock}"),
+    # --- `liteyuki chat`
+    "chat_cli.welcome": (
+        "已连接 {name}。试试 /echo 你好、/status、/restart；按 Ctrl+C 离开",
+        "You are talking to {name}. Try /echo hi, /status, /restart. Ctrl+C leaves",
+    ),
+    "chat_cli.you": ("你", "you"),
+    "chat_cli.no_answer": (
+        "机器人在 {seconds:.0f} 秒内没有回应“{line}”{reason}",
+        "the bot did not answer {line!r} within {seconds:.0f} s{reason}",
+    ),
+    # --- the command line
+    "cli.help": (
+        "轻雪：让 NoneBot 机器人一直在线，在聊天中即可重启。",
+        "Liteyuki keeps a NoneBot bot alive, and restarts it from the chat.",
+    ),
+    "cli.run": (
+        "启动主进程：运行当前目录的 NoneBot 项目（或 SCRIPT，一个自己调用 nonebot.run() 的脚本）并守护它。",
+        "Start the main process: run the NoneBot project of this folder (or SCRIPT, which calls nonebot.run() "
+        "itself) and keep it alive.",
+    ),
+    "cli.chat": (
+        "在终端里与正在运行的机器人对话，不需要任何账号。",
+        "Talk to the running bot from the terminal, without any account.",
+    ),
+    "cli.chat_say": (
+        "说这句话并打印回复，可以重复给出。",
+        "Say this and print the answers; may be given several times.",
+    ),
+    "cli.chat_timeout": (
+        "等待每个回复的秒数，超过则以退出码 1 结束。",
+        "Seconds to wait for each answer; then the exit code is 1.",
+    ),
+    "cli.chat_process": (
+        "与哪个进程的机器人对话，默认为第一个。",
+        "Which process's bot to talk to; the first one unless given.",
+    ),
+    "cli.chat_reconnect": ("断开后隔多少秒重新连接。", "Seconds between attempts to reconnect."),
+    "cli.failed": ("错误：{error}", "Error: {error}"),
+    # --- the child
+    "child.cannot_exec": ("无法运行 {program}：{error}", "Cannot run {program}: {error}"),
+    "child.plugin_failed": (
+        "插件未能加载（{what}），位于 {place}：{error}；其余插件照常运行，修好后请在聊天中发送 /restart",
+        "A plugin did not load ({what}), at {place}: {error}. The others run; mend it, then say /restart in the chat",
+    ),
+    "child.port_taken": (
+        "端口 {host}:{port} 已被占用；请停止占用它的程序，或在 .env 中设置另一个 PORT",
+        "Port {host}:{port} is taken; stop the program that has it, or set another PORT in .env",
+    ),
+    "child.port_taken_by": (
+        "端口 {host}:{port} 已被进程 {pid} 占用；请停止它，或在 .env 中设置另一个 PORT",
+        "Port {host}:{port} is taken by process {pid}; stop that, or set another PORT in .env",
+    ),
+    # --- the project
+    "project.no_pyproject": (
+        "没有 {path}，这里不是 NoneBot 项目；{hint}",
+        "There is no {path}, so this is no NoneBot project; {hint}",
+    ),
+    "project.no_nonebot_table": (
+        "{path} 中没有 [tool.nonebot]；{hint}",
+        "{path} has no [tool.nonebot]; {hint}",
+    ),
+    "project.has_bot_py": (
+        "这里有 bot.py，可以运行 liteyuki run bot.py",
+        "there is a bot.py: run `liteyuki run bot.py`",
+    ),
+    "project.create": (
+        "请用 nb create 创建项目，或进入项目目录，或运行 liteyuki run 你的脚本.py",
+        "create one with `nb create`, go to its folder, or run `liteyuki run your_script.py`",
+    ),
+    "project.bad_nonebot_table": (
+        "{path} 的 [tool.nonebot] 有误：{error}",
+        "[tool.nonebot] in {path} is wrong: {error}",
+    ),
+    "project.no_nonebot": (
+        '{python} 中没有安装 nonebot2；请在项目的虚拟环境中运行 pip install "nonebot2[fastapi]"，并用其中的 liteyuki',
+        'nonebot2 is not installed for {python}; run pip install "nonebot2[fastapi]" in the project\'s virtual '
+        "environment, and use the liteyuki command of that",
+    ),
+    "project.no_adapter": (
+        "[tool.nonebot] adapters 中的 {module} 无法导入：{error}；"
+        "请用 nb adapter install 安装它，或从 pyproject.toml 中移除",
+        "{module}, listed in [tool.nonebot] adapters, cannot be imported: {error}; install it with "
+        "`nb adapter install`, or take it out of pyproject.toml",
+    ),
+    "project.no_script": (
+        "找不到脚本 {path}；请检查路径，或 processes 中的 script",
+        "There is no script {path}; check the path, or `script` in processes",
+    ),
+    "project.no_command": (
+        "进程 {name} 的 command：找不到程序 {program}；请安装它，或写出完整路径",
+        "command of process {name}: there is no program {program}; install it, or write its full path",
+    ),
+    "project.no_module": (
+        "target 的模块 {module} 无法导入；请检查名称与 cwd",
+        "The module {module} of `target` cannot be imported; check its name, and cwd",
+    ),
+    "project.no_callable": (
+        "模块 {module} 中没有可调用的 {function}；请检查 target",
+        "The module {module} has no callable {function}; check `target`",
+    ),
+    "project.bot_py_not_run": (
+        "{path} 不会被运行，这里按 pyproject.toml 启动；要运行它请用 liteyuki run bot.py",
+        "{path} is not run: the bot starts from pyproject.toml. To run it: `liteyuki run bot.py`",
+    ),
+    "project.fastapi_reload": (
+        "FASTAPI_RELOAD 会把机器人放进另一个进程，无法由轻雪守护；请从 .env 中移除它",
+        "FASTAPI_RELOAD puts the bot into yet another process, which Liteyuki cannot keep; take it out of .env",
+    ),
+    # --- settings
+    "config.bad_value": ("不能是 {value}，{expected}", "cannot be {value}; {expected}"),
+    "config.unknown_key": (
+        "没有这个设置项，可用的有：{known}",
+        "there is no such setting; there are: {known}",
+    ),
+    "config.not_toml": ("{path} 不是有效的 TOML：{error}", "{path} is not valid TOML: {error}"),
+    "config.unreadable": ("无法读取 {path}：{error}", "{path} cannot be read: {error}"),
+    "config.command_line": ("命令行", "command line"),
+    "config.process_name": (
+        "进程名只能由字母、数字、- 和 _ 组成",
+        "the name of a process takes letters, digits, - and _",
+    ),
+    "config.one_program": (
+        "app、script、target、command 只能写一个",
+        "give only one of app, script, target, command",
+    ),
+    "config.args_for_target": ("只能与 target 一起使用", "it goes with target only"),
+    "config.takes_string": ("应为非空字符串", "it takes a string that is not empty"),
+    "config.takes_boolean": ("应为 true 或 false", "it takes true or false"),
+    "config.takes_number": ("应为不小于 {least} 的数", "it takes a number of at least {least}"),
+    "config.takes_whole": ("应为不小于 {least} 的整数", "it takes a whole number of at least {least}"),
+    "config.takes_one_of": ("应为其中之一：{choices}", "it takes one of: {choices}"),
+    "config.takes_strings": ("应为字符串的列表", "it takes a list of strings"),
+    "config.takes_list": ("应为列表", "it takes a list"),
+    "config.takes_table": ("应为表", "it takes a table"),
+    "config.takes_share": ("应小于 1", "it takes a number below 1"),
+    "config.takes_directory": ("应为存在的目录", "it takes a folder that exists"),
+    "config.takes_target": ('应形如 "包.模块:函数"', 'it takes "package.module:function"'),
+    # --- main-process plugins and hooks
+    "plugin.loaded": ("已加载轻雪插件 {name}", "Loaded main-process plugin {name}"),
+    "plugin.failed": (
+        "轻雪插件 {name} 未能加载：{error}",
+        "Main-process plugin {name} did not load: {error}",
+    ),
+    "plugin.no_directory": ("plugin_dirs 中的 {path} 不是目录", "{path} in plugin_dirs is no folder"),
+    "plugin.name_taken": (
+        "已有名为 {name} 的模块，请给 {path} 换个名字",
+        "there is a module {name} already; give {path} another name",
+    ),
+    "hook.failed": ("钩子 {hook} 中的 {function} 出错", "{function}, called at {hook}, raised"),
+    "hook.late": (
+        "钩子 {hook} 超过 {seconds:.1f} 秒未完成，不再等待",
+        "A hook of {hook} takes longer than {seconds:.1f} s; going on without it",
+    ),
+    # --- the control socket
+    "control.refused": ("拒绝了一个控制请求：{error}", "A control request was refused: {error}"),
+    "control.failed": ("控制请求 {method} 出错", "The control request {method} failed"),
+    "control.no_onebot": (
+        "{name} 没有 OneBot v11 的反向 WebSocket；"
+        "请用 nb adapter install nonebot-adapter-onebot 安装适配器，并使用 FastAPI 驱动器",
+        "{name} takes no OneBot v11 reverse WebSocket; install the adapter with "
+        "`nb adapter install nonebot-adapter-onebot`, and use the FastAPI driver",
+    ),
+    "control.not_ready": ("{name} 还没有就绪（{state}）", "{name} is not ready yet ({state})"),
+    # --- channels
+    "channel.reason_stopping": ("主进程正在停止本进程", "the main process is stopping this one"),
+    "channel.reason_ended": ("另一端的进程已结束", "the process at the other end has ended"),
+    "channel.reason_closed_here": ("已在此处关闭", "it was closed here"),
+    "channel.reason_broken": ("收到了无法读取的数据：{detail}", "what arrived cannot be read: {detail}"),
+    "channel.reason_deadlock": (
+        "没有任何进程连接，而此处又阻塞了事件循环，永远不会有消息；请改用 await channel.async_receive()",
+        "no process is attached, and none can be while the event loop is held up here; "
+        "use `await channel.async_receive()`",
+    ),
+    "channel.no_hello": (
+        "另一端没有先发送问候帧，可能不是轻雪的通道",
+        "the other end did not greet first, so it is no channel of ours",
+    ),
+    "channel.version": (
+        "另一端使用协议版本 {theirs}，这里是 {ours}；请让两端使用同一版本",
+        "the other end speaks protocol version {theirs}, this one {ours}; install the same version on both sides",
+    ),
+    "channel.cut": (
+        "通道 {channel}：另一端在发送途中结束，丢失了一条未发完的消息（{bytes} 字节）",
+        "channel {channel}: the other end died while it was sending; one unfinished message ({bytes} bytes) is lost",
+    ),
+    "channel.bad_failure": ("错误回复的格式不对", "a failure of no known form"),
+    "channel.no_request_handler": (
+        "没有处理 {value} 请求的 on_request",
+        "no on_request handler takes a {value}",
+    ),
+    "channel.handler_failed": (
+        "通道 {channel}：处理函数 {handler} 出错，消息：{value}",
+        "channel {channel}: the handler {handler} raised at {value}",
+    ),
+    "channel.filter_failed": (
+        "通道 {channel}：filter_func 出错，消息：{value}",
+        "channel {channel}: a filter_func raised at {value}",
+    ),
+    "channel.notify_failed": (
+        "通道 {channel}：通知未被处理：{error}",
+        "channel {channel}: a notification failed: {error}",
+    ),
+    "channel.blocks_loop": (
+        "通道 {channel}：{place} 处的 receive() 阻塞了事件循环，期间机器人无法做别的事；"
+        "请改用 await channel.async_receive()",
+        "channel {channel}: receive() at {place} holds up the event loop, so the bot can do nothing else meanwhile; "
+        "use `await channel.async_receive()`",
+    ),
+    # --- errors
+    "error.config": ("{source} 的设置 {key}：{problem}", "{source}, setting {key}: {problem}"),
+    "error.already_running": (
+        "{directory} 已有主进程在运行（pid {pid}）；请先停止它",
+        "a main process runs for {directory} already (pid {pid}); stop that first",
+    ),
+    "error.runtime_dir": (
+        "无法使用运行数据目录 {path}：{error}",
+        "the folder for run-time data {path} cannot be used: {error}",
+    ),
+    "error.socket_path": (
+        "{path} 对于套接字来说太长；请用 data_dir 设置一个更短的目录",
+        "{path} is too long for a socket; set a shorter folder with data_dir",
+    ),
+    "error.no_main_process": (
+        "本进程不是由轻雪启动的；请在项目目录中运行 liteyuki run",
+        "this process was not started by Liteyuki; run `liteyuki run` in the project's folder",
+    ),
+    "error.not_main_process": (
+        "这里没有正在运行的主进程；get_bot 等只能在主进程的插件中使用",
+        "no main process runs here; get_bot and the like are for main-process plugins",
+    ),
+    "error.no_control_socket": (
+        "没有主进程在运行（{path} 无法连接）；请先在项目目录中运行 liteyuki run",
+        "no main process runs ({path} cannot be reached); first run `liteyuki run` in the project's folder",
+    ),
+    "error.main_process_ended": ("主进程已结束", "the main process has ended"),
+    "error.unknown_process": (
+        "没有名为 {name} 的进程，现有：{known}",
+        "there is no process {name}; there are: {known}",
+    ),
+    "error.bad_handles": (
+        "LITEYUKI_HANDLES 无法使用（{value}）：{error}",
+        "LITEYUKI_HANDLES cannot be used ({value}): {error}",
+    ),
+    "error.channel_closed": ("通道 {channel} 已关闭：{reason}", "channel {channel} is closed: {reason}"),
+    "error.channel_not_found": (
+        "没有名为 {channel} 的通道，现有：{known}",
+        "there is no channel {channel}; there are: {known}",
+    ),
+    "error.no_channels": (
+        "没有通道 {channel}：本进程没有任何通道，它不是由轻雪启动的；请在项目目录中运行 liteyuki run",
+        "there is no channel {channel}: this process has none, for Liteyuki did not start it; "
+        "run `liteyuki run` in the project's folder",
+    ),
+    "error.channel_mode": (
+        "通道 {channel} 已用 {mode} 接收，不能再用 {wanted}；请换一个通道，或只用一种方式",
+        "channel {channel} is received from with {mode} already, so {wanted} cannot be used; "
+        "take another channel, or one way only",
+    ),
+    "error.too_large": (
+        "通道 {channel} 的一条消息有 {size} 字节，超过上限 {limit}；请分段发送",
+        "a message of {size} bytes is over the limit of channel {channel}, {limit}; send it in parts",
+    ),
+    "error.peer_gone": (
+        "通道 {channel}：另一端的进程不在，或在回答之前结束了",
+        "channel {channel}: the other process is not there, or ended before it answered",
+    ),
+    "error.remote": (
+        "通道 {channel}：另一端出错：{type_name}: {message}",
+        "channel {channel}: the other side raised {type_name}: {message}",
+    ),
+    "error.request_timeout": (
+        "通道 {channel}：{seconds} 秒内没有收到回答",
+        "channel {channel}: no answer within {seconds} s",
+    ),
+    "error.receive_timeout": (
+        "通道 {channel}：{seconds} 秒内没有收到消息",
+        "channel {channel}: nothing came within {seconds} s",
+    ),
+    "error.unsendable": (
+        "通道不能传送 {type}（位置：{path}）；请改用基本类型，或用 @message 注册数据类、枚举或 pydantic 模型",
+        "channels do not carry {type} (at {path}); use plain types, or register a dataclass, an enum or a pydantic "
+        "model with @message",
+    ),
+    "error.unsendable_str": (
+        '通道不能传送含有孤立代理字符的字符串；请先用 errors="replace" 编码',
+        'channels do not carry a str with lone surrogates; encode it with errors="replace" first',
+    ),
+    "error.unsendable_depth": (
+        "值嵌套得太深，或包含了自身，通道不能传送",
+        "the value is nested too deep, or holds itself, so no channel carries it",
+    ),
+    "error.unsendable_zone": (
+        "通道不能传送这种时区的 {type}（位置：{path}）；请用 datetime.timezone 或 zoneinfo.ZoneInfo",
+        "channels do not carry a {type} of this time zone (at {path}); use datetime.timezone or zoneinfo.ZoneInfo",
+    ),
+    "error.message_class": (
+        "@message 只用于数据类、枚举和 pydantic 模型，{cls} 不是；请先加上 @dataclass",
+        "@message is for dataclasses, enums and pydantic models, which {cls} is not; put @dataclass below it",
+    ),
+    "error.message_name": (
+        "名字 {name} 已被 {cls} 注册；请用 @message(name=...) 另起一个",
+        "the name {name} is registered for {cls} already; give another with @message(name=...)",
+    ),
+}

@@ -1,0 +1,294 @@
+"""Keeps one process running: one asyncio task, one explicit state."""
+
+import asyncio
+import dataclasses
+import inspect
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from liteyuki._platform import resident_memory_bytes, signal_name
+from liteyuki.comm.channel import Channel
+from liteyuki.comm.messages import Origin, ProcessStatus
+from liteyuki.locale import text
+from liteyuki.log import logger
+from liteyuki.supervise.console import Console
+from liteyuki.supervise.events import Event, EventKind, Listener
+from liteyuki.supervise.output import Tail
+from liteyuki.supervise.policy import Action, Decision, Exit, History, decide
+from liteyuki.supervise.process import Generation
+from liteyuki.supervise.spec import ProcessSpec, ProcessState
+
+__all__ = ["Asked", "Keeper"]
+
+_WARN_AFTER: Final = 60.0
+"""Seconds without becoming ready after which the log says what is waited for."""
+
+
+_HOLD: Final = 2.0
+"""Seconds that whoever asked in a chat has to answer there before its process is stopped."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A restart that somebody asked for."""
+
+    reason: str
+    origin: Origin
+    at: float
+
+
+class Keeper:
+    """One entry of the supervisor's table. On the loop's thread only."""
+
+    def __init__(
+        self,
+        spec: ProcessSpec,
+        *,
+        channels: Mapping[str, Channel[Any]],
+        environment: Mapping[str, str],
+        console: Console,
+        listener: Listener,
+    ) -> None:
+        self.spec = spec
+        self.state = ProcessState.STOPPED
+        self.channels = channels
+        self.tail = Tail()
+        self.generation: Generation | None = None
+        self.gave_up_for_all = False
+        """Whether the main process is to end because of this one."""
+        self._environment = environment
+        self._console = console
+        self._listener = listener
+        self._history = History()
+        self._generations = 0
+        self._asked: Asked | None = None
+        self._stop_is_due = False
+        self._stopping = False
+        self._nudged = asyncio.Event()
+        self._telling: set[asyncio.Future[None]] = set()
+
+    # --- what others ask
+
+    @property
+    def restart_is_under_way(self) -> bool:
+        """Asked for, and the new generation still on its way up; one that hangs on it does not count."""
+        if self._asked is None or self.state in (ProcessState.WAITING, ProcessState.STOPPED):
+            return False
+        if self._is_held or self._stop_is_due or self.generation is None:
+            return True
+        return self.generation.uptime < _WARN_AFTER
+
+    def request_restart(self, asked: Asked, *, hold: bool = False) -> bool:
+        """Restart it, whatever it does now. False if that is under way already.
+
+        `hold`: do not begin before `begin_restart`, or two seconds have passed.
+        """
+        if self.restart_is_under_way:
+            return False
+        self._asked = asked
+        self._is_held = hold
+        if hold:
+            asyncio.get_running_loop().call_later(_HOLD, self.begin_restart)
+        else:
+            self._stop_is_due = True
+        # A person has looked at it: what it did before does not count any more.
+        self._history = History(was_ever_ready=self._history.was_ever_ready)
+        self._nudged.set()
+        return True
+
+    def begin_restart(self) -> None:
+        """A restart that was held may begin now. Without one, this does nothing."""
+        if self._is_held:
+            self._is_held = False
+            self._stop_is_due = True
+            self._nudged.set()
+
+    def request_stop(self) -> None:
+        """Stop it for good; its task ends when it is gone."""
+        self._stopping = True
+        self._nudged.set()
+
+    def report(self, state: ProcessState) -> None:
+        """The child says how far it is."""
+        if self.generation is None or self.state not in (ProcessState.STARTING, ProcessState.LOADED):
+            return
+        self.state = state
+        if state is ProcessState.READY:
+            self._became_ready(self.generation)
+
+    def status(self) -> ProcessStatus:
+        generation = self.generation
+        return ProcessStatus(
+            name=self.spec.name,
+            state=self.state.value,
+            pid=generation.pid if generation else None,
+            generation=self._generations,
+            restarts=max(0, self._generations - 1),
+            uptime=generation.uptime if generation else None,
+            memory_bytes=resident_memory_bytes(generation.pid) if generation else None,
+            restarting=self._asked is not None,
+        )
+
+    # --- its life
+
+    async def run(self) -> None:
+        """Keep it until it is to stop, or its policy says so."""
+        while not self._stopping:
+            generation = self._start()
+            if generation is None:
+                decision: Decision | None = self._decide(Exit(code=1, became_ready=False, ready_for=0.0))
+            else:
+                code = await self._watch(generation)
+                decision = None if generation.was_asked_to_stop else self._after_exit(generation, code)
+            if decision is not None and not await self._follow(decision):
+                break
+        self.state = ProcessState.STOPPED
+
+    def _start(self) -> Generation | None:
+        self._nudged.clear()
+        self._stop_is_due = self._is_held = False
+        self._generations += 1
+        generation = Generation(self.spec, self._generations)
+        try:
+            generation.spawn(self.channels, self._environment, self._show)
+        except OSError as error:
+            logger.error(text("process.cannot_spawn", name=self.spec.name, error=error))
+            return None
+        self.generation = generation
+        self.state = ProcessState.STARTING
+        key = "process.started" if generation.number == 1 else "process.started_again"
+        logger.info(text(key, name=self.spec.name, pid=generation.pid, what=generation.describe()))
+        if not self.spec.program.has_channels:
+            self.state = ProcessState.READY
+            self._became_ready(generation)
+        return generation
+
+    async def _watch(self, generation: Generation) -> int:
+        """Until it has exited, by itself or because it was asked to; its exit code."""
+        warned = False
+        while not generation.exited.done():
+            if self._stopping or self._stop_is_due:
+                await self._stop(generation)
+                break
+            limit = self._time_to_become_ready(generation, warned)
+            nudge = asyncio.ensure_future(self._nudged.wait())
+            done, _ = await asyncio.wait({generation.exited, nudge}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+            nudge.cancel()
+            self._nudged.clear()
+            if not done and generation.ready_at is None:
+                warned = self._is_late(generation, warned)
+        self.generation = None
+        return await generation.exited
+
+    async def _wait_for_nudge_or(self, exited: "asyncio.Future[int]", timeout: float | None) -> bool:
+        """Whether anything happened within `timeout`."""
+        nudge = asyncio.ensure_future(self._nudged.wait())
+        either: set[asyncio.Future[Any]] = {exited, nudge}
+        done, _ = await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        nudge.cancel()
+        self._nudged.clear()
+        return bool(done)
+
+    def _time_to_become_ready(self, generation: Generation, warned: bool) -> float | None:
+        if generation.ready_at is not None:
+            return None
+        limits = [self.spec.start_timeout] if self.spec.start_timeout else []
+        if not warned:
+            limits.append(_WARN_AFTER)
+        return max(0.0, min(limits) - generation.uptime) if limits else None
+
+    def _is_late(self, generation: Generation, warned: bool) -> bool:
+        timeout = self.spec.start_timeout
+        if timeout and generation.uptime >= timeout:
+            logger.error(text("process.start_timeout", name=self.spec.name, seconds=timeout))
+            generation.kill()
+        elif not warned:
+            last = (self.tail.last(1) or [""])[0]
+            logger.warning(text("process.slow_start", name=self.spec.name, seconds=_WARN_AFTER, last=last))
+        return True
+
+    async def _stop(self, generation: Generation) -> None:
+        self.state = ProcessState.STOPPING
+        kind = EventKind.BEFORE_SHUTDOWN if self._stopping else EventKind.BEFORE_RESTART
+        await self._tell(kind, generation)
+        went = await generation.stop()
+        key = "process.stopped" if went else "process.killed"
+        logger.info(text(key, name=self.spec.name, pid=generation.pid, seconds=self.spec.stop_timeout))
+
+    def _became_ready(self, generation: Generation) -> None:
+        generation.mark_ready()
+        self._history = dataclasses.replace(self._history, was_ever_ready=True)
+        asked, self._asked = self._asked, None
+        seconds = generation.uptime
+        logger.success(text("process.ready", name=self.spec.name, pid=generation.pid, seconds=seconds))
+        self._tell_soon(EventKind.READY, generation, asked)
+        if generation.number > 1:
+            self._tell_soon(EventKind.RESTARTED, generation, asked)
+
+    # --- after an exit
+
+    def _after_exit(self, generation: Generation, code: int) -> Decision:
+        how = text("process.by_signal", signal=signal_name(-code)) if code < 0 else text("process.by_code", code=code)
+        key = "process.exited" if code == 0 else "process.died"
+        log = logger.info if code == 0 else logger.error
+        log(text(key, name=self.spec.name, pid=generation.pid, how=how, seconds=generation.uptime))
+        ready_for = time.monotonic() - generation.ready_at if generation.ready_at is not None else 0.0
+        return self._decide(Exit(code=code, became_ready=generation.ready_at is not None, ready_for=ready_for))
+
+    def _decide(self, ended: Exit) -> Decision:
+        decision, self._history = decide(self.spec, self._history, ended, time.monotonic())
+        return decision
+
+    async def _follow(self, decision: Decision) -> bool:
+        """Wait as decided; whether it is to start again. A request cuts the waiting short."""
+        if decision.action in (Action.RESTART, Action.RESTART_SLOWLY):
+            if decision.after:
+                self._say_waiting(decision)
+            self.state = ProcessState.WAITING
+            await self._wait_for_request(decision.after)
+            return not self._stopping
+        self.state = ProcessState.STOPPED
+        if decision.action is not Action.STOP:
+            logger.critical(text("process.gave_up", name=self.spec.name, deaths=len(self._history.deaths)))
+            self._tell_soon(EventKind.GAVE_UP, None, None)
+        self.gave_up_for_all = decision.action is Action.GIVE_UP_AND_EXIT
+        if self.gave_up_for_all:
+            return False
+        await self._wait_for_request(None)
+        return not self._stopping
+
+    def _say_waiting(self, decision: Decision) -> None:
+        key = "process.waits" if decision.action is Action.RESTART else "process.waits_slowly"
+        logger.warning(text(key, name=self.spec.name, seconds=decision.after))
+
+    async def _wait_for_request(self, timeout: float | None) -> None:
+        if self._stop_is_due or self._stopping:
+            return
+        try:
+            await asyncio.wait_for(self._nudged.wait(), timeout)
+        except asyncio.TimeoutError:
+            return
+        finally:
+            self._nudged.clear()
+
+    # --- telling
+
+    def _show(self, data: bytes) -> None:
+        self.tail.add(data)
+        self._console.write(data)
+
+    async def _tell(self, kind: EventKind, generation: Generation) -> None:
+        origin = self._asked.origin if self._asked else None
+        told = self._listener(Event(kind, self.spec.name, generation.number, origin))
+        if inspect.isawaitable(told):
+            await told
+
+    def _tell_soon(self, kind: EventKind, generation: Generation | None, asked: Asked | None) -> None:
+        number = generation.number if generation else self._generations
+        told = self._listener(Event(kind, self.spec.name, number, asked.origin if asked else None))
+        if inspect.isawaitable(told):
+            task = asyncio.ensure_future(told)
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)

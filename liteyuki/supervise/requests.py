@@ -1,0 +1,63 @@
+"""What a child may ask over its passive channel, and who answers."""
+
+from typing import TYPE_CHECKING, Any
+
+from liteyuki.comm.channel import Channel
+from liteyuki.comm.messages import (
+    BeginRestart,
+    ClaimNotice,
+    LogsRequest,
+    NoticeOutcome,
+    ProcessStatus,
+    RestartAnswer,
+    RestartRequest,
+    StateReport,
+    StatusRequest,
+)
+from liteyuki.log import logger
+from liteyuki.supervise.spec import ProcessState
+
+if TYPE_CHECKING:
+    from liteyuki.supervise.supervisor import Supervisor
+
+__all__ = ["MAX_LOG_LINES", "serve_requests"]
+
+MAX_LOG_LINES = 200
+
+
+def serve_requests(channel: Channel[Any], supervisor: "Supervisor", process: str) -> None:
+    """Answer what `process` asks over `channel`. A plugin's own `on_request` handlers stay possible beside."""
+
+    @channel.on_request(lambda value: isinstance(value, RestartRequest))
+    def restart(request: RestartRequest) -> RestartAnswer:
+        return supervisor.restart(
+            request.process or process, reason=request.reason, origin=request.origin, asked_by=process
+        )
+
+    @channel.on_request(lambda value: isinstance(value, BeginRestart))
+    def begin(request: BeginRestart) -> None:
+        supervisor.keeper(process).begin_restart()
+
+    @channel.on_request(lambda value: isinstance(value, StatusRequest))
+    def status(request: StatusRequest) -> list[ProcessStatus]:
+        return supervisor.status()
+
+    @channel.on_request(lambda value: isinstance(value, LogsRequest))
+    def logs(request: LogsRequest) -> list[str]:
+        count = max(1, min(request.lines, MAX_LOG_LINES))
+        return supervisor.keeper(request.process or process).tail.last(count)
+
+    @channel.on_request(lambda value: isinstance(value, StateReport))
+    def report(request: StateReport) -> None:
+        for problem in request.problems:
+            logger.error(problem)
+        if request.state != "cannot_start":
+            supervisor.report(process, ProcessState(request.state), request.connection_point)
+
+    @channel.on_request(lambda value: isinstance(value, ClaimNotice))
+    def claim(request: ClaimNotice) -> float | None:
+        return supervisor.notices.claim(request.notice_id)
+
+    @channel.on_request(lambda value: isinstance(value, NoticeOutcome))
+    def ended(request: NoticeOutcome) -> None:
+        supervisor.notices.ended(request)

@@ -1,0 +1,98 @@
+"""What a process is and how it must be kept: data, made by `config.py`, read by everybody."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "Backoff",
+    "GiveUp",
+    "GiveUpThen",
+    "ProcessSpec",
+    "ProcessState",
+    "Program",
+    "ProgramKind",
+    "RestartMode",
+]
+
+
+class ProgramKind(Enum):
+    APP = "app"
+    SCRIPT = "script"
+    TARGET = "target"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run. `words`: the app, the script, the target, or the command with its arguments."""
+
+    kind: ProgramKind
+    words: tuple[str, ...]
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_channels(self) -> bool:
+        return self.kind is not ProgramKind.COMMAND
+
+
+class RestartMode(Enum):
+    ALWAYS = "always"
+    ON_FAILURE = "on-failure"
+    NEVER = "never"
+
+
+class GiveUpThen(Enum):
+    SLOW = "slow"
+    STOP = "stop"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Seconds between restarts: 0, base, base*factor, ... up to max, each +- jitter (a share)."""
+
+    base: float = 0.5
+    factor: float = 2.0
+    max: float = 60.0
+    jitter: float = 0.1
+    reset_after: float = 60.0
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """After `deaths` within so many seconds: retry once every `slow_every` seconds, stop, or exit."""
+
+    deaths: int = 8
+    within: float = 300.0
+    then: GiveUpThen = GiveUpThen.SLOW
+    slow_every: float = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessSpec:
+    """One entry of `[tool.liteyuki.processes]`. All times in seconds."""
+
+    name: str
+    program: Program
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    restart: RestartMode = RestartMode.ALWAYS
+    backoff: Backoff = field(default_factory=Backoff)
+    give_up: GiveUp = field(default_factory=GiveUp)
+    start_timeout: float = 0.0
+    stop_timeout: float = 10.0
+
+
+class ProcessState(Enum):
+    """Where a process is. `loaded` lies between starting and ready: its code is imported."""
+
+    STARTING = "starting"
+    LOADED = "loaded"
+    READY = "ready"
+    STOPPING = "stopping"
+    WAITING = "waiting"
+    STOPPED = "stopped"

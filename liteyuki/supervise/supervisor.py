@@ -1,0 +1,182 @@
+"""The table of processes, and the one path that every request takes."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from liteyuki.comm.channel import Channel
+from liteyuki.comm.messages import ConnectionPoint, Origin, ProcessStatus, RestartAnswer, SandboxUsers
+from liteyuki.comm.registry import set_channel
+from liteyuki.errors import UnknownProcess
+from liteyuki.locale import text
+from liteyuki.log import logger
+from liteyuki.supervise.console import Console
+from liteyuki.supervise.events import Event, EventKind, Listener
+from liteyuki.supervise.keeper import Asked, Keeper
+from liteyuki.supervise.notices import Notices
+from liteyuki.supervise.requests import serve_requests
+from liteyuki.supervise.spec import ProcessSpec, ProcessState
+
+__all__ = ["Supervisor"]
+
+
+@dataclass
+class _Entry:
+    keeper: Keeper
+    task: "asyncio.Task[None] | None" = None
+    connection_point: ConnectionPoint | None = None
+
+
+class Supervisor:
+    """Keeps every process of `specs` running, from `start` to `stop`. On the loop's thread only.
+
+    The channels exist from construction on, so that main-process plugins find them when they are imported.
+    """
+
+    def __init__(
+        self,
+        specs: Mapping[str, ProcessSpec],
+        *,
+        environment: Mapping[str, str],
+        console: Console,
+        listener: Listener,
+    ) -> None:
+        self.notices = Notices()
+        self._listener = listener
+        self._sandbox_users: set[str] = set()
+        self._is_stopping = False
+        self._gave_up = asyncio.Event()
+        self._entries: dict[str, _Entry] = {}
+        for spec in specs.values():
+            keeper = Keeper(
+                spec,
+                channels=self._make_channels(spec),
+                environment=environment,
+                console=console,
+                listener=self._on_event,
+            )
+            self._entries[spec.name] = _Entry(keeper)
+
+    def _make_channels(self, spec: ProcessSpec) -> dict[str, Channel[Any]]:
+        if not spec.program.has_channels:
+            return {}
+        channels = {f"{spec.name}-{kind}": Channel[Any](f"{spec.name}-{kind}") for kind in ("active", "passive")}
+        for name, channel in channels.items():
+            channel.keep_untaken()
+            channel.bind(asyncio.get_running_loop())
+            set_channel(name, channel)
+        serve_requests(channels[f"{spec.name}-passive"], self, spec.name)
+        return channels
+
+    # --- all of them
+
+    def start(self) -> None:
+        """Launch every process."""
+        for entry in self._entries.values():
+            entry.task = asyncio.ensure_future(self._keep(entry.keeper))
+
+    async def _keep(self, keeper: Keeper) -> None:
+        await keeper.run()
+        if keeper.gave_up_for_all:
+            self._gave_up.set()
+
+    async def until_given_up(self) -> None:
+        """Returns when a process that must run was given up."""
+        await self._gave_up.wait()
+
+    async def stop(self) -> None:
+        """Stop every process, all at once, each within its `stop_timeout`."""
+        self._is_stopping = True
+        for entry in self._entries.values():
+            entry.keeper.request_stop()
+        tasks = [entry.task for entry in self._entries.values() if entry.task is not None]
+        for failure in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(failure, BaseException):
+                raise failure
+
+    def kill(self) -> None:
+        """End every process now."""
+        for entry in self._entries.values():
+            if entry.keeper.generation is not None:
+                entry.keeper.generation.kill()
+
+    # --- one of them
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._entries)
+
+    def keeper(self, name: str) -> Keeper:
+        """Raises `UnknownProcess`."""
+        if name not in self._entries:
+            raise UnknownProcess(name, self.names)
+        return self._entries[name].keeper
+
+    def connection_point(self, name: str) -> ConnectionPoint | None:
+        """Where the bot in that process takes OneBot v11 connections, once it is ready."""
+        return self._entries[name].connection_point
+
+    def status(self) -> list[ProcessStatus]:
+        return [entry.keeper.status() for entry in self._entries.values()]
+
+    def restart(self, name: str, *, reason: str, origin: Origin, asked_by: str | None = None) -> RestartAnswer:
+        """The one path of every restart request; `asked_by` is the child that it came from, if any."""
+        if name not in self._entries:
+            logger.warning(text("restart.unknown", name=name, origin=describe(origin)))
+            return RestartAnswer("unknown", name, self.names)
+        if self._is_stopping:
+            return RestartAnswer("stopping", name)
+        if self.notices.is_repeated(origin):
+            logger.info(text("restart.repeated", name=name, origin=describe(origin)))
+            return RestartAnswer("repeated", name)
+        wants_to_answer = origin.target is not None and asked_by == name
+        asked = Asked(reason, origin, time.monotonic())
+        if not self.keeper(name).request_restart(asked, hold=wants_to_answer):
+            logger.info(text("restart.already", name=name, origin=describe(origin)))
+            return RestartAnswer("already", name)
+        logger.info(text("restart.asked", name=name, origin=describe(origin), reason=reason or "-"))
+        if origin.target is not None and asked_by is not None:
+            self.notices.add(name, asked_by, origin)
+        return RestartAnswer("accepted", name)
+
+    def report(self, name: str, state: ProcessState, connection_point: ConnectionPoint | None) -> None:
+        """A child says how far it is."""
+        self._entries[name].connection_point = connection_point
+        if state is ProcessState.READY:
+            self._tell_sandbox_users(name)
+        self.keeper(name).report(state)
+
+    # --- sandbox chats
+
+    def set_sandbox_users(self, user_ids: set[str]) -> None:
+        """These ids, and no others, are superusers of sandbox chats from now on, in every child."""
+        self._sandbox_users = set(user_ids)
+        for name in self._entries:
+            self._tell_sandbox_users(name)
+
+    def _tell_sandbox_users(self, name: str) -> None:
+        self._notify(name, SandboxUsers(sorted(self._sandbox_users)))
+
+    # --- events
+
+    def _on_event(self, event: Event) -> Any:
+        if event.kind is EventKind.READY:
+            for deliverer, notice in self.notices.became_ready(event.process):
+                self._notify(deliverer, notice)
+        elif event.kind is EventKind.GAVE_UP:
+            self.notices.drop(event.process)
+        return self._listener(event)
+
+    def _notify(self, name: str, value: object) -> None:
+        keeper = self.keeper(name)
+        channel = keeper.channels.get(f"{name}-passive")
+        if channel is not None and keeper.state is not ProcessState.STOPPING:
+            channel.notify(value)
+
+
+def describe(origin: Origin) -> str:
+    """Who, where, for the log."""
+    parts = [origin.kind, origin.adapter, origin.who, origin.where]
+    return " / ".join(part for part in parts if part)

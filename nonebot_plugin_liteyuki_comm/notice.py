@@ -1,0 +1,103 @@
+""" "Restarted", said where it was asked, by the account that was asked, once."""
+
+import asyncio
+from typing import Any
+
+import nonebot
+from nonebot import get_driver
+from nonebot.adapters import Bot, Event
+
+from liteyuki.comm.messages import ClaimNotice, DeliverNotice, NoticeOutcome
+from liteyuki.comm.registry import own_channel
+from liteyuki.locale import text
+
+__all__ = ["capture_target", "deliver"]
+
+_CLAIM_TIMEOUT = 5.0
+_V11, _V12, _ALCONNA = "onebot-v11", "onebot-v12", "alconna"
+_FIELDS = {
+    _V11: ("message_type", "user_id", "group_id"),
+    _V12: ("detail_type", "user_id", "group_id", "guild_id", "channel_id"),
+}
+_ADAPTERS = {"OneBot V11": _V11, "OneBot V12": _V12}
+
+# Set whenever a bot connects; replaced by a fresh one, so that each waiter looks for its own account again.
+_connected = asyncio.Event()
+
+
+@get_driver().on_bot_connect
+async def _note_connection(bot: Bot) -> None:
+    global _connected
+    before, _connected = _connected, asyncio.Event()
+    before.set()
+
+
+def capture_target(bot: Bot, event: Event) -> dict[str, Any]:
+    """Where `event` came from, as plain data that outlives this process; `via` tells how to send there."""
+    via = _ADAPTERS.get(bot.adapter.get_name())
+    if via is not None:
+        names = ((name, getattr(event, name, None)) for name in _FIELDS[via])
+        return {"via": via, **{name: value for name, value in names if value is not None}}
+    try:
+        from nonebot_plugin_alconna.uniseg import UniMessage
+    except ImportError:
+        return {"via": ""}
+    return {"via": _ALCONNA, "target": UniMessage.get_target(event, bot).dump()}
+
+
+async def deliver(notice: DeliverNotice) -> None:
+    """Handler of the main process's order; it returns at once, so that the order is not held up."""
+    task = asyncio.ensure_future(_deliver(notice))
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+
+
+_running: set["asyncio.Task[None]"] = set()
+
+
+async def _deliver(notice: DeliverNotice) -> None:
+    try:
+        problem = await _try_to_deliver(notice)
+    except Exception as error:  # noqa: BLE001 - whatever an adapter raises, the main process must hear of it
+        problem = text("notice.failed", process=notice.process, error=f"{type(error).__name__}: {error}")
+    own_channel("passive").notify(NoticeOutcome(notice.notice_id, problem))
+
+
+async def _try_to_deliver(notice: DeliverNotice) -> str:
+    """Send it; the problem, or nothing."""
+    origin = notice.origin
+    target = dict(origin.target or {})
+    via = target.pop("via", "")
+    if not via:
+        return text("notice.no_way", process=notice.process, adapter=origin.adapter)
+    try:
+        bot = await asyncio.wait_for(_bot_of(origin.adapter, origin.self_id), notice.wait)
+    except asyncio.TimeoutError:
+        return text("notice.account_away", process=notice.process, account=origin.self_id, seconds=notice.wait)
+    seconds = await own_channel("passive").request(ClaimNotice(notice.notice_id), timeout=_CLAIM_TIMEOUT)
+    if seconds is not None:
+        await _send(bot, via, target, text("chat.restarted", name=notice.process, seconds=seconds))
+    return ""
+
+
+async def _bot_of(adapter: str, self_id: str) -> Bot:
+    """The account, as soon as it is connected. Another account is never taken for it."""
+    while True:
+        connected = _connected
+        bot = nonebot.get_bots().get(self_id)
+        if bot is not None and bot.adapter.get_name() == adapter:
+            return bot
+        await connected.wait()
+
+
+async def _send(bot: Bot, via: str, target: dict[str, Any], sentence: str) -> None:
+    if via == _V11:
+        await bot.call_api("send_msg", message=sentence, **target)
+    elif via == _V12:
+        message = [{"type": "text", "data": {"text": sentence}}]
+        await bot.call_api("send_message", message=message, **target)
+    else:
+        from nonebot_plugin_alconna.uniseg import Target, UniMessage
+
+        # `load` takes keys out of what it is given; without `bot`, another account might be chosen.
+        await UniMessage(sentence).send(Target.load(dict(target["target"])), bot)

@@ -31,6 +31,15 @@ def remember(channel: "Channel[Any]") -> None:
     _bound.add(channel)
 
 
+def serve_others(blocked: "Channel[Any]") -> None:
+    """What has come over other channels came before what `blocked` is about to return, so it goes first."""
+    for channel in tuple(_bound):
+        if channel is not blocked and channel.link.loop is blocked.link.loop:
+            with channel.lock:
+                channel.link.read()
+            channel.deliver(start_now=True)
+
+
 def wait(blocked: "Channel[Any]", timeout: float | None) -> None:
     """Until `blocked` may have something to receive: serve all channels of its loop, on its thread."""
     link = blocked.link
@@ -39,7 +48,7 @@ def wait(blocked: "Channel[Any]", timeout: float | None) -> None:
     for channel in tuple(_bound):
         other = channel.link
         if other.loop is link.loop and other.transport is not None:
-            with channel._lock:
+            with channel.lock:
                 other.flush()
             if other.transport is not None:
                 channels[other.transport.fileno()] = channel
@@ -49,7 +58,7 @@ def wait(blocked: "Channel[Any]", timeout: float | None) -> None:
     for handle in wait_readable(list(channels), timeout):
         channel = channels[handle]
         if channel is not blocked:
-            with channel._lock:
+            with channel.lock:
                 channel.link.read()
             channel.deliver(start_now=True)
 

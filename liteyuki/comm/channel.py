@@ -43,8 +43,8 @@ class Channel(Generic[T]):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._lock = threading.RLock()
-        self.link = Link(self._lock, on_frames=self._sort, on_end=self._ended, on_loop_read=self.deliver)
+        self.lock = threading.RLock()
+        self.link = Link(self.lock, on_frames=self._sort, on_end=self._ended, on_loop_read=self.deliver)
         self._calls = Calls(name)
         self._tasks = TaskStarter()
         self._mode: Literal["on_receive", "receive"] | None = None
@@ -78,7 +78,7 @@ class Channel(Generic[T]):
         """
         flags, payload = encode(value)
         self._check_size(payload)
-        with self._lock:
+        with self.lock:
             self._raise_if_closed()
             self._bind_to_running_loop()
             self.link.send_message(pack_frame(FrameKind.MESSAGE, flags, payload))
@@ -90,7 +90,7 @@ class Channel(Generic[T]):
         Raises `RemoteError` if the handler raised, `PeerGone` if no process is attached or it ends before it
         answers, `TimeoutError` after `timeout` seconds; and as `send` does. On the event loop only.
         """
-        with self._lock:
+        with self.lock:
             self._raise_if_closed()
             self._bind_to_running_loop()
             number, future = self._calls.begin()
@@ -107,14 +107,14 @@ class Channel(Generic[T]):
         except asyncio.TimeoutError as error:
             raise TimeoutError(text("error.request_timeout", channel=self.name, seconds=timeout)) from error
         finally:
-            with self._lock:
+            with self.lock:
                 self._calls.forget(number)
 
     def notify(self, value: object) -> None:
         """Like `request`, from any thread, for something that wants no answer; lost if nobody is attached."""
         flags, body = pack_numbered(NO_REPLY, value)
         self._check_size(body)
-        with self._lock:
+        with self.lock:
             self._raise_if_closed()
             self.link.send_control(FrameKind.REQUEST, flags, body)
 
@@ -132,13 +132,14 @@ class Channel(Generic[T]):
         on_loop = self.link.on_loop_thread()
         if on_loop:
             blocking.warn_once(self.name)
+            blocking.serve_others(self)
         elif self.link.transport is not None and not self._must_watch():
             self._let_threads_read(True)
-        with self._lock:
+        with self.lock:
             self._blocked += 1
         try:
             while True:
-                with self._lock:
+                with self.lock:
                     if not self._inbox:
                         self.link.read()
                     if self._inbox:
@@ -156,7 +157,7 @@ class Channel(Generic[T]):
                 else:
                     self._wait(left)
         finally:
-            with self._lock:
+            with self.lock:
                 self._blocked -= 1
                 if self._blocked and (self._inbox or self._closed or self._peer_stops):
                     self._ring()  # what woke this thread is the next one's business too
@@ -168,7 +169,7 @@ class Channel(Generic[T]):
         """
         self._claim(_RECEIVE)
         while True:
-            with self._lock:
+            with self.lock:
                 self._bind_to_running_loop()
                 if not self._inbox:
                     self.link.read()
@@ -181,7 +182,7 @@ class Channel(Generic[T]):
             try:
                 await waiter
             except asyncio.CancelledError:
-                with self._lock:
+                with self.lock:
                     if waiter in self._waiters:
                         self._waiters.remove(waiter)
                     elif self._inbox:
@@ -234,7 +235,7 @@ class Channel(Generic[T]):
         return register
 
     def _register(self, handlers: list[Handler], handler: Handler) -> None:
-        with self._lock:
+        with self.lock:
             handlers.append(handler)
             self._bind_to_running_loop()
         self._let_threads_read(False)
@@ -253,7 +254,7 @@ class Channel(Generic[T]):
             start(loop, self._answer(*self._requests.popleft()))
         while self._inbox and self._handlers:
             try:
-                with self._lock:
+                with self.lock:
                     value = self._take()
             except ChannelBroken:
                 return  # told when it broke
@@ -268,14 +269,14 @@ class Channel(Generic[T]):
                 logger.error(text("channel.notify_failed", channel=self.name, error=": ".join(result[:2])))
             return
         flags, body = pack_numbered(number, result)
-        with self._lock:
+        with self.lock:
             self.link.send_control(kind, flags, body)
 
     # --- the other side comes and goes (for the core)
 
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:
         """Read, write and call handlers through `loop`, which runs on this thread."""
-        with self._lock:
+        with self.lock:
             self.link.bind(loop)
         blocking.remember(self)
         loop.call_soon(self.deliver)
@@ -286,7 +287,7 @@ class Channel(Generic[T]):
 
     def attach(self, transport: Transport, *, generation: int = 0) -> None:
         """Talk over `transport` from now on, and greet whoever is there."""
-        with self._lock:
+        with self.lock:
             self._raise_if_closed()
             self._greeted = self._peer_stops = False
             self._from_before = len(self._inbox)
@@ -295,26 +296,26 @@ class Channel(Generic[T]):
 
     def detach(self) -> None:
         """The other process is gone. What it sent is still received; what it had not taken is kept."""
-        with self._lock:
+        with self.lock:
             self.link.read_all()
             self.link.detach()
             self._calls.fail_all()
 
     def say_stop(self) -> None:
         """Tell the other side that nothing more will come: whoever blocks in its `receive` goes on."""
-        with self._lock:
+        with self.lock:
             self.link.send_control(FrameKind.STOP)
 
     def close(self) -> None:
         """Send what is queued and close this end. Using the channel raises `ChannelClosed` from then on."""
-        with self._lock:
+        with self.lock:
             self.link.flush()
             self._close(ChannelClosed(self.name, text("channel.reason_closed_here")))
 
     @property
     def pending(self) -> int:
         """How many sent messages nobody over there has taken, as far as this side keeps them."""
-        with self._lock:
+        with self.lock:
             self.link.forget_taken()
             return len(self.link.unsent)
 
@@ -393,7 +394,7 @@ class Channel(Generic[T]):
             raise type(self._closed)(self.name, self._closed.reason)
 
     def _claim(self, wanted: Literal["on_receive", "receive"]) -> None:
-        with self._lock:
+        with self.lock:
             if self._mode is None:
                 self._mode = wanted
             elif self._mode != wanted:
@@ -416,13 +417,13 @@ class Channel(Generic[T]):
         return bool(self._handlers or self._request_handlers or self._waiters or self.link.keeps_untaken)
 
     def _let_threads_read(self, allowed: bool) -> None:
-        with self._lock:
+        with self.lock:
             if self.link.thread_reads != allowed:
                 self.link.thread_reads = allowed
                 self.link.update_watch()
 
     def _wait(self, timeout: float | None) -> None:
-        with self._lock:
+        with self.lock:
             assert self._bell is not None
             bell = self._bell
             handles = [bell.fileno()]

@@ -173,7 +173,7 @@ class Keeper:
                 await self._stop(generation)
                 break
             limit = self._time_to_become_ready(generation, warned)
-            nudge = asyncio.ensure_future(self._nudged.wait())
+            nudge: asyncio.Task[Any] = asyncio.create_task(self._nudged.wait())
             done, _ = await asyncio.wait({generation.exited, nudge}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
             nudge.cancel()
             self._nudged.clear()
@@ -184,7 +184,7 @@ class Keeper:
 
     async def _wait_for_nudge_or(self, exited: "asyncio.Future[int]", timeout: float | None) -> bool:
         """Whether anything happened within `timeout`."""
-        nudge = asyncio.ensure_future(self._nudged.wait())
+        nudge: asyncio.Task[Any] = asyncio.create_task(self._nudged.wait())
         either: set[asyncio.Future[Any]] = {exited, nudge}
         done, _ = await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         nudge.cancel()

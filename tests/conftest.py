@@ -1,0 +1,43 @@
+"""Fixtures for all tests, and the time limit that every test has."""
+
+import faulthandler
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from liteyuki.locale import LANGUAGES, language, set_language
+from tests.harness import Project
+
+TEST_LIMIT = 120
+"""Seconds after which a test is ended, with the stacks of all threads."""
+
+
+@pytest.fixture(autouse=True)
+def _time_limit() -> Iterator[None]:
+    def give_up(number: int, frame: FrameType | None) -> None:
+        faulthandler.dump_traceback()
+        pytest.fail(f"the test took longer than {TEST_LIMIT} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(TEST_LIMIT)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(autouse=True)
+def _first_language() -> Iterator[None]:
+    before = language()
+    set_language(LANGUAGES[0])
+    yield
+    set_language(before)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "bot")

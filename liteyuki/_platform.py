@@ -11,6 +11,7 @@ import fcntl
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,9 +21,9 @@ __all__ = [
     "STOP_SIGNAL",
     "ExitWatch",
     "die_with_parent",
+    "end_own_group",
     "forbid_inheriting",
     "kill_group",
-    "kill_own_group",
     "listener_of_port",
     "lock_file",
     "resident_memory_bytes",
@@ -58,11 +59,21 @@ def kill_group(leader_pid: int) -> None:
         os.killpg(leader_pid, signal.SIGKILL)
 
 
-def kill_own_group() -> None:
-    """End this process at once, and its group with it if it leads one."""
-    if os.getpgid(0) == os.getpid():
-        os.killpg(0, signal.SIGKILL)
-    os.kill(os.getpid(), signal.SIGKILL)
+def end_own_group(last_seconds: float) -> None:
+    """Ask this process to stop, and SIGKILL it and its group when `last_seconds` have passed.
+
+    A shell does the killing, from a session of its own: this process may be gone before, and leave others in
+    its group that are not.
+    """
+    target = f"-{os.getpid()}" if os.getpgid(0) == os.getpid() else str(os.getpid())
+    subprocess.Popen(
+        ["/bin/sh", "-c", f"sleep {last_seconds}; kill -KILL {target}"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    os.kill(os.getpid(), STOP_SIGNAL)
 
 
 def watch_exit(pid: int, loop: asyncio.AbstractEventLoop, on_exit: Callable[[], None]) -> ExitWatch:

@@ -14,16 +14,14 @@ import runpy
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from liteyuki._platform import (
-    STOP_SIGNAL,
     die_with_parent,
+    end_own_group,
     forbid_inheriting,
-    kill_own_group,
     listener_of_port,
     port_is_taken,
 )
@@ -43,6 +41,10 @@ _COULD_NOT_START: Final = 3
 """uvicorn's exit code for a failed startup hook or a port that is taken."""
 
 
+class CannotStart(LiteyukiError):
+    """It would end with uvicorn's exit code for that; the message says what is in the way."""
+
+
 def main(arguments: list[str]) -> int:
     """Run what the command line says; the exit code."""
     _, lifeline, kind, *words = arguments
@@ -60,6 +62,9 @@ def main(arguments: list[str]) -> int:
     run: dict[str, Callable[..., None]] = {"app": run_app, "script": run_script, "target": run_target}
     try:
         run[kind](*words)
+    except CannotStart as error:
+        _report("cannot_start", [str(error)])
+        return _COULD_NOT_START
     except LiteyukiError as error:
         _report("cannot_start", [str(error)])
         return 1
@@ -85,9 +90,7 @@ def _follow_main_process(lifeline: int) -> None:
     """On a thread of its own: the lifeline ends when the main process does, however that died."""
     while os.read(lifeline, 1):
         pass
-    os.kill(os.getpid(), STOP_SIGNAL)
-    time.sleep(_LAST_SECONDS)
-    kill_own_group()
+    end_own_group(_LAST_SECONDS)
 
 
 # --- what there is to run
@@ -167,12 +170,9 @@ def _import_nonebot() -> Any:
         if getattr(driver.config, "fastapi_reload", False):
             raise ProjectError(text("project.fastapi_reload"))
         _report("loaded", problems)
-        try:
-            original_run(*args, **kwargs)
-        except SystemExit as stop:
-            if stop.code == _COULD_NOT_START:
-                _report_taken_port(str(driver.config.host), int(driver.config.port))
-            raise
+        if isinstance(driver, importlib.import_module("nonebot.drivers").ASGIMixin):
+            _check_port(*_address(driver, *args, **kwargs))
+        original_run(*args, **kwargs)
 
     vars(nonebot).update(init=init, run=run)
     return nonebot
@@ -241,11 +241,17 @@ def _import_adapter(module: str) -> Any:
         raise ProjectError(text("project.no_adapter", module=module, error=_one_line(error))) from error
 
 
-def _report_taken_port(host: str, port: int) -> None:
+def _address(driver: Any, host: str | None = None, port: int | None = None, **_: Any) -> tuple[str, int]:
+    """Where `nonebot.run`, called with these arguments, will listen."""
+    return str(host or driver.config.host), int(port or driver.config.port)
+
+
+def _check_port(host: str, port: int) -> None:
+    """Ask before the bot does: it would find out only after it has said that it is ready."""
     if port_is_taken(host, port):
         pid = listener_of_port(port)
         key = "child.port_taken_by" if pid else "child.port_taken"
-        _report("cannot_start", [text(key, host=host, port=port, pid=pid)])
+        raise CannotStart(text(key, host=host, port=port, pid=pid))
 
 
 def _report(state: Any, problems: list[str] | None = None) -> None:

@@ -26,7 +26,8 @@ class Bell:
         with contextlib.suppress(BlockingIOError):  # somebody else has cleared it
             self._waiting.recv(4096)
 
-    def close(self) -> None:
+    def __del__(self) -> None:
+        # Threads may wait on it until their channel is forgotten, so nobody can say earlier that it is over.
         self._waiting.close()
         self._ringing.close()
 

@@ -6,6 +6,7 @@ import inspect
 import itertools
 import struct
 import traceback
+from collections import deque
 from typing import Any, Final
 
 from liteyuki.comm.codec import CodecError, decode, encode
@@ -13,23 +14,31 @@ from liteyuki.comm.framing import Frame, FrameKind
 from liteyuki.comm.handlers import Handler, accepts
 from liteyuki.errors import ChannelBroken, ChannelError, PeerGone, RemoteError
 from liteyuki.locale import text
+from liteyuki.log import logger
 
-__all__ = ["NO_REPLY", "Calls", "Request", "answer", "pack_numbered", "unpack_request"]
+__all__ = ["NO_REPLY", "Answer", "Calls", "Request", "pack_numbered"]
 
 _NUMBER: Final = struct.Struct("<Q")
 NO_REPLY: Final = 0
 """The number of a request whose sender does not wait for an answer."""
 
 Request = tuple[int, Any]
+Answer = tuple[FrameKind, int, bytes]
+"""Kind, flags and body of the frame that answers a request."""
 
 
 class Calls:
-    """The requests of this side that wait for their reply. Under the channel's lock."""
+    """Both sides of a channel's requests. Under the channel's lock, except `answer`."""
 
     def __init__(self, channel: str) -> None:
+        self.handlers: list[Handler] = []
+        self.requests: deque[Request] = deque()
+        """What the other side has asked, and nobody has begun to answer."""
         self._channel = channel
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
+
+    # --- this side asks
 
     def begin(self) -> tuple[int, "asyncio.Future[Any]"]:
         number = next(self._numbers)
@@ -41,10 +50,23 @@ class Calls:
         """The caller has gone; an answer that comes later is nobody's, and no one else's."""
         self._waiting.pop(number, None)
 
-    def settle(self, frame: Frame) -> None:
-        """Give a REPLY or FAILURE frame to whoever waits for it. Raises `CodecError` if it is neither."""
-        number, payload = _split(frame)
-        value = decode(frame.flags, payload)
+    def fail_all(self) -> None:
+        """The other process is gone: nobody will answer. What it has asked, nobody waits for."""
+        for future in self._waiting.values():
+            _resolve(future, error=PeerGone(self._channel))
+        self._waiting.clear()
+
+    # --- the other side
+
+    def receive(self, frame: Frame) -> None:
+        """Take a REQUEST, REPLY or FAILURE frame. Raises `CodecError` if its body is none."""
+        if len(frame.body) < _NUMBER.size:
+            raise CodecError(text("codec.structure"))
+        number: int = _NUMBER.unpack_from(frame.body)[0]
+        value = decode(frame.flags, frame.body[_NUMBER.size :])
+        if frame.kind == FrameKind.REQUEST:
+            self.requests.append((number, value))
+            return
         future = self._waiting.pop(number, None)
         if future is None:
             return
@@ -53,11 +75,36 @@ class Calls:
         else:
             _resolve(future, error=_remote_error(self._channel, value))
 
-    def fail_all(self, error: ChannelError | None = None) -> None:
-        """The other process is gone: nobody will answer."""
-        for future in self._waiting.values():
-            _resolve(future, error=error or PeerGone(self._channel))
-        self._waiting.clear()
+    async def answer(self, number: int, value: object) -> Answer | None:
+        """What the first handler that accepts `value` returns, or how it failed; None if nobody waits for it."""
+        kind, result = await self._ask_handlers(value)
+        if number != NO_REPLY:
+            return kind, *pack_numbered(number, result)
+        if kind == FrameKind.FAILURE:
+            logger.error(text("channel.notify_failed", channel=self._channel, error=": ".join(result[:2])))
+        return None
+
+    async def _ask_handlers(self, value: object) -> tuple[FrameKind, Any]:
+        for handler in tuple(self.handlers):
+            if not accepts(handler, value, self._channel):
+                continue
+            try:
+                result = handler.function(value)
+                if inspect.isawaitable(result):
+                    result = await result
+                encode(result)  # an answer that no channel carries is the handler's failure, not silence
+            except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the one who asked
+                trace = "".join(traceback.format_exception(error))
+                return FrameKind.FAILURE, [type(error).__qualname__, str(error), trace]
+            return FrameKind.REPLY, result
+        name = type(value).__qualname__
+        return FrameKind.FAILURE, ["LookupError", text("channel.no_request_handler", value=name), ""]
+
+
+def pack_numbered(number: int, value: object) -> tuple[int, bytes]:
+    """Flags and body of a request or a reply. Raises `TypeError` as `encode` does."""
+    flags, payload = encode(value)
+    return flags, _NUMBER.pack(number) + payload
 
 
 def _resolve(future: "asyncio.Future[Any]", value: object = None, error: Exception | None = None) -> None:
@@ -78,42 +125,3 @@ def _remote_error(channel: str, value: object) -> ChannelError:
     if not (isinstance(value, list) and len(value) == 3 and all(isinstance(part, str) for part in value)):
         return ChannelBroken(channel, text("channel.bad_failure"))
     return RemoteError(channel, *value)
-
-
-def pack_numbered(number: int, value: object) -> tuple[int, bytes]:
-    """Flags and body of a request or a reply. Raises `TypeError` as `encode` does."""
-    flags, payload = encode(value)
-    return flags, _NUMBER.pack(number) + payload
-
-
-def unpack_request(frame: Frame) -> Request:
-    """Number and value. Raises `CodecError` if the body is none."""
-    number, payload = _split(frame)
-    return number, decode(frame.flags, payload)
-
-
-def _split(frame: Frame) -> tuple[int, bytes]:
-    if len(frame.body) < _NUMBER.size:
-        raise CodecError("a request without a number")
-    return _NUMBER.unpack_from(frame.body)[0], frame.body[_NUMBER.size :]
-
-
-async def answer(handlers: list[Handler], value: object, channel: str) -> tuple[FrameKind, Any]:
-    """What the first handler that accepts `value` returns, or how it failed, as kind and value of a frame."""
-    for handler in handlers:
-        if not accepts(handler, value, channel):
-            continue
-        try:
-            result = handler.function(value)
-            if inspect.isawaitable(result):
-                result = await result
-            encode(result)  # an answer that no channel carries is the handler's failure, not silence
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the one who asked
-            trace = "".join(traceback.format_exception(error))
-            return FrameKind.FAILURE, [type(error).__qualname__, str(error), trace]
-        return FrameKind.REPLY, result
-    return FrameKind.FAILURE, [
-        "LookupError",
-        text("channel.no_request_handler", value=type(value).__qualname__),
-        "",
-    ]

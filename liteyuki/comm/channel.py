@@ -3,17 +3,16 @@
 import asyncio
 import threading
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Generic, Literal, TypeVar
 
 from liteyuki.comm import blocking
-from liteyuki.comm.bell import Bell, wait_readable
-from liteyuki.comm.calls import NO_REPLY, Calls, Request, answer, pack_numbered, unpack_request
+from liteyuki.comm.calls import NO_REPLY, Calls, pack_numbered
 from liteyuki.comm.codec import CodecError, decode, encode
 from liteyuki.comm.framing import MAX_FRAME_BYTES, Frame, FrameError, FrameKind, pack_frame
 from liteyuki.comm.handlers import FilterFunc, Handler, TaskStarter, accepts, run_handler
 from liteyuki.comm.hello import check_hello, pack_hello
+from liteyuki.comm.inbox import Inbox, wait_in_thread
 from liteyuki.comm.link import Link
 from liteyuki.comm.transport import Transport, TransportEnded
 from liteyuki.errors import ChannelBroken, ChannelClosed, ChannelModeError, MessageTooLarge, PeerGone
@@ -49,13 +48,7 @@ class Channel(Generic[T]):
         self._tasks = TaskStarter()
         self._mode: Literal["on_receive", "receive"] | None = None
         self._handlers: list[Handler] = []
-        self._request_handlers: list[Handler] = []
-        self._inbox: deque[Frame] = deque()
-        self._requests: deque[Request] = deque()
-        self._waiters: deque[asyncio.Future[None]] = deque()
-        self._bell: Bell | None = None
-        self._blocked = 0
-        self._from_before = 0
+        self._inbox = Inbox()
         self._greeted = False
         self._peer_stops = False
         self._closed: ChannelClosed | None = None
@@ -136,31 +129,29 @@ class Channel(Generic[T]):
         elif self.link.transport is not None and not self._must_watch():
             self._let_threads_read(True)
         with self.lock:
-            self._blocked += 1
+            self._inbox.threads += 1
         try:
             while True:
                 with self.lock:
-                    if not self._inbox:
-                        self.link.read()
-                    if self._inbox:
+                    if self._something_came():
                         return self._take()
                     self._raise_if_closed()
                     if self._peer_stops:
                         raise ChannelClosed(self.name, text("channel.reason_stopping"))
-                    if self._bell is None and not on_loop:
-                        self._bell = Bell()
+                    bell = self._inbox.prepare_to_wait()
+                    transport = self.link.transport
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     raise TimeoutError(text("error.receive_timeout", channel=self.name, seconds=timeout))
                 if on_loop:
                     blocking.wait(self, left)
                 else:
-                    self._wait(left)
+                    wait_in_thread(bell, transport.fileno() if transport is not None else None, left)
         finally:
             with self.lock:
-                self._blocked -= 1
-                if self._blocked and (self._inbox or self._closed or self._peer_stops):
-                    self._ring()  # what woke this thread is the next one's business too
+                self._inbox.threads -= 1
+                if self._inbox.threads and (self._inbox.frames or self._closed or self._peer_stops):
+                    self._inbox.ring()  # what woke this thread is the next one's business too
 
     async def async_receive(self) -> T:
         """Wait for a value and return it; a cancelled wait loses none.
@@ -171,22 +162,16 @@ class Channel(Generic[T]):
         while True:
             with self.lock:
                 self._bind_to_running_loop()
-                if not self._inbox:
-                    self.link.read()
-                if self._inbox:
+                if self._something_came():
                     return self._take()
                 self._raise_if_closed()
-                waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-                self._waiters.append(waiter)
+                waiter = self._inbox.new_waiter()
             self._let_threads_read(False)
             try:
                 await waiter
             except asyncio.CancelledError:
                 with self.lock:
-                    if waiter in self._waiters:
-                        self._waiters.remove(waiter)
-                    elif self._inbox:
-                        self._wake_a_waiter()  # it was this one's turn: the next one's now
+                    self._inbox.withdraw(waiter)
                 raise
 
     def __iter__(self) -> Iterator[T]:
@@ -229,7 +214,7 @@ class Channel(Generic[T]):
         """
 
         def register(function: F) -> F:
-            self._register(self._request_handlers, Handler(function, filter_func))
+            self._register(self._calls.handlers, Handler(function, filter_func))
             return function
 
         return register
@@ -250,9 +235,9 @@ class Channel(Generic[T]):
         if loop is None or loop.is_closed():
             return
         start = self._tasks.start_now if start_now else self._tasks.start
-        while self._requests:
-            start(loop, self._answer(*self._requests.popleft()))
-        while self._inbox and self._handlers:
+        while self._calls.requests:
+            start(loop, self._answer(*self._calls.requests.popleft()))
+        while self._inbox.frames and self._handlers:
             try:
                 with self.lock:
                     value = self._take()
@@ -263,14 +248,10 @@ class Channel(Generic[T]):
                     run_handler(handler, value, self.name, lambda coroutine: start(loop, coroutine))
 
     async def _answer(self, number: int, value: object) -> None:
-        kind, result = await answer(self._request_handlers, value, self.name)
-        if number == NO_REPLY:
-            if kind == FrameKind.FAILURE:
-                logger.error(text("channel.notify_failed", channel=self.name, error=": ".join(result[:2])))
-            return
-        flags, body = pack_numbered(number, result)
-        with self.lock:
-            self.link.send_control(kind, flags, body)
+        answer = await self._calls.answer(number, value)
+        if answer is not None:
+            with self.lock:
+                self.link.send_control(*answer)
 
     # --- the other side comes and goes (for the core)
 
@@ -290,9 +271,9 @@ class Channel(Generic[T]):
         with self.lock:
             self._raise_if_closed()
             self._greeted = self._peer_stops = False
-            self._from_before = len(self._inbox)
+            self._inbox.transport_changed()
             self.link.attach(transport, pack_hello(generation))
-            self._wake_all()
+            self._inbox.wake_all()
 
     def detach(self) -> None:
         """The other process is gone. What it sent is still received; what it had not taken is kept."""
@@ -328,9 +309,9 @@ class Channel(Generic[T]):
             except (CodecError, FrameError) as error:
                 self._break(str(error))
                 return
-        if self._inbox:
-            self._wake_a_waiter()
-        if (self._requests or (self._inbox and self._handlers)) and not self.link.loop_reads:
+        if self._inbox.frames:
+            self._inbox.wake_one()
+        if (self._calls.requests or (self._inbox.frames and self._handlers)) and not self.link.loop_reads:
             self._deliver_soon()
 
     def _sort_one(self, frame: Frame) -> None:
@@ -338,21 +319,22 @@ class Channel(Generic[T]):
             check_hello(frame)
             self._greeted = True
         elif frame.kind == FrameKind.MESSAGE:
-            self._inbox.append(frame)
-        elif frame.kind == FrameKind.REQUEST:
-            self._requests.append(unpack_request(frame))
+            self._inbox.add(frame)
         elif frame.kind == FrameKind.STOP:
             self._peer_stops = True
-            self._wake_all()
+            self._inbox.wake_all()
         else:
-            self._calls.settle(frame)
+            self._calls.receive(frame)
+
+    def _something_came(self) -> bool:
+        if not self._inbox.frames:
+            self.link.read()
+        return bool(self._inbox.frames)
 
     def _take(self) -> T:
-        frame = self._inbox.popleft()
+        frame, is_of_this_transport = self._inbox.take()
         self._received += 1
-        if self._from_before:
-            self._from_before -= 1
-        elif self.link.transport is not None:
+        if is_of_this_transport and self.link.transport is not None:
             self.link.transport.mark_taken()
         try:
             value: T = decode(frame.flags, frame.body)
@@ -387,7 +369,7 @@ class Channel(Generic[T]):
             self._closed = reason
         self.link.detach()
         self._calls.fail_all()
-        self._wake_all()
+        self._inbox.wake_all()
 
     def _raise_if_closed(self) -> None:
         if self._closed is not None:
@@ -414,7 +396,7 @@ class Channel(Generic[T]):
             self.bind(loop)
 
     def _must_watch(self) -> bool:
-        return bool(self._handlers or self._request_handlers or self._waiters or self.link.keeps_untaken)
+        return bool(self._handlers or self._calls.handlers or self._inbox.has_waiters or self.link.keeps_untaken)
 
     def _let_threads_read(self, allowed: bool) -> None:
         with self.lock:
@@ -422,40 +404,7 @@ class Channel(Generic[T]):
                 self.link.thread_reads = allowed
                 self.link.update_watch()
 
-    def _wait(self, timeout: float | None) -> None:
-        with self.lock:
-            assert self._bell is not None
-            bell = self._bell
-            handles = [bell.fileno()]
-            if self.link.transport is not None:
-                handles.append(self.link.transport.fileno())
-        if bell.fileno() in wait_readable(handles, timeout):
-            bell.clear()
-
     def _deliver_soon(self) -> None:
         loop = self.link.loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self.deliver)
-
-    def _wake_a_waiter(self) -> None:
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.get_loop().call_soon_threadsafe(_wake, waiter)
-                return
-        if self._blocked:
-            self._ring()
-
-    def _wake_all(self) -> None:
-        while self._waiters:
-            self._wake_a_waiter()
-        self._ring()
-
-    def _ring(self) -> None:
-        if self._bell is not None:
-            self._bell.ring()
-
-
-def _wake(waiter: "asyncio.Future[None]") -> None:
-    if not waiter.done():
-        waiter.set_result(None)

@@ -161,29 +161,29 @@ def _untag(value: Any, depth: int) -> Any:
     kind = type(value)
     if kind is dict:
         if depth == 0:
-            raise CodecError("nested too deep")
+            raise CodecError(text("codec.depth"))
         return {key: _untag(item, depth - 1) for key, item in value.items()}
     if kind is list:
         if depth == 0:
-            raise CodecError("nested too deep")
+            raise CodecError(text("codec.depth"))
         if value and type(value[0]) is _Marker:
             return _REBUILD[value[0].code]([_untag(item, depth - 1) for item in value[1:]])
         return [_untag(item, depth - 1) for item in value]
     if kind is _Marker:
-        raise CodecError("a marker stands alone")
+        raise CodecError(text("codec.structure"))
     return value
 
 
 def _dict_from(flat: list[Any]) -> dict[Hashable, Any]:
     if len(flat) % 2:
-        raise CodecError("a dict with a key and no value")
+        raise CodecError(text("codec.structure"))
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _message_from(parts: list[Any]) -> object:
     name, fields = _named(parts)
     if type(fields) is not dict:
-        raise CodecError("a message without fields")
+        raise CodecError(text("codec.structure"))
     entry = class_named(name)
     return UnknownMessage(name, fields) if entry is None or entry.is_enum else entry.put_together(fields)
 
@@ -198,7 +198,7 @@ def _enum_from(parts: list[Any]) -> object:
 
 def _named(parts: list[Any]) -> tuple[str, Any]:
     if len(parts) != 2 or type(parts[0]) is not str:
-        raise CodecError("a message without a name")
+        raise CodecError(text("codec.structure"))
     return parts[0], parts[1]
 
 

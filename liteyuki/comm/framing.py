@@ -8,6 +8,8 @@ import struct
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from liteyuki.locale import text
+
 __all__ = [
     "HEADER_BYTES",
     "MAX_FRAME_BYTES",
@@ -83,9 +85,9 @@ class FrameParser:
         while end - position >= HEADER_BYTES:
             length, kind, flags = _HEADER.unpack_from(data, position)
             if length > self._max_frame_bytes:
-                raise FrameError(f"a frame of {length} bytes is over the limit of {self._max_frame_bytes}")
+                raise FrameError(text("frame.too_large", size=length, limit=self._max_frame_bytes))
             if kind not in _KINDS:
-                raise FrameError(f"there is no frame of kind {kind}")
+                raise FrameError(text("frame.kind", kind=kind))
             body_at = position + HEADER_BYTES
             if end - body_at < length:
                 self._wanted_bytes = HEADER_BYTES + length

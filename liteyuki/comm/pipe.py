@@ -16,6 +16,7 @@ from typing import Final
 
 from liteyuki.comm.framing import Frame, FrameError, FrameParser
 from liteyuki.comm.transport import TransportEnded
+from liteyuki.locale import text
 
 __all__ = ["PipeTransport", "child_end", "main_end", "pipe_pair"]
 
@@ -114,7 +115,7 @@ class PipeTransport:
             self._page = mmap.mmap(handle, _PAGE_BYTES)
             os.close(handle)
         if data and self._page is None:
-            raise FrameError("the first frame came without the page of counters")
+            raise FrameError(text("frame.no_page"))
         return data
 
     def mark_taken(self) -> None:

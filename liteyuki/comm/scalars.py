@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import ormsgpack
 
+from liteyuki.locale import text
+
 __all__ = ["carries", "fits_64_bits", "pack", "unpack"]
 
 (
@@ -62,7 +64,7 @@ def unpack(code: int, data: bytes) -> object:
     """The value again. Raises `ValueError` or a relative of it for anything that `pack` does not make."""
     unpacker = _UNPACK.get(code)
     if unpacker is None:
-        raise ValueError(f"there is no extension type {code}")
+        raise ValueError(text("codec.extension", code=code))
     return unpacker(data)
 
 
@@ -117,10 +119,10 @@ def _pack_time(value: datetime.time) -> bytes:
 
 def _parts(data: bytes) -> list[Any]:
     if len(data) > _ZONED_BYTES:
-        raise ValueError("a date or time of over 256 bytes")
+        raise ValueError(text("codec.structure"))
     parts = ormsgpack.unpackb(data)
     if not isinstance(parts, list):
-        raise ValueError("a date or time without parts")
+        raise ValueError(text("codec.structure"))
     return parts
 
 

@@ -3,6 +3,8 @@
 import json
 from typing import Any, Final, NamedTuple
 
+from liteyuki.locale import text
+
 __all__ = [
     "INTERNAL_ERROR",
     "INVALID_PARAMS",
@@ -56,17 +58,17 @@ def parse_call(line: bytes) -> Call:
     try:
         request = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise RequestError(PARSE_ERROR, f"not JSON: {error}") from error
+        raise RequestError(PARSE_ERROR, text("rpc.not_json", error=error)) from error
     if not isinstance(request, dict):
-        raise RequestError(INVALID_REQUEST, "a request is one JSON object")
+        raise RequestError(INVALID_REQUEST, text("rpc.not_object"))
     request_id = request.get("id")
     if isinstance(request_id, bool) or not isinstance(request_id, (str, int)):
-        raise RequestError(INVALID_REQUEST, "'id' must be a string or a whole number")
+        raise RequestError(INVALID_REQUEST, text("rpc.id"))
     if request.get("jsonrpc") != "2.0" or not isinstance(request.get("method"), str):
-        raise RequestError(INVALID_REQUEST, "'jsonrpc' must be \"2.0\" and 'method' a string", request_id)
+        raise RequestError(INVALID_REQUEST, text("rpc.request"), request_id)
     params = request.get("params", {})
     if not isinstance(params, dict):
-        raise RequestError(INVALID_PARAMS, "'params' must be an object", request_id)
+        raise RequestError(INVALID_PARAMS, text("rpc.params"), request_id)
     return Call(request_id, request["method"], params)
 
 

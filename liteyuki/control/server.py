@@ -99,14 +99,19 @@ class ControlServer:
             writer.close()
 
     async def _next_line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-        try:
-            return await reader.readline()
-        except ValueError:
-            # The rest of the line cannot be told from the next one, so this connection ends here.
-            error = RequestError(INVALID_REQUEST, f"a line of over {MAX_LINE_BYTES} bytes")
+        too_long = False
+        while True:
+            try:
+                line = await reader.readline()
+            except ValueError:
+                too_long = True  # and what has come of it is dropped; its rest follows
+                continue
+            if not too_long:
+                return line
+            error = RequestError(INVALID_REQUEST, text("rpc.line", limit=MAX_LINE_BYTES))
             logger.warning(text("control.refused", error=error))
             writer.write(error_line(error))
-            return b""
+            too_long = False
 
     def _answer(self, client: _Client, line: bytes) -> bytes:
         try:
@@ -121,7 +126,7 @@ class ControlServer:
         method = self._methods.get(call.method)
         if method is None:
             known = ", ".join(self._methods)
-            raise RequestError(METHOD_NOT_FOUND, f"no method {call.method!r}; there are: {known}", call.request_id)
+            raise RequestError(METHOD_NOT_FOUND, text("rpc.method", method=call.method, known=known), call.request_id)
         try:
             return method(client, call.params)
         except RequestError as error:
@@ -191,11 +196,11 @@ def _new_account() -> str:
 def _check_names(params: dict[str, Any], *known: str) -> None:
     for name in params:
         if name not in known:
-            raise RequestError(INVALID_PARAMS, f"no parameter {name!r}; there are: {', '.join(known) or '-'}")
+            raise RequestError(INVALID_PARAMS, text("rpc.parameter", name=name, known=", ".join(known) or "-"))
 
 
 def _string(params: dict[str, Any], name: str, default: str) -> str:
     value = params.get(name, default)
     if not isinstance(value, str):
-        raise RequestError(INVALID_PARAMS, f"{name!r} must be a string")
+        raise RequestError(INVALID_PARAMS, text("rpc.string", name=name))
     return value

@@ -213,13 +213,14 @@ class Keeper:
         self.state = ProcessState.STOPPING
         kind = EventKind.BEFORE_SHUTDOWN if self._stopping else EventKind.BEFORE_RESTART
         await self._tell(kind, generation)
+        if generation.ready_at is not None:
+            self._history = dataclasses.replace(self._history, was_ever_ready=True)
         went = await generation.stop()
         key = "process.stopped" if went else "process.killed"
         logger.info(text(key, name=self.spec.name, pid=generation.pid, seconds=self.spec.stop_timeout))
 
     def _became_ready(self, generation: Generation) -> None:
         generation.mark_ready()
-        self._history = dataclasses.replace(self._history, was_ever_ready=True)
         asked, self._asked = self._asked, None
         seconds = generation.uptime
         logger.success(text("process.ready", name=self.spec.name, pid=generation.pid, seconds=seconds))

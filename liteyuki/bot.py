@@ -72,7 +72,9 @@ class LiteyukiBot:
             self._settings = load_settings(self._directory, os.environ, self._overrides)
             set_language(self._settings.lang)
             check_processes(self._settings)
-            with RuntimeDirectory(self._settings.data_dir) as runtime:
+            # As `python bot.py` has it: a plugin beside the project's files is found by its name.
+            sys.path.insert(0, str(self._directory))
+            with RuntimeDirectory(self._settings.data_dir, self._directory) as runtime:
                 code = asyncio.run(self._main(self._settings, runtime))
         except StartError as error:
             print(text("main.cannot_start", error=error), file=sys.stderr)
@@ -174,7 +176,7 @@ class LiteyukiBot:
 
     async def _serve(self, supervisor: Supervisor) -> int:
         await self._hooks.call(Hook.BEFORE_START)
-        supervisor.start()
+        await supervisor.start()
         await self._hooks.call(Hook.AFTER_START)
         stop = asyncio.ensure_future(self._stop_asked.wait())
         gave_up = asyncio.ensure_future(supervisor.until_given_up())

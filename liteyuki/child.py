@@ -106,7 +106,7 @@ def run_app(_name: str) -> None:
         driver.register_adapter(_import_adapter(module))
     if project.builtin_plugins:
         nonebot.load_builtin_plugins(*project.builtin_plugins)
-    nonebot.load_from_toml(str(project.file))
+    nonebot.load_all_plugins(set(project.plugins) - {_PLUGIN}, project.plugin_dirs)
     nonebot.run()
 
 
@@ -118,7 +118,7 @@ def run_script(path: str) -> None:
     _import_nonebot()
     sys.argv = [path]
     sys.path[0] = str(script.parent)
-    runpy.run_path(str(script), run_name="__main__")
+    runpy.run_path(path, run_name="__main__")
 
 
 def run_target(target: str, call: str) -> None:

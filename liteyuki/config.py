@@ -21,6 +21,7 @@ __all__ = ["DEFAULT_PROCESS", "Settings", "load_settings"]
 
 DEFAULT_PROCESS: Final = "nonebot"
 _PREFIX: Final = "LITEYUKI_"
+_PROGRAM_KEYS: Final = frozenset(kind.value for kind in ProgramKind) | {"args", "kwargs"}
 # What a child is given (see comm/handles.py); a main process that runs inside a child is not configured by it.
 _NOT_SETTINGS: Final = frozenset({"LITEYUKI_PROCESS", "LITEYUKI_GENERATION", "LITEYUKI_HANDLES"})
 
@@ -62,7 +63,28 @@ def load_settings(
         layers.append((source, table))
     layers += _from_environment(environment)
     layers.append((text("config.command_line"), overrides or {}))
+    _let_later_programs_win(layers)
     return _check(directory, layered(layers))
+
+
+def _let_later_programs_win(layers: list[tuple[str, Mapping[str, Any]]]) -> None:
+    """`liteyuki run my_bot.py` replaces whatever program the files name for that process."""
+    replaced: set[str] = set()
+    for index in range(len(layers) - 1, -1, -1):
+        source, table = layers[index]
+        processes = table.get("processes")
+        if not isinstance(processes, Mapping):
+            continue
+        kept = {
+            name: {key: value for key, value in process.items() if key not in _PROGRAM_KEYS}
+            if name in replaced and isinstance(process, Mapping)
+            else process
+            for name, process in processes.items()
+        }
+        replaced.update(
+            name for name, process in kept.items() if isinstance(process, Mapping) and _PROGRAM_KEYS & process.keys()
+        )
+        layers[index] = (source, {**table, "processes": kept})
 
 
 def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -85,7 +85,8 @@ def configure(*, level: str = "INFO", icons: bool = True, write: Callable[[str],
         write or _write,
         level=level,
         format=lambda record: line_format(record, icons=icons),
-        colorize=sys.stdout.isatty(),
+        colorize=bool(sys.stdout) and sys.stdout.isatty(),
+        backtrace=False,
         diagnose=False,
     )
 
@@ -96,4 +97,4 @@ def _write(message: str) -> None:
     sys.stdout.flush()
 
 
-logger.add(_write, level="INFO", format=lambda record: line_format(record, icons=True), diagnose=False)
+configure()

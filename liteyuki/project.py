@@ -13,7 +13,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["NoneBotProject", "read_project", "read_toml", "tomllib"]
+__all__ = ["NoneBotProject", "read_project", "read_toml", "runs_nonebot", "tomllib"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class NoneBotProject:
     adapters: tuple[str, ...]
     builtin_plugins: tuple[str, ...]
     plugins: tuple[str, ...]
+    plugin_dirs: tuple[str, ...]
 
 
 def read_project(directory: Path) -> NoneBotProject:
@@ -33,7 +34,7 @@ def read_project(directory: Path) -> NoneBotProject:
     table = tool.get("nonebot") if isinstance(tool, dict) else None
     if table is None:
         key = "project.no_pyproject" if not file.exists() else "project.no_nonebot_table"
-        hint = text("project.has_bot_py") if (directory / "bot.py").exists() else text("project.create")
+        hint = text("project.has_bot_py") if runs_nonebot(directory / "bot.py") else text("project.create")
         raise ProjectError(text(key, path=file, hint=hint))
     try:
         return NoneBotProject(
@@ -41,9 +42,19 @@ def read_project(directory: Path) -> NoneBotProject:
             tuple(_modules(table.get("adapters", {}))),
             tuple(table.get("builtin_plugins", ())),
             tuple(_modules(table.get("plugins", {}))),
+            tuple(table.get("plugin_dirs", ())),
         )
     except (TypeError, KeyError, AttributeError) as error:
         raise ProjectError(text("project.bad_nonebot_table", path=file, error=repr(error))) from error
+
+
+def runs_nonebot(script: Path) -> bool:
+    """Whether `script` is there and seems to run NoneBot itself, rather than be a launcher of ours."""
+    try:
+        source = script.read_text("utf-8", "replace")
+    except OSError:
+        return False
+    return "nonebot.run(" in source and "liteyuki" not in source
 
 
 def _modules(entries: Any) -> list[str]:

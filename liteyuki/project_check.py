@@ -9,7 +9,7 @@ from liteyuki.config import Settings
 from liteyuki.errors import ProjectError
 from liteyuki.locale import text
 from liteyuki.log import logger
-from liteyuki.project import read_project
+from liteyuki.project import read_project, runs_nonebot
 from liteyuki.supervise.spec import ProcessSpec, ProgramKind
 
 __all__ = ["check_processes"]
@@ -31,19 +31,10 @@ def _check(spec: ProcessSpec) -> None:
         raise ProjectError(text("project.no_command", name=spec.name, program=word))
     if kind in (ProgramKind.APP, ProgramKind.SCRIPT) and importlib.util.find_spec("nonebot") is None:
         raise ProjectError(text("project.no_nonebot", python=sys.executable))
-    if kind is ProgramKind.APP and _has_unused_script(spec):
+    if kind is ProgramKind.APP and runs_nonebot(spec.cwd / "bot.py"):
         logger.info(text("project.bot_py_not_run", path=spec.cwd / "bot.py"))
 
 
 def _is_program(spec: ProcessSpec, word: str) -> bool:
     path = spec.env.get("PATH") or os.environ.get("PATH")
     return shutil.which(word, path=path) is not None or os.access(spec.cwd / word, os.X_OK)
-
-
-def _has_unused_script(spec: ProcessSpec) -> bool:
-    """Whether the folder has a `bot.py` that runs NoneBot itself, which `nb run` would have run."""
-    script = spec.cwd / "bot.py"
-    if not script.is_file():
-        return False
-    source = script.read_text("utf-8", "replace")
-    return "nonebot.run(" in source and "liteyuki" not in source

@@ -20,8 +20,9 @@ class RuntimeDirectory:
     with the process, however that dies.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, project: Path) -> None:
         self.path = path
+        self._project = project
         self.control_socket = path / CONTROL_SOCKET
         self._lock = -1
 
@@ -34,7 +35,7 @@ class RuntimeDirectory:
         except OSError as error:
             raise StartError(text("error.runtime_dir", path=self.path, error=error.strerror)) from error
         if holder is not None:
-            raise AlreadyRunningError(holder, str(self.path.parent))
+            raise AlreadyRunningError(holder, str(self._project))
         self.control_socket.unlink(missing_ok=True)  # of one that was killed
         return self
 

@@ -61,8 +61,8 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "once mended, press Ctrl+C and run again to try at once",
     ),
     "process.gave_up": (
-        "{name}：短时间内退出了 {deaths} 次，不再重试；修好后请要求重启",
-        "{name}: died {deaths} times in a short while and is not tried again; mend it, then ask for a restart",
+        "{name}：短时间内退出了 {deaths} 次，不再重试；修好后请在聊天中发送 /restart {name}，或重新运行主进程",
+        "{name}: died {deaths} times in a short while and is not tried again; once mended, say /restart {name} in the chat, or run the main process again",
     ),
     "process.cannot_spawn": (
         "{name}：系统无法创建进程：{error}",
@@ -75,6 +75,14 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "process.slow_start": (
         "{name}：已过 {seconds:.0f} 秒仍未就绪，最后一行输出：{last}",
         "{name}: still not ready after {seconds:.0f} s; the last line it printed: {last}",
+    ),
+    "process.stays_stopped": (
+        "{name}：按 restart = {mode} 的设置，不再启动",
+        "{name}: stays stopped, as restart = {mode} says",
+    ),
+    "process.gave_up_for_all": (
+        "{name}：短时间内退出了 {deaths} 次，按 give_up 的设置结束主进程（退出码 70）",
+        "{name}: died {deaths} times in a short while; ending the main process, as give_up says (exit code 70)",
     ),
     "state.starting": ("启动中", "starting"),
     "state.loaded": ("已加载", "loaded"),
@@ -153,9 +161,13 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "chat.no_output": ("还没有输出", "Nothing was printed yet"),
     "chat.status_line": (
         "{name}：{state}，已运行 {uptime}，重启 {restarts} 次，内存 {memory}",
-        "{name}: {state}, up {uptime}, {restarts} restarts, {memory}",
+        "{name}: {state}, up {uptime}, restarts: {restarts}, memory: {memory}",
     ),
     "chat.days": ("{days} 天 {clock}", "{days} d {clock}"),
+    "chat.restarted_other": (
+        "重启完成（{name}），用时 {seconds:.1f} 秒",
+        "Restarted ({name}) in {seconds:.1f} s",
+    ),
     # --- `liteyuki chat`
     "chat_cli.welcome": (
         "已连接 {name}。试试 /echo 你好、/status、/restart；按 Ctrl+C 离开",
@@ -165,6 +177,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "chat_cli.no_answer": (
         "机器人在 {seconds:.0f} 秒内没有回应“{line}”{reason}",
         "the bot did not answer {line!r} within {seconds:.0f} s{reason}",
+    ),
+    "chat_cli.waiting": (
+        "正在等待：{reason}",
+        "waiting: {reason}",
     ),
     # --- the command line
     "cli.help": (
@@ -284,8 +300,14 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "config.args_for_target": ("只能与 target 一起使用", "it goes with target only"),
     "config.takes_string": ("应为非空字符串", "it takes a string that is not empty"),
     "config.takes_boolean": ("应为 true 或 false", "it takes true or false"),
-    "config.takes_number": ("应为不小于 {least} 的数", "it takes a number of at least {least}"),
-    "config.takes_whole": ("应为不小于 {least} 的整数", "it takes a whole number of at least {least}"),
+    "config.takes_number": (
+        "应为不小于 {least:g} 的数（不加引号）",
+        "it takes a number of at least {least:g}, without quotes",
+    ),
+    "config.takes_whole": (
+        "应为不小于 {least:g} 的整数（不加引号）",
+        "it takes a whole number of at least {least:g}, without quotes",
+    ),
     "config.takes_one_of": ("应为其中之一：{choices}", "it takes one of: {choices}"),
     "config.takes_strings": ("应为字符串的列表", "it takes a list of strings"),
     "config.takes_list": ("应为列表", "it takes a list"),
@@ -313,10 +335,8 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "control.refused": ("拒绝了一个控制请求：{error}", "A control request was refused: {error}"),
     "control.failed": ("控制请求 {method} 出错", "The control request {method} failed"),
     "control.no_onebot": (
-        "{name} 没有 OneBot v11 的反向 WebSocket；"
-        "请用 nb adapter install nonebot-adapter-onebot 安装适配器，并使用 FastAPI 驱动器",
-        "{name} takes no OneBot v11 reverse WebSocket; install the adapter with "
-        "`nb adapter install nonebot-adapter-onebot`, and use the FastAPI driver",
+        "{name} 不接受 OneBot v11 的反向 WebSocket：需要 OneBot 适配器（nb adapter install nonebot-adapter-onebot）和 FastAPI 驱动器（.env 中 DRIVER=~fastapi）",
+        "{name} takes no OneBot v11 reverse WebSocket: that needs the OneBot adapter (`nb adapter install nonebot-adapter-onebot`) and the FastAPI driver (DRIVER=~fastapi in .env)",
     ),
     "control.not_ready": ("{name} 还没有就绪（{state}）", "{name} is not ready yet ({state})"),
     "rpc.not_json": ("不是 JSON：{error}", "not JSON: {error}"),
@@ -450,9 +470,8 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "channel {channel}: nothing came within {seconds} s",
     ),
     "error.unsendable": (
-        "通道不能传送 {type}（位置：{path}）；请改用基本类型，或用 @message 注册数据类、枚举或 pydantic 模型",
-        "channels do not carry {type} (at {path}); use plain types, or register a dataclass, an enum or a pydantic "
-        "model with @message",
+        "通道不能传送 {type}{place}；请改用基本类型，或用 @message 注册数据类、枚举或 pydantic 模型",
+        "channels do not carry {type}{place}; use plain types, or register a dataclass, an enum or a pydantic model with @message",
     ),
     "error.unsendable_str": (
         '通道不能传送含有孤立代理字符的字符串；请先用 errors="replace" 编码',
@@ -463,8 +482,8 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "the value is nested too deep, or holds itself, so no channel carries it",
     ),
     "error.unsendable_zone": (
-        "通道不能传送这种时区的 {type}（位置：{path}）；请用 datetime.timezone 或 zoneinfo.ZoneInfo",
-        "channels do not carry a {type} of this time zone (at {path}); use datetime.timezone or zoneinfo.ZoneInfo",
+        "通道不能传送这种时区的 {type}{place}；请用 datetime.timezone 或 zoneinfo.ZoneInfo",
+        "channels do not carry a {type} of this time zone{place}; use datetime.timezone or zoneinfo.ZoneInfo",
     ),
     "error.message_class": (
         "@message 只用于数据类、枚举和 pydantic 模型，{cls} 不是；请先加上 @dataclass",
@@ -473,5 +492,9 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "error.message_name": (
         "名字 {name} 已被 {cls} 注册；请用 @message(name=...) 另起一个",
         "the name {name} is registered for {cls} already; give another with @message(name=...)",
+    ),
+    "error.place": (
+        "（位置：{path}）",
+        " (at {path})",
     ),
 }

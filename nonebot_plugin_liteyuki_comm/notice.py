@@ -8,7 +8,7 @@ from nonebot import get_driver
 from nonebot.adapters import Bot, Event
 
 from liteyuki.comm.messages import ClaimNotice, DeliverNotice, NoticeOutcome
-from liteyuki.comm.registry import own_channel
+from liteyuki.comm.registry import own_channel, own_process
 from liteyuki.locale import text
 
 __all__ = ["capture_target", "deliver"]
@@ -76,7 +76,8 @@ async def _try_to_deliver(notice: DeliverNotice) -> str:
         return text("notice.account_away", process=notice.process, account=origin.self_id, seconds=notice.wait)
     seconds = await own_channel("passive").request(ClaimNotice(notice.notice_id), timeout=_CLAIM_TIMEOUT)
     if seconds is not None:
-        await _send(bot, via, target, text("chat.restarted", name=notice.process, seconds=seconds))
+        key = "chat.restarted" if notice.process == own_process() else "chat.restarted_other"
+        await _send(bot, via, target, text(key, name=notice.process, seconds=seconds))
     return ""
 
 

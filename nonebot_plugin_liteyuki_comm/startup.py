@@ -1,13 +1,15 @@
 """Driver hooks: rebuild the channels, say that the bot is ready, follow what the main process says."""
 
+import os
+
 import nonebot
 from nonebot import get_driver, logger
 from nonebot.drivers import ASGIMixin
 
 from liteyuki.comm import attach_channels, own_process
 from liteyuki.comm.messages import ConnectionPoint, DeliverNotice, SandboxUsers, StateReport
-from liteyuki.comm.registry import own_channel
-from liteyuki.locale import text
+from liteyuki.comm.registry import current_registry, own_channel
+from liteyuki.locale import set_language, text
 from nonebot_plugin_liteyuki_comm.notice import deliver
 
 __all__: list[str] = []
@@ -48,7 +50,7 @@ async def _report_ready() -> None:
     passive = own_channel("passive")
     passive.on_request(lambda value: isinstance(value, SandboxUsers))(_set_sandbox_users)
     passive.on_request(lambda value: isinstance(value, DeliverNotice))(deliver)
-    if not driver.config.superusers:
+    if not driver.config.superusers and current_registry().generation == 1:
         logger.warning(text("chat.no_superusers"))
     passive.notify(StateReport("ready", connection_point=_connection_point()))
 
@@ -57,3 +59,5 @@ if own_process() is not None:
     driver.on_startup(_rebuild_channels)
     # What adapters have for "all startup hooks have run"; `Driver` offers no public name for it.
     driver._lifespan.on_ready(_report_ready)
+else:
+    set_language(os.environ.get("LITEYUKI_LANG", ""))

@@ -55,6 +55,11 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def wait_until_gone(pid: int, *, deadline: float = DEADLINE) -> None:
+    """Until the process `pid` has ended."""
+    wait_until(lambda: not is_alive(pid), f"the end of process {pid}", deadline)
+
+
 class Project:
     """A NoneBot project in a folder of its own, with a port of its own."""
 
@@ -183,7 +188,7 @@ class MainProcess:
         self._reader.join(5)
         self._process.stdout.close()
         for pid in self._children:
-            wait_until(lambda pid=pid: not is_alive(pid), f"the end of child {pid}", 5)
+            wait_until_gone(pid, deadline=5)
 
 
 class OneBot:
@@ -222,9 +227,11 @@ class OneBot:
     def _run(self) -> None:
         while not self._ending:
             self.may_connect.wait()
-            with contextlib.suppress(OSError, WebSocketException, TimeoutError):
-                with connect(self.url, additional_headers=self._headers, proxy=None, open_timeout=5) as connection:
-                    self._serve(connection)
+            with (
+                contextlib.suppress(OSError, WebSocketException, TimeoutError),
+                connect(self.url, additional_headers=self._headers, proxy=None, open_timeout=5) as connection,
+            ):
+                self._serve(connection)
             self._connection = None
             time.sleep(0.02)
 

@@ -53,6 +53,7 @@ async def _open(control: ControlClient, process: str | None, timeout: float) -> 
     """A sandbox account, as soon as the bot is ready."""
     deadline = time.monotonic() + timeout
     params = {} if process is None else {"process": process}
+    has_told = False
     while True:
         try:
             opened: dict[str, Any] = await control.call("open_chat", **params)
@@ -60,6 +61,9 @@ async def _open(control: ControlClient, process: str | None, timeout: float) -> 
         except ControlError as error:
             if error.code != NOT_READY or time.monotonic() > deadline:
                 raise
+            if not has_told:
+                click.echo(text("chat_cli.waiting", reason=error), err=True)
+                has_told = True
         await asyncio.sleep(_ASK_AGAIN)
 
 

@@ -89,7 +89,8 @@ def decode(flags: int, payload: bytes) -> Any:
 class _Unsendable(TypeError):
     def __init__(self, value: object, path: tuple[str, ...], key: str = "error.unsendable") -> None:
         kind = type(value)
-        super().__init__(text(key, type=f"{kind.__module__}.{kind.__qualname__}", path="".join(path) or "-"))
+        place = text("error.place", path="".join(path)) if path else ""
+        super().__init__(text(key, type=f"{kind.__module__}.{kind.__qualname__}", place=place))
 
 
 def _scalar(value: object) -> object:

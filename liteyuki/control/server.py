@@ -27,6 +27,7 @@ from liteyuki.control.protocol import (
 from liteyuki.errors import StartError, UnknownProcess
 from liteyuki.locale import text
 from liteyuki.log import logger
+from liteyuki.supervise.spec import ProcessState
 from liteyuki.supervise.supervisor import Supervisor
 
 __all__ = ["ControlServer", "socket_address"]
@@ -160,10 +161,11 @@ class ControlServer:
         name = self._process(params)
         point = self._supervisor.connection_point(name)
         if point is None:
-            state = self._supervisor.keeper(name).status().state
-            if state == "ready":
+            state = self._supervisor.keeper(name).state
+            if state is ProcessState.READY:
                 raise RequestError(REFUSED, text("control.no_onebot", name=name))
-            raise RequestError(NOT_READY, text("control.not_ready", name=name, state=state))
+            code = REFUSED if state is ProcessState.STOPPED else NOT_READY
+            raise RequestError(code, text("control.not_ready", name=name, state=text(f"state.{state.value}")))
         user = _new_account()
         client.sandbox_users.add(user)
         self._tell_sandbox_users()

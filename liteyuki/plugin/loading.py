@@ -51,7 +51,8 @@ def load_plugins(*directories: Path | str) -> set[Plugin]:
         if not directory.is_dir():
             logger.error(text("plugin.no_directory", path=directory))
             continue
-        for name, file in _plugin_files(directory):
+        for file in _plugin_files(directory):
+            name = f"{directory.name}.{file.stem if file.name != '__init__.py' else file.parent.name}"
             plugin = _load(name, lambda name=name, file=file: _import_file(name, file))
             if plugin is not None:
                 loaded.add(plugin)
@@ -70,12 +71,12 @@ def _load(name: str, import_module: Any) -> Plugin | None:
     return plugin
 
 
-def _plugin_files(directory: Path) -> Iterator[tuple[str, Path]]:
+def _plugin_files(directory: Path) -> Iterator[Path]:
     for path in sorted(directory.iterdir()):
         file = path / "__init__.py" if path.is_dir() else path
         name = path.stem if path.suffix == ".py" else path.name
         if file.suffix == ".py" and file.is_file() and name.isidentifier() and not name.startswith("_"):
-            yield name, file
+            yield file
 
 
 def _import_file(name: str, file: Path) -> ModuleType:

@@ -56,6 +56,8 @@ class Keeper:
         self.channels = channels
         self.tail = Tail()
         self.generation: Generation | None = None
+        self.tried = asyncio.Event()
+        """Set when its first generation was launched, or could not be."""
         self.gave_up_for_all = False
         """Whether the main process is to end because of this one."""
         self._environment = environment
@@ -137,6 +139,7 @@ class Keeper:
         """Keep it until it is to stop, or its policy says so."""
         while not self._stopping:
             generation = self._start()
+            self.tried.set()
             if generation is None:
                 decision: Decision | None = self._decide(Exit(code=1, became_ready=False, ready_for=0.0))
             else:
@@ -145,6 +148,7 @@ class Keeper:
             if decision is not None and not await self._follow(decision):
                 break
         self.state = ProcessState.STOPPED
+        self.tried.set()
 
     def _start(self) -> Generation | None:
         self._nudged.clear()
@@ -178,7 +182,7 @@ class Keeper:
             nudge.cancel()
             self._nudged.clear()
             if not done and generation.ready_at is None:
-                warned = self._is_late(generation, warned)
+                warned = await self._is_late(generation, warned)
         self.generation = None
         return await generation.exited
 
@@ -199,11 +203,12 @@ class Keeper:
             limits.append(_WARN_AFTER)
         return max(0.0, min(limits) - generation.uptime) if limits else None
 
-    def _is_late(self, generation: Generation, warned: bool) -> bool:
+    async def _is_late(self, generation: Generation, warned: bool) -> bool:
         timeout = self.spec.start_timeout
         if timeout and generation.uptime >= timeout:
             logger.error(text("process.start_timeout", name=self.spec.name, seconds=timeout))
             generation.kill()
+            await asyncio.wait({generation.exited})
         elif not warned:
             last = (self.tail.last(1) or [""])[0]
             logger.warning(text("process.slow_start", name=self.spec.name, seconds=_WARN_AFTER, last=last))
@@ -251,10 +256,13 @@ class Keeper:
             await self._wait_for_request(decision.after)
             return not self._stopping
         self.state = ProcessState.STOPPED
-        if decision.action is not Action.STOP:
-            logger.critical(text("process.gave_up", name=self.spec.name, deaths=len(self._history.deaths)))
-            self._tell_soon(EventKind.GAVE_UP, None, None)
         self.gave_up_for_all = decision.action is Action.GIVE_UP_AND_EXIT
+        if decision.action is Action.STOP:
+            logger.info(text("process.stays_stopped", name=self.spec.name, mode=self.spec.restart.value))
+        else:
+            key = "process.gave_up_for_all" if self.gave_up_for_all else "process.gave_up"
+            logger.critical(text(key, name=self.spec.name, deaths=len(self._history.deaths)))
+            self._tell_soon(EventKind.GAVE_UP, None, None)
         if self.gave_up_for_all:
             return False
         await self._wait_for_request(None)

@@ -72,10 +72,12 @@ class Supervisor:
 
     # --- all of them
 
-    def start(self) -> None:
-        """Launch every process."""
+    async def start(self) -> None:
+        """Launch every process; returns when each has been tried once."""
         for entry in self._entries.values():
             entry.task = asyncio.ensure_future(self._keep(entry.keeper))
+        for entry in self._entries.values():
+            await entry.keeper.tried.wait()
 
     async def _keep(self, keeper: Keeper) -> None:
         await keeper.run()
@@ -115,8 +117,9 @@ class Supervisor:
         return self._entries[name].keeper
 
     def connection_point(self, name: str) -> ConnectionPoint | None:
-        """Where the bot in that process takes OneBot v11 connections, once it is ready."""
-        return self._entries[name].connection_point
+        """Where the bot in that process takes OneBot v11 connections; None while it is not ready."""
+        entry = self._entries[name]
+        return entry.connection_point if entry.keeper.state is ProcessState.READY else None
 
     def status(self) -> list[ProcessStatus]:
         return [entry.keeper.status() for entry in self._entries.values()]
@@ -179,4 +182,4 @@ class Supervisor:
 def describe(origin: Origin) -> str:
     """Who, where, for the log."""
     parts = [origin.kind, origin.adapter, origin.who, origin.where]
-    return " / ".join(part for part in parts if part)
+    return " / ".join(dict.fromkeys(part for part in parts if part))

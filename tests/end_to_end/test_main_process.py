@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import DEADLINE, MainProcess, OneBot, Project, free_port, is_alive, wait_until
+from tests.harness import DEADLINE, MainProcess, OneBot, Project, free_port, is_alive, wait_until, wait_until_gone
 
 pytestmark = pytest.mark.end_to_end
 
@@ -95,7 +95,7 @@ def test_nothing_outlives_a_killed_main_process(project: Project) -> None:
         assert grandchildren
         main.send(signal.SIGKILL)
         for pid in (*children, *grandchildren):
-            wait_until(lambda pid=pid: not is_alive(pid), f"the end of {pid}", deadline=1.0)
+            wait_until_gone(pid, deadline=1.0)
 
 
 def test_a_bot_that_holds_its_loop_up_does_not_outlive_the_main_process(project: Project) -> None:
@@ -108,7 +108,7 @@ def test_a_bot_that_holds_its_loop_up_does_not_outlive_the_main_process(project:
         main.wait_for("^blocked$")
         bot = main.child()
         main.send(signal.SIGKILL)
-        wait_until(lambda: not is_alive(bot), "the end of the bot", deadline=1.0)
+        wait_until_gone(bot, deadline=1.0)
 
 
 def test_second_signal_ends_it_now(project: Project) -> None:
@@ -116,7 +116,8 @@ def test_second_signal_ends_it_now(project: Project) -> None:
     project.write_plugin(
         "stubborn",
         "import asyncio\nfrom nonebot import get_driver\n"
-        "@get_driver().on_shutdown\nasync def wait():\n    print('stubborn', flush=True)\n    await asyncio.sleep(1000)\n",
+        "@get_driver().on_shutdown\nasync def wait():\n"
+        "    print('stubborn', flush=True)\n    await asyncio.sleep(1000)\n",
     )
     with project.run() as main:
         bot = main.wait_ready()
@@ -136,7 +137,7 @@ def test_plugins_on_both_sides_talk(project: Project) -> None:
     (folder / "talker.py").write_text(MAIN_PLUGIN)
     project.write_plugin("listener", CHILD_PLUGIN)
     with project.run() as main:
-        main.wait_for("轻雪插件 broken 未能加载：ModuleNotFoundError")
+        main.wait_for("轻雪插件 main_plugins.broken 未能加载：ModuleNotFoundError")
         main.wait_for(r"^main got \['received', \{'numbers': \(1, 2\)\}\]$")
         main.wait_for(r"^main got \['handled', 'for the handler'\]$")
         main.wait_ready()
@@ -226,21 +227,16 @@ def test_messages_survive_a_restart(project: Project) -> None:
     project.write_plugin(
         "taker",
         "import asyncio\nfrom nonebot import get_driver\nfrom liteyuki.comm import active_channel\n"
-        "@get_driver().on_startup\nasync def take():\n"
-        "    for _ in range(2):\n        print('took', await active_channel.async_receive(), flush=True)\n"
-        "    if (await last()) == 3:\n        print('took', 3, flush=True)\n"
-        "async def last():\n"
-        "    asyncio.ensure_future(rest())\n"
-        "async def rest():\n"
-        "    from liteyuki.comm import Channel\n"
-        "    import nonebot\n"
-        "    if generation() > 1:\n"
-        "        async for value in active_channel:\n            print('took', value, flush=True)\n"
-        "def generation():\n"
-        "    from liteyuki.comm.registry import current_registry\n    return current_registry().generation\n",
+        "from liteyuki.comm.registry import current_registry\n"
+        "async def take():\n"
+        "    count = 3 if current_registry().generation == 1 else 7\n"
+        "    for _ in range(count):\n"
+        "        print('took', await active_channel.async_receive(), flush=True)\n"
+        "@get_driver().on_startup\nasync def start():\n"
+        "    global task\n    task = asyncio.create_task(take())\n",
     )
     with project.run() as main, OneBot(project.port) as qq:
-        main.wait_ready()
+        main.wait_for("^took 2$")
         qq.wait_connected()
         qq.say("/restart")
         qq.wait_said("^重启完成")

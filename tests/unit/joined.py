@@ -1,0 +1,143 @@
+"""Two channels in one process, joined by a transport as two processes' are."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import ormsgpack
+
+from liteyuki.comm.channel import Channel
+from liteyuki.comm.framing import FrameKind, pack_frame
+from liteyuki.comm.pipe import child_end, main_end, pipe_pair
+from liteyuki.comm.transport import Transport, memory_pair
+
+DEADLINE = 10.0
+"""Seconds for anything that must happen at all."""
+
+T = TypeVar("T")
+
+Make = Callable[[], tuple[Transport, Transport]]
+
+
+def _pipe() -> tuple[Transport, Transport]:
+    one, other = pipe_pair()
+    return main_end(one), child_end(other.detach())
+
+
+TRANSPORTS: dict[str, Make] = {"memory": memory_pair, "pipe": _pipe}
+
+
+class Joiner:
+    """Makes channels and transports, and closes all of them in the end."""
+
+    def __init__(self, make: Make) -> None:
+        self._make = make
+        self._closing = contextlib.ExitStack()
+
+    def transports(self) -> tuple[Transport, Transport]:
+        """The main process's end and the child's."""
+        main, child = self._make()
+        self._closing.callback(main.close)
+        self._closing.callback(child.close)
+        return main, child
+
+    def channel(self, name: str, transport: Transport | None = None) -> Channel[Any]:
+        channel = Channel[Any](name)
+        self._closing.callback(channel.close)
+        # What is queued for somebody who never reads must not hold a failed test up, so this comes first.
+        self._closing.callback(channel.detach)
+        if transport is not None:
+            channel.attach(transport)
+        return channel
+
+    def channels(self, name: str = "talk") -> tuple[Channel[Any], Channel[Any]]:
+        main, child = self.transports()
+        return self.channel(f"{name}-main", main), self.channel(f"{name}-child", child)
+
+    def kept(self, name: str = "talk") -> Channel[Any]:
+        """The main process's side of a channel whose child is not there yet."""
+        channel = self.channel(f"{name}-main")
+        channel.keep_untaken()
+        return channel
+
+    def child_of(self, main: Channel[Any], generation: int = 1) -> Channel[Any]:
+        """A new child for `main`."""
+        ends = self.transports()
+        main.attach(ends[0], generation=generation)
+        return self.channel(f"child-{generation}", ends[1])
+
+    def against_raw(self, name: str = "talk") -> tuple[Channel[Any], Transport]:
+        """A child's channel, and the main process's bare end of it, which has not greeted."""
+        main, child = self.transports()
+        return self.channel(name, child), main
+
+    def close(self) -> None:
+        self._closing.close()
+
+
+def hello(version: object = 1) -> bytes:
+    return pack_frame(FrameKind.HELLO, 0, ormsgpack.packb({"version": version, "generation": 1}))
+
+
+def send_raw(transport: Transport, *frames: bytes) -> None:
+    for frame in frames:
+        transport.write(frame)
+    assert transport.flush()
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run`, within the deadline."""
+
+    async def within() -> T:
+        return await asyncio.wait_for(main, DEADLINE * 2)
+
+    return asyncio.run(within())
+
+
+def in_thread(function: Callable[[], T]) -> "Future[T]":
+    """What `function` returns, or raises, on a thread of its own. Ask with `result(DEADLINE)`."""
+    future: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever asks
+            future.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return future
+
+
+async def soon(future: "Future[T]") -> T:
+    """The result of a thread, awaited on the loop."""
+    return await asyncio.wait_for(asyncio.wrap_future(future), DEADLINE)
+
+
+async def until(condition: Callable[[], object], what: str) -> None:
+    """Let the loop turn until `condition` holds, for what tells nobody when it happens."""
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end, f"not within {DEADLINE} s: {what}"
+        await asyncio.sleep(0.001)
+
+
+class Arrivals:
+    """What handlers got; `until` waits for it to be so many."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._changed = asyncio.Event()
+
+    def add(self, value: Any) -> None:
+        self.values.append(value)
+        self._changed.set()
+
+    async def until(self, count: int) -> list[Any]:
+        while len(self.values) < count:
+            self._changed.clear()
+            await asyncio.wait_for(self._changed.wait(), DEADLINE)
+        return self.values

@@ -1,0 +1,151 @@
+"""Settings: layers, defaults, and errors that say where and what."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liteyuki.config import load_settings
+from liteyuki.errors import ConfigError, ProjectError
+from liteyuki.supervise.spec import Backoff, GiveUp, GiveUpThen, ProgramKind, RestartMode
+
+
+def write(directory: Path, pyproject: str = "", own: str | None = None) -> Path:
+    (directory / "pyproject.toml").write_text(pyproject, encoding="utf-8")
+    if own is not None:
+        (directory / "liteyuki.toml").write_text(own, encoding="utf-8")
+    return directory
+
+
+def test_without_any_configuration_there_is_the_nonebot_project(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, {})
+    assert settings.lang == "zh"
+    assert settings.data_dir == tmp_path / ".liteyuki"
+    (spec,) = settings.processes.values()
+    assert (spec.name, spec.program.kind, spec.cwd) == ("nonebot", ProgramKind.APP, tmp_path)
+    assert (spec.restart, spec.backoff, spec.give_up) == (RestartMode.ALWAYS, Backoff(), GiveUp())
+    assert (spec.start_timeout, spec.stop_timeout) == (0.0, 10.0)
+
+
+def test_later_layers_win_key_by_key(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        '[tool.liteyuki]\nlang = "en"\nlog_level = "DEBUG"\n[tool.liteyuki.processes.nonebot]\nstop_timeout = 1\n',
+        'log_level = "ERROR"\n[processes.nonebot]\nrestart = "never"\n',
+    )
+    environment = {"LITEYUKI_PROCESSES__NONEBOT__STOP_TIMEOUT": "2.5", "OTHER": "x"}
+    settings = load_settings(tmp_path, environment, {"log_level": "TRACE"})
+    assert (settings.lang, settings.log_level) == ("en", "TRACE")
+    spec = settings.processes["nonebot"]
+    assert (spec.stop_timeout, spec.restart) == (2.5, RestartMode.NEVER)
+    assert settings.raw["processes"]["nonebot"] == {"stop_timeout": 2.5, "restart": "never"}
+
+
+def test_every_setting_of_a_process(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        own="""
+[processes.worker]
+target = "package.module:function"
+args = [1, "two"]
+kwargs = { three = [3] }
+env = { NAME = "value", EMPTY = "" }
+restart = "on-failure"
+backoff = { base = 1, factor = 3, max = 9, jitter = 0, reset_after = 5 }
+give_up = { deaths = 2, within = 10, then = "exit", slow_every = 20 }
+start_timeout = 3
+stop_timeout = 4
+""",
+    )
+    spec = load_settings(tmp_path, {}).processes["worker"]
+    assert spec.program.words == ("package.module:function",)
+    assert (spec.program.args, dict(spec.program.kwargs)) == ((1, "two"), {"three": [3]})
+    assert dict(spec.env) == {"NAME": "value", "EMPTY": ""}
+    assert spec.backoff == Backoff(base=1, factor=3, max=9, jitter=0, reset_after=5)
+    assert spec.give_up == GiveUp(deaths=2, within=10, then=GiveUpThen.EXIT, slow_every=20)
+    assert all(isinstance(value, float) for value in (spec.start_timeout, spec.backoff.base, spec.give_up.within))
+
+
+@pytest.mark.parametrize(
+    ("own", "key"),
+    [
+        ("unknown = 1", "unknown"),
+        ("lang = 5", "lang"),
+        ("log_icons = 1", "log_icons"),
+        ('plugins = "one"', "plugins"),
+        ("processes = 1", "processes"),
+        ("[processes.a]\nunknown = 1", "processes.a.unknown"),
+        ('[processes."a b"]', "a b"),
+        ('[processes.a]\nscript = ""', "processes.a.script"),
+        ('[processes.a]\nscript = "x.py"\ncommand = ["y"]', "processes.a.command"),
+        ("[processes.a]\ncommand = []", "processes.a.command"),
+        ('[processes.a]\napp = "django"', "processes.a.app"),
+        ('[processes.a]\ntarget = "no_colon"', "processes.a.target"),
+        ('[processes.a]\nscript = "x.py"\nargs = [1]', "processes.a.args"),
+        ('[processes.a]\ncwd = "nowhere"', "processes.a.cwd"),
+        ("[processes.a]\nenv = { A = 1 }", "processes.a.env.A"),
+        ("[processes.a]\nstop_timeout = inf", "processes.a.stop_timeout"),
+        ("[processes.a]\nstop_timeout = nan", "processes.a.stop_timeout"),
+        ("[processes.a]\nstop_timeout = true", "processes.a.stop_timeout"),
+        ("[processes.a]\nbackoff = { jitter = 1.5 }", "processes.a.backoff.jitter"),
+        ("[processes.a]\nbackoff = { factor = 0.5 }", "processes.a.backoff.factor"),
+        ("[processes.a]\ngive_up = { deaths = 0 }", "processes.a.give_up.deaths"),
+        ("[processes.a]\ngive_up = { deaths = 1.5 }", "processes.a.give_up.deaths"),
+        ("[processes.a]\ngive_up = { unknown = 1 }", "processes.a.give_up.unknown"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, own: str, key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(write(tmp_path, own=own), {})
+    assert caught.value.key == key
+    assert key in str(caught.value)
+
+
+def test_errors_name_the_layer_that_holds_the_value(tmp_path: Path) -> None:
+    write(tmp_path, '[tool.liteyuki]\nlang = "fr"\n')
+    with pytest.raises(ConfigError, match=r"pyproject\.toml"):
+        load_settings(tmp_path, {})
+    with pytest.raises(ConfigError, match="LITEYUKI_LANG"):
+        load_settings(tmp_path, {"LITEYUKI_LANG": "de"})
+    with pytest.raises(ConfigError, match=r"liteyuki\.toml"):
+        load_settings(write(tmp_path, own='lang = "it"'), {})
+    with pytest.raises(ConfigError, match="LITEYUKI_NO_SUCH"):
+        load_settings(write(tmp_path, own=""), {"LITEYUKI_NO_SUCH": "1"})
+
+
+def test_what_a_child_is_given_is_no_setting(tmp_path: Path) -> None:
+    given_to_a_child = {"LITEYUKI_PROCESS": "a", "LITEYUKI_GENERATION": "1", "LITEYUKI_HANDLES": "{}"}
+    assert load_settings(tmp_path, given_to_a_child).processes.keys() == {"nonebot"}
+
+
+values: Any = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+KEYS = """
+lang log_level log_icons data_dir plugins plugin_dirs processes x a nonebot app script target command args kwargs
+cwd env restart backoff give_up base then start_timeout stop_timeout
+"""
+keys = st.sampled_from(KEYS.split())
+tables: Any = st.recursive(values, lambda inner: st.dictionaries(keys, inner, max_size=4), max_leaves=8)
+
+
+@given(st.dictionaries(keys, tables, max_size=4))
+def test_whatever_is_written_ends_in_settings_or_in_a_clear_error(overrides: dict[str, Any]) -> None:
+    try:
+        settings = load_settings(Path(__file__).parent, {}, overrides)
+    except (ConfigError, ProjectError) as error:
+        message = str(error)
+    else:
+        message = ""
+        assert settings.processes
+    assert message.count("\n") <= repr(overrides).count("\\n")
+
+
+def test_a_program_of_a_later_layer_replaces_that_of_an_earlier_one(tmp_path: Path) -> None:
+    write(tmp_path, own='[processes.nonebot]\ntarget = "a:b"\nargs = [1]\nstop_timeout = 3\n')
+    spec = load_settings(tmp_path, {}, {"processes": {"nonebot": {"script": "x.py"}}}).processes["nonebot"]
+    assert (spec.program.kind, spec.program.args, spec.stop_timeout) == (ProgramKind.SCRIPT, (), 3.0)

@@ -10,7 +10,6 @@ import mmap
 import os
 import socket
 import struct
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -163,6 +162,8 @@ def child_end(handle: int) -> PipeTransport:
 
 def _open_page() -> int:
     if not hasattr(os, "memfd_create"):
+        import tempfile
+
         handle, path = tempfile.mkstemp(prefix="liteyuki-")
         Path(path).unlink()
         os.truncate(handle, _PAGE_BYTES)

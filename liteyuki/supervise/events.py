@@ -18,6 +18,8 @@ class EventKind(Enum):
     """A generation has become ready."""
     RESTARTED = auto()
     """A generation after the first has become ready, whatever ended the one before it."""
+    STAYS_STOPPED = auto()
+    """It has ended, and its policy lets it rest."""
     GAVE_UP = auto()
     """It died too often; it stays stopped."""
 

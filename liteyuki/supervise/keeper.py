@@ -259,6 +259,7 @@ class Keeper:
         self.gave_up_for_all = decision.action is Action.GIVE_UP_AND_EXIT
         if decision.action is Action.STOP:
             logger.info(text("process.stays_stopped", name=self.spec.name, mode=self.spec.restart.value))
+            self._tell_soon(EventKind.STAYS_STOPPED, None, None)
         else:
             key = "process.gave_up_for_all" if self.gave_up_for_all else "process.gave_up"
             logger.critical(text(key, name=self.spec.name, deaths=len(self._history.deaths)))

@@ -168,7 +168,7 @@ class Supervisor:
         if event.kind is EventKind.READY:
             for deliverer, notice in self.notices.became_ready(event.process):
                 self._notify(deliverer, notice)
-        elif event.kind is EventKind.GAVE_UP:
+        elif event.kind in (EventKind.GAVE_UP, EventKind.STAYS_STOPPED):
             self.notices.drop(event.process)
         return self._listener(event)
 

@@ -50,7 +50,7 @@ def test_no_nonebot_table(project: Project) -> None:
 
 def test_no_project_at_all_but_a_script(project: Project) -> None:
     (project.directory / "pyproject.toml").unlink()
-    (project.directory / "bot.py").write_text("import nonebot\n")
+    (project.directory / "bot.py").write_text("import nonebot\nnonebot.init()\nnonebot.run()\n")
     code, said = run_and_read(project)
     assert code == 2
     assert "liteyuki run bot.py" in said

@@ -1,0 +1,105 @@
+"""What we ask of the operating system, each way of asking."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from liteyuki import _platform
+from tests.harness import DEADLINE, free_port, listening
+
+WATCHES: dict[str, Callable[..., Callable[[], None]]] = {
+    "the best there is": _platform.watch_exit,
+    "by signal": _platform._watch_exit_by_signal,
+}
+
+
+@pytest.mark.parametrize("watch", WATCHES.values(), ids=WATCHES.keys())
+def test_an_exit_is_noticed_without_being_reaped(watch: Callable[..., Callable[[], None]]) -> None:
+    sleeping = subprocess.Popen(["sleep", "1000"])
+    quick = subprocess.Popen(["true"])
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        over: list[str] = []
+        changed = asyncio.Event()
+
+        def note(name: str) -> None:
+            over.append(name)
+            changed.set()
+            stops[name]()
+
+        stops = {
+            name: watch(process.pid, loop, lambda name=name: note(name))
+            for name, process in (("sleeping", sleeping), ("quick", quick))
+        }
+        await asyncio.wait_for(changed.wait(), DEADLINE)
+        assert over == ["quick"]
+        assert quick.wait() == 0
+        changed.clear()
+        sleeping.kill()
+        await asyncio.wait_for(changed.wait(), DEADLINE)
+        assert over == ["quick", "sleeping"]
+        assert sleeping.wait() == -signal.SIGKILL
+
+    asyncio.run(main())
+
+
+def test_who_listens_on_a_port() -> None:
+    port = free_port()
+    assert not _platform.port_is_taken("127.0.0.1", port)
+    assert _platform.listener_of_port(port) is None
+    with listening(port):
+        assert _platform.port_is_taken("127.0.0.1", port)
+        assert _platform.listener_of_port(port) == os.getpid()
+
+
+def test_a_lock_has_one_holder_and_goes_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    code = (
+        "import sys, pathlib; from liteyuki._platform import lock_file\n"
+        "print(lock_file(pathlib.Path(sys.argv[1])), flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert "None" in holder.stdout.readline()
+    assert _platform.lock_file(path) == (-1, holder.pid)
+    holder.kill()
+    holder.communicate()
+    handle, other = _platform.lock_file(path)
+    assert other is None
+    os.close(handle)
+
+
+def test_memory_and_signal_names() -> None:
+    own = _platform.resident_memory_bytes(os.getpid())
+    assert own is not None
+    assert own > 2**20
+    assert _platform.resident_memory_bytes(2**22 + 1) is None
+    assert _platform.signal_name(9) == "SIGKILL"
+    assert _platform.signal_name(250) == "250"
+
+
+def test_only_what_is_meant_is_passed_on() -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        ended = subprocess.run(
+            ["sh", "-c", "ls /proc/self/fd; ps -o pgid= -p $$; echo $$"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=DEADLINE,
+            **_platform.spawn_options((one.fileno(),)),
+        )
+        *handles, group, pid = ended.stdout.split()
+        assert str(one.fileno()) in handles
+        assert str(other.fileno()) not in handles
+        assert group == pid

@@ -434,6 +434,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "LITEYUKI_HANDLES 无法使用（{value}）：{error}",
         "LITEYUKI_HANDLES cannot be used ({value}): {error}",
     ),
+    "error.no_socket": ("句柄 {handle} 不是套接字", "handle {handle} is no socket"),
     "error.channel_closed": ("通道 {channel} 已关闭：{reason}", "channel {channel} is closed: {reason}"),
     "error.channel_not_found": (
         "没有名为 {channel} 的通道，现有：{known}",

@@ -55,6 +55,11 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def open_handles() -> int:
+    """How many OS handles this process has open."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
 def wait_until_gone(pid: int, *, deadline: float = DEADLINE) -> None:
     """Until the process `pid` has ended."""
     wait_until(lambda: not is_alive(pid), f"the end of process {pid}", deadline)

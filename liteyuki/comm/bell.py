@@ -3,6 +3,7 @@
 import contextlib
 import select
 import socket
+from collections.abc import Collection
 
 __all__ = ["Bell", "wait_readable"]
 
@@ -32,9 +33,12 @@ class Bell:
         self._ringing.close()
 
 
-def wait_readable(handles: list[int], timeout: float | None) -> list[int]:
-    """Block this thread until one of `handles` is readable (or has ended), or `timeout` seconds have passed."""
+def wait_readable(handles: list[int], timeout: float | None, *, or_writable: Collection[int] = ()) -> list[int]:
+    """Block this thread until one of `handles` is readable (or has ended), or `timeout` seconds have passed.
+
+    Those that are in `or_writable` as well are also waited for to take something; all that are ready.
+    """
     poll = select.poll()
     for handle in handles:
-        poll.register(handle, select.POLLIN)
+        poll.register(handle, select.POLLIN | (select.POLLOUT if handle in or_writable else 0))
     return [handle for handle, _ in poll.poll(None if timeout is None else max(0.0, timeout) * 1000)]

@@ -45,17 +45,21 @@ def wait(blocked: "Channel[Any]", timeout: float | None) -> None:
     link = blocked.link
     blocked.deliver(start_now=True)
     channels: dict[int, Channel[Any]] = {}
+    unsent: set[int] = set()
     for channel in tuple(_bound):
         other = channel.link
-        if other.loop is link.loop and other.transport is not None:
-            with channel.lock:
-                other.flush()
+        if other.loop is not link.loop:
+            continue
+        with channel.lock:
+            done = other.flush_now()
             if other.transport is not None:
                 channels[other.transport.fileno()] = channel
+                if not done:
+                    unsent.add(other.transport.fileno())
     if not channels:
         # Nobody can send, and nobody can come while this thread holds the loop up.
         raise ChannelClosed(blocked.name, text("channel.reason_deadlock"))
-    for handle in wait_readable(list(channels), timeout):
+    for handle in wait_readable(list(channels), timeout, or_writable=unsent):
         channel = channels[handle]
         if channel is not blocked:
             with channel.lock:

@@ -10,9 +10,9 @@ from collections import deque
 from typing import Any, Final
 
 from liteyuki.comm.codec import CodecError, decode, encode
-from liteyuki.comm.framing import Frame, FrameKind
+from liteyuki.comm.framing import MAX_FRAME_BYTES, Frame, FrameKind
 from liteyuki.comm.handlers import Handler, accepts
-from liteyuki.errors import ChannelBroken, ChannelError, PeerGone, RemoteError
+from liteyuki.errors import ChannelBroken, ChannelError, MessageTooLarge, PeerGone, RemoteError
 from liteyuki.locale import text
 from liteyuki.log import logger
 
@@ -22,7 +22,8 @@ _NUMBER: Final = struct.Struct("<Q")
 NO_REPLY: Final = 0
 """The number of a request whose sender does not wait for an answer."""
 
-Request = tuple[int, Any]
+Request = tuple[int, Any, int]
+"""Number, value, and the how-manieth transport of the channel it came over."""
 Answer = tuple[FrameKind, int, bytes]
 """Kind, flags and body of the frame that answers a request."""
 
@@ -34,6 +35,8 @@ class Calls:
         self.handlers: list[Handler] = []
         self.requests: deque[Request] = deque()
         """What the other side has asked, and nobody has begun to answer."""
+        self.transports = 0
+        """How many transports the channel has had: an answer is for the one that the request came over."""
         self._channel = channel
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
@@ -45,6 +48,10 @@ class Calls:
         future = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
         return number, future
+
+    @property
+    def has_callers(self) -> bool:
+        return bool(self._waiting)
 
     def forget(self, number: int) -> None:
         """The caller has gone; an answer that comes later is nobody's, and no one else's."""
@@ -65,7 +72,7 @@ class Calls:
         number: int = _NUMBER.unpack_from(frame.body)[0]
         value = decode(frame.flags, frame.body[_NUMBER.size :])
         if frame.kind == FrameKind.REQUEST:
-            self.requests.append((number, value))
+            self.requests.append((number, value, self.transports))
             return
         future = self._waiting.pop(number, None)
         if future is None:
@@ -79,7 +86,11 @@ class Calls:
         """What the first handler that accepts `value` returns, or how it failed; None if nobody waits for it."""
         kind, result = await self._ask_handlers(value)
         if number != NO_REPLY:
-            return kind, *pack_numbered(number, result)
+            flags, body = pack_numbered(number, result)
+            if len(body) > MAX_FRAME_BYTES:
+                error = MessageTooLarge(self._channel, len(body), MAX_FRAME_BYTES)
+                kind, (flags, body) = FrameKind.FAILURE, pack_numbered(number, _failure(error))
+            return kind, flags, body
         if kind == FrameKind.FAILURE:
             logger.error(text("channel.notify_failed", channel=self._channel, error=": ".join(result[:2])))
         return None
@@ -94,11 +105,16 @@ class Calls:
                     result = await result
                 encode(result)  # an answer that no channel carries is the handler's failure, not silence
             except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the one who asked
-                trace = "".join(traceback.format_exception(error))
-                return FrameKind.FAILURE, [type(error).__qualname__, str(error), trace]
+                return FrameKind.FAILURE, _failure(error)
             return FrameKind.REPLY, result
         name = type(value).__qualname__
         return FrameKind.FAILURE, ["LookupError", text("channel.no_request_handler", value=name), ""]
+
+
+def _failure(error: Exception) -> list[str]:
+    """Type name, message and traceback of an error, as text that any channel carries."""
+    parts = (type(error).__qualname__, str(error), "".join(traceback.format_exception(error)))
+    return [part.encode("utf-8", "backslashreplace").decode() for part in parts]
 
 
 def pack_numbered(number: int, value: object) -> tuple[int, bytes]:

@@ -10,7 +10,7 @@ from liteyuki.comm import blocking
 from liteyuki.comm.calls import NO_REPLY, Calls, pack_numbered
 from liteyuki.comm.codec import CodecError, decode, encode
 from liteyuki.comm.framing import MAX_FRAME_BYTES, Frame, FrameError, FrameKind, pack_frame
-from liteyuki.comm.handlers import FilterFunc, Handler, TaskStarter, accepts, run_handler
+from liteyuki.comm.handlers import FilterFunc, Handler, StartTask, TaskStarter, accepts, run_handler
 from liteyuki.comm.hello import check_hello, pack_hello
 from liteyuki.comm.inbox import Inbox, wait_in_thread
 from liteyuki.comm.link import Link
@@ -50,6 +50,7 @@ class Channel(Generic[T]):
         self._handlers: list[Handler] = []
         self._inbox = Inbox()
         self._greeted = False
+        self._is_delivering = False
         self._peer_stops = False
         self._closed: ChannelClosed | None = None
         self._sent = self._received = 0
@@ -95,6 +96,7 @@ class Channel(Generic[T]):
             except BaseException:
                 self._calls.forget(number)
                 raise
+        self._let_threads_read(False)
         try:
             return await asyncio.wait_for(future, timeout)
         except asyncio.TimeoutError as error:
@@ -121,6 +123,8 @@ class Channel(Generic[T]):
         up; other channels' handlers still start. Better there: `async_receive`.
         """
         self._claim(_RECEIVE)
+        with self.lock:
+            self._bind_to_running_loop()
         deadline = None if timeout is None else time.monotonic() + timeout
         on_loop = self.link.on_loop_thread()
         if on_loop:
@@ -234,9 +238,20 @@ class Channel(Generic[T]):
         loop = self.link.loop
         if loop is None or loop.is_closed():
             return
+        if start_now:
+            self._tasks.begin_all(loop)
         start = self._tasks.start_now if start_now else self._tasks.start
         while self._calls.requests:
             start(loop, self._answer(*self._calls.requests.popleft()))
+        if self._is_delivering:
+            return  # a handler of this channel holds the loop up: the next one's turn comes after it
+        self._is_delivering = True
+        try:
+            self._deliver_messages(loop, start)
+        finally:
+            self._is_delivering = False
+
+    def _deliver_messages(self, loop: asyncio.AbstractEventLoop, start: StartTask) -> None:
         while self._inbox.frames and self._handlers:
             try:
                 with self.lock:
@@ -247,10 +262,10 @@ class Channel(Generic[T]):
                 if accepts(handler, value, self.name):
                     run_handler(handler, value, self.name, lambda coroutine: start(loop, coroutine))
 
-    async def _answer(self, number: int, value: object) -> None:
+    async def _answer(self, number: int, value: object, transports: int) -> None:
         answer = await self._calls.answer(number, value)
-        if answer is not None:
-            with self.lock:
+        with self.lock:
+            if answer is not None and transports == self._calls.transports:
                 self.link.send_control(*answer)
 
     # --- the other side comes and goes (for the core)
@@ -272,6 +287,7 @@ class Channel(Generic[T]):
             self._raise_if_closed()
             self._greeted = self._peer_stops = False
             self._inbox.transport_changed()
+            self._calls.transports += 1
             self.link.attach(transport, pack_hello(generation))
             self._inbox.wake_all()
 
@@ -288,10 +304,16 @@ class Channel(Generic[T]):
             self.link.send_control(FrameKind.STOP)
 
     def close(self) -> None:
-        """Send what is queued and close this end. Using the channel raises `ChannelClosed` from then on."""
+        """Close this end. Using the channel raises `ChannelClosed` from then on.
+
+        What is queued is still sent: now, or, on an event loop, as fast as the other side takes it.
+        """
         with self.lock:
-            self.link.flush()
-            self._close(ChannelClosed(self.name, text("channel.reason_closed_here")))
+            if self._closed is None:
+                self._closed = ChannelClosed(self.name, text("channel.reason_closed_here"))
+                self.link.detach_when_flushed()
+                self._calls.fail_all()
+                self._inbox.wake_all()
 
     @property
     def pending(self) -> int:
@@ -333,6 +355,8 @@ class Channel(Generic[T]):
 
     def _take(self) -> T:
         frame, is_of_this_transport = self._inbox.take()
+        if self._inbox.frames and self._inbox.has_waiters:
+            self._inbox.wake_one()  # several may have come at once
         self._received += 1
         if is_of_this_transport and self.link.transport is not None:
             self.link.transport.mark_taken()
@@ -396,7 +420,13 @@ class Channel(Generic[T]):
             self.bind(loop)
 
     def _must_watch(self) -> bool:
-        return bool(self._handlers or self._calls.handlers or self._inbox.has_waiters or self.link.keeps_untaken)
+        return bool(
+            self._handlers
+            or self._calls.handlers
+            or self._calls.has_callers
+            or self._inbox.has_waiters
+            or self.link.keeps_untaken
+        )
 
     def _let_threads_read(self, allowed: bool) -> None:
         with self.lock:

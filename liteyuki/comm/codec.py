@@ -6,6 +6,7 @@ registered messages) as a list whose first element is an empty extension, the *m
 such a container needs a walk in Python, here and over there; the flag `TAGGED` tells the receiver.
 """
 
+import re
 from collections.abc import Callable, Hashable
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ TAGGED: Final = 1
 
 MAX_DEPTH: Final = 200
 """How deep containers may be nested; ormsgpack's own limit lies a little above."""
+
+_SHOWN_CHARACTERS: Final = 60
 
 _TUPLE, _SET, _FROZENSET, _DICT, _MESSAGE, _ENUM = range(64, 70)
 _STRICT: Final = (
@@ -63,7 +66,7 @@ def encode(value: object) -> tuple[int, bytes]:
         payload = ormsgpack.packb(value, default=_scalar, option=_STRICT)
     except TypeError:
         payload = None
-    if payload is not None and not _may_hold_bytearray(value, payload):
+    if payload is not None and not _may_hold_impostor(value, payload):
         return 0, payload
     try:
         return TAGGED, ormsgpack.packb(_tag(value, (), MAX_DEPTH), default=_scalar, option=_STRICT)
@@ -98,19 +101,23 @@ def _scalar(value: object) -> object:
     return ormsgpack.Ext(*scalars.pack(value))
 
 
-def _may_hold_bytearray(value: object, payload: bytes) -> bool:
-    """ormsgpack takes a bytearray for bytes without asking `default`, so look for one where bytes are."""
-    if type(value) in _PLAIN or not (b"\xc4" in payload or b"\xc5" in payload or b"\xc6" in payload):
+# How MessagePack begins bytes and extensions. CJK text has none of these bytes, so most messages hold none.
+_BYTES_OR_EXTENSION: Final = re.compile(rb"[\xc4-\xc9\xd4-\xd8]")
+
+
+def _may_hold_impostor(value: object, payload: bytes) -> bool:
+    """ormsgpack packs some types without asking `default` that would arrive as another: look where they may be."""
+    if type(value) in _PLAIN or _BYTES_OR_EXTENSION.search(payload) is None:
         return False
-    return _holds_bytearray(value)
+    return _holds_impostor(value)
 
 
-def _holds_bytearray(value: object) -> bool:
+def _holds_impostor(value: object) -> bool:
     if type(value) is dict:
-        return any(map(_holds_bytearray, value.values()))
+        return any(map(_holds_impostor, value.values()))
     if type(value) is list:
-        return any(map(_holds_bytearray, value))
-    return isinstance(value, (bytearray, memoryview))
+        return any(map(_holds_impostor, value))
+    return isinstance(value, (bytearray, memoryview, ormsgpack.Ext))
 
 
 def _tag(value: Any, path: tuple[str, ...], depth: int) -> object:
@@ -118,18 +125,18 @@ def _tag(value: Any, path: tuple[str, ...], depth: int) -> object:
     kind = type(value)
     if kind in _PLAIN:
         return value if kind is not int or scalars.fits_64_bits(value) else _scalar(value)
-    if depth == 0:
+    if depth <= 0:
         raise _Unsendable(value, (), "error.unsendable_depth")
     if kind is list:
         return [_tag(item, (*path, f"[{i}]"), depth - 1) for i, item in enumerate(value)]
     if kind is dict:
         if all(type(key) is str for key in value):
-            return {key: _tag(item, (*path, f"[{key!r}]"), depth - 1) for key, item in value.items()}
+            return {key: _tag(item, (*path, f"[{_shown(key)}]"), depth - 1) for key, item in value.items()}
         flat: list[object] = [_EXTENSIONS[_DICT]]
         for key, item in value.items():
             flat += (
-                _tag(key, (*path, f"<{key!r}>"), depth - 1),
-                _tag(item, (*path, f"[{key!r}]"), depth - 1),
+                _tag(key, (*path, f"<{_shown(key)}>"), depth - 1),
+                _tag(item, (*path, f"[{_shown(key)}]"), depth - 1),
             )
         return flat
     if (code := _SEQUENCES.get(kind)) is not None:
@@ -147,10 +154,19 @@ def _tag(value: Any, path: tuple[str, ...], depth: int) -> object:
     raise _Unsendable(value, path)
 
 
+def _shown(key: object) -> str:
+    """A key of a dict, as part of a place inside a value."""
+    try:
+        shown = repr(key)
+    except ValueError:
+        shown = type(key).__qualname__  # an int of more digits than Python prints
+    return shown if len(shown) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "…"
+
+
 def _tag_registered(entry: RegisteredClass, value: object, path: tuple[str, ...], depth: int) -> object:
     if entry.is_enum:
         return [_EXTENSIONS[_ENUM], entry.name, _tag(entry.enum_value(value), path, depth - 1)]
-    fields = {name: _tag(item, (*path, f".{name}"), depth - 1) for name, item in entry.take_apart(value).items()}
+    fields = {name: _tag(item, (*path, f".{name}"), depth - 2) for name, item in entry.take_apart(value).items()}
     return [_EXTENSIONS[_MESSAGE], entry.name, fields]
 
 
@@ -161,11 +177,11 @@ def _marker_or_scalar(code: int, data: bytes) -> object:
 def _untag(value: Any, depth: int) -> Any:
     kind = type(value)
     if kind is dict:
-        if depth == 0:
+        if depth <= 0:
             raise CodecError(text("codec.depth"))
         return {key: _untag(item, depth - 1) for key, item in value.items()}
     if kind is list:
-        if depth == 0:
+        if depth <= 0:
             raise CodecError(text("codec.depth"))
         if value and type(value[0]) is _Marker:
             return _REBUILD[value[0].code]([_untag(item, depth - 1) for item in value[1:]])
@@ -194,7 +210,10 @@ def _enum_from(parts: list[Any]) -> object:
     entry = class_named(name)
     if entry is None or not entry.is_enum:
         return UnknownMessage(name, {"value": value})
-    return entry.enum_member(value)
+    try:
+        return entry.enum_member(value)
+    except ValueError:
+        return UnknownMessage(name, {"value": value})
 
 
 def _named(parts: list[Any]) -> tuple[str, Any]:

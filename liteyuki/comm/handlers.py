@@ -5,15 +5,17 @@ import contextvars
 import inspect
 import sys
 import types
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Final, NamedTuple
 
 from liteyuki.locale import text
 from liteyuki.log import logger
 
-__all__ = ["FilterFunc", "Handler", "TaskStarter", "accepts", "run_handler", "summary"]
+__all__ = ["FilterFunc", "Handler", "StartTask", "TaskStarter", "accepts", "run_handler", "summary"]
 
 FilterFunc = Callable[[Any], bool]
+StartTask = Callable[[asyncio.AbstractEventLoop, Coroutine[Any, Any, None]], None]
 
 _SUMMARY_CHARACTERS: Final = 120
 
@@ -70,18 +72,31 @@ def _log_failure(error: Exception, handler: Handler, value: object, channel: str
 
 
 class TaskStarter:
-    """Starts coroutines as tasks of a loop and holds them while they run."""
+    """Starts coroutines as tasks of a loop, in order, and holds them while they run."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
+        self._not_begun: deque[Coroutine[Any, Any, None]] = deque()
+        """Those whose turn comes when the loop turns, or earlier, if something begins at once."""
 
     def start(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> None:
         """Begin at the loop's next turn."""
-        self._hold(loop.create_task(coroutine))
+        self._not_begun.append(coroutine)
+        self._hold(loop.create_task(self._begin()))
+
+    async def _begin(self) -> None:
+        if self._not_begun:  # else it was begun at once, before a later one
+            await self._not_begun.popleft()
 
     def start_now(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> None:
         """Begin at once, on the loop's own thread while its current task blocks that; go on when it turns."""
+        self.begin_all(loop)
         self._hold(_eager_task(loop, coroutine))
+
+    def begin_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin at once what waits for the loop to turn."""
+        while self._not_begun:
+            self._hold(_eager_task(loop, self._not_begun.popleft()))
 
     def _hold(self, task: asyncio.Task[None]) -> None:
         if not task.done():

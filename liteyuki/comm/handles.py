@@ -7,6 +7,7 @@ object from channel name to inherited handle.
 import json
 import os
 import socket
+import stat
 from collections.abc import Mapping, MutableMapping
 from typing import Final, NamedTuple
 
@@ -54,6 +55,8 @@ def take_over(environment: MutableMapping[str, str] = os.environ) -> Inheritance
         taken = Inheritance(process, int(generation), {str(name): int(fd) for name, fd in parsed.items()})
         for handle in taken.handles.values():
             forbid_inheriting(handle)
-    except (ValueError, TypeError, AttributeError, OSError) as error:
+            if not stat.S_ISSOCK(os.fstat(handle).st_mode):
+                raise ValueError(text("error.no_socket", handle=handle))
+    except (ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
         raise NoMainProcess(text("error.bad_handles", value=handles, error=error)) from error
     return taken

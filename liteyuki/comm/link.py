@@ -9,16 +9,12 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Final
 
 from liteyuki.comm.bell import wait_readable
 from liteyuki.comm.framing import Frame, FrameError, FrameKind, pack_frame
 from liteyuki.comm.transport import Transport, TransportEnded
 
 __all__ = ["Link", "LinkEnd"]
-
-_WRITE_RETRY: Final = 0.05
-"""Seconds between looks whether a process without an event loop can write again, while it also reads."""
 
 LinkEnd = Callable[[TransportEnded | FrameError], None]
 
@@ -56,6 +52,7 @@ class Link:
         self._watched = -1
         self._writable_watched = -1
         self._taken_before = 0
+        self._ends_when_flushed = False
 
     # --- the transport comes and goes
 
@@ -118,15 +115,19 @@ class Link:
         else:
             self.flush()
 
-    def flush(self) -> None:
-        """Write now. What the OS does not take yet, the loop writes later; without a loop, this blocks."""
+    def flush_now(self) -> bool:
+        """Write what the OS takes without blocking; whether nothing is left."""
         if self.transport is None:
-            return
+            return True
         try:
-            if self.transport.flush():
-                return
+            return self.transport.flush()
         except TransportEnded:
             self.read_all()
+            return True
+
+    def flush(self) -> None:
+        """Write now. What the OS does not take yet, the loop writes later; without a loop, this blocks."""
+        if self.flush_now():
             return
         if self.loop is not None and self.loop.is_running():
             self.run_on_loop(self._watch_writable)
@@ -140,14 +141,9 @@ class Link:
 
     def _flush_blocking(self) -> None:
         # Reading meanwhile: two processes that only write to each other would wait for ever.
-        while self.transport is not None:
-            try:
-                if self.transport.flush():
-                    return
-            except TransportEnded:
-                self.read_all()
-                return
-            wait_readable([self.transport.fileno()], _WRITE_RETRY)
+        while not self.flush_now() and self.transport is not None:
+            handle = self.transport.fileno()
+            wait_readable([handle], None, or_writable=[handle])
             self.read()
 
     def _watch_writable(self) -> None:
@@ -159,16 +155,20 @@ class Link:
 
     def _on_writable(self) -> None:
         with self.lock:
-            if self.transport is None or self.loop is None:
+            if not self.flush_now() or self.loop is None or self._writable_watched < 0:
                 return
-            try:
-                done = self.transport.flush()
-            except TransportEnded:
-                self.read_all()
-                return
-            if done and self._writable_watched >= 0:
-                self.loop.remove_writer(self._writable_watched)
-                self._writable_watched = -1
+            self.loop.remove_writer(self._writable_watched)
+            self._writable_watched = -1
+            if self._ends_when_flushed:
+                self.detach()
+
+    def detach_when_flushed(self) -> None:
+        """Let go of the transport as soon as all that is queued is out."""
+        self.flush()
+        if self._writable_watched >= 0:
+            self._ends_when_flushed = True
+        else:
+            self.detach()
 
     # --- receiving
 

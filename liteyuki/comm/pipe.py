@@ -101,8 +101,11 @@ class PipeTransport:
             if not frames:
                 raise
             self._error = error
+            # So that whoever waits for this handle comes back for the error.
+            self._socket.shutdown(socket.SHUT_RD)
         except OSError as error:
-            raise TransportEnded from error
+            # The other side closed without having read all of ours; what it sent has been read.
+            raise TransportEnded(self._parser.unfinished_bytes) from error
         return frames
 
     def _receive(self) -> bytes:

@@ -23,6 +23,10 @@ class UnknownMessage:
     name: str
     fields: dict[str, Any]
 
+    def __hash__(self) -> int:
+        # What was a key or in a set over there must be able to be that here.
+        return hash(self.name)
+
 
 @dataclasses.dataclass(frozen=True)
 class RegisteredClass:
@@ -55,7 +59,12 @@ class RegisteredClass:
         An instance that cannot be completed becomes an `UnknownMessage`.
         """
         if _is_pydantic(self.cls):
-            return self.cls.model_construct(**fields)
+            missing = (
+                name
+                for name, field in self.cls.__pydantic_fields__.items()
+                if name not in fields and field.is_required()
+            )
+            return UnknownMessage(self.name, fields) if any(missing) else self.cls.model_construct(**fields)
         built = object.__new__(self.cls)
         for field in dataclasses.fields(self.cls):
             if field.name in fields:
@@ -63,11 +72,18 @@ class RegisteredClass:
             elif field.default is not dataclasses.MISSING:
                 value = field.default
             elif field.default_factory is not dataclasses.MISSING:
-                value = field.default_factory()
+                value = _made_by(field.default_factory)
             else:
                 return UnknownMessage(self.name, fields)
             object.__setattr__(built, field.name, value)
         return built
+
+
+def _made_by(factory: Callable[[], Any]) -> Any:
+    try:
+        return factory()
+    except Exception as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 # The process's own registry: classes are registered where they are defined, once per process.

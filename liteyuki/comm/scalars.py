@@ -95,8 +95,15 @@ def _unpack_zone(parts: list[Any]) -> datetime.tzinfo | None:
     return datetime.timezone(offset, *name) if name or offset else datetime.timezone.utc
 
 
+def _packed(parts: list[object]) -> bytes:
+    packed = ormsgpack.packb(parts)
+    if len(packed) > _ZONED_BYTES:
+        raise TypeError("the name of the time zone is too long")
+    return packed
+
+
 def _pack_datetime(value: datetime.datetime) -> bytes:
-    return ormsgpack.packb(
+    return _packed(
         [
             value.year,
             value.month,
@@ -137,11 +144,11 @@ def _unpack_time(data: bytes) -> datetime.time:
 
 
 def _pack_path(value: pathlib.PurePath) -> bytes:
-    return str(value).encode("utf-8", "surrogateescape")
+    return str(value).encode("utf-8", "surrogatepass")
 
 
 def _path_unpacker(kind: Callable[[str], object]) -> Callable[[bytes], object]:
-    return lambda data: kind(data.decode("utf-8", "surrogateescape"))
+    return lambda data: kind(data.decode("utf-8", "surrogatepass"))
 
 
 _PACK: Final[dict[type, tuple[int, Callable[[Any], bytes]]]] = {

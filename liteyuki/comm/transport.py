@@ -128,6 +128,8 @@ class MemoryTransport:
             if not frames:
                 raise
             self._error = error
+            # So that whoever waits for this handle comes back for the error.
+            self._bell.shutdown(socket.SHUT_RD)
         return frames
 
     def mark_taken(self) -> None:

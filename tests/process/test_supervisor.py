@@ -28,7 +28,7 @@ from liteyuki.supervise.spec import (
     RestartMode,
 )
 from liteyuki.supervise.supervisor import Supervisor
-from tests.harness import DEADLINE, is_alive, wait_until_gone
+from tests.harness import DEADLINE, is_alive, open_handles, wait_until_gone
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -245,9 +245,9 @@ def test_no_handle_is_left_after_many_restarts() -> None:
         spec = command("a", sys.executable, "-c", "", backoff=Backoff(base=0.0, max=0.0), give_up=GiveUp(deaths=10**6))
         async with supervised(spec) as watched:
             await watched.until_event(EventKind.RESTARTED, 3)
-            before = len(os.listdir("/proc/self/fd"))
+            before = open_handles()
             await watched.until_event(EventKind.RESTARTED, 30)
             # One generation's handles may be open at either time, or not yet.
-            assert abs(len(os.listdir("/proc/self/fd")) - before) <= 6
+            assert abs(open_handles() - before) <= 6
 
     run(main())

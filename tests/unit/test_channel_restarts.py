@@ -175,19 +175,11 @@ def test_whoever_does_not_greet_first_is_no_channel_of_ours(joiner: Joiner, firs
         child.receive(DEADLINE)
 
 
-def test_a_second_greeting_breaks_the_channel(joiner: Joiner) -> None:
-    child, raw = joiner.against_raw()
-    send_raw(raw, hello(), hello())
-    with pytest.raises(ChannelBroken):
-        child.receive(DEADLINE)
-
-
 def test_both_sides_greet_at_once_with_their_version(joiner: Joiner) -> None:
     _, raw = joiner.against_raw()
     send_raw(raw, hello())  # over the pipe it brings what the child waits for
     (frame,) = raw.read()
     assert frame.kind == FrameKind.HELLO
-    assert pack_frame(*frame).startswith(hello()[:6][4:5], 4)
     assert b"version" + bytes([PROTOCOL_VERSION]) in frame.body
 
 

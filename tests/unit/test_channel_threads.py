@@ -58,15 +58,13 @@ def test_two_processes_that_only_write_to_each_other_both_go_on(joiner: Joiner) 
     main, child = joiner.channels()
     values = [bytes([number]) * 3_000_000 for number in range(4)]
 
-    def send_all(channel: Channel[Any]) -> None:
+    def send_all_then_receive(channel: Channel[Any]) -> list[Any]:
         for value in values:
             channel.send(value)
+        return [channel.receive(DEADLINE) for _ in values]
 
-    writers = [in_thread(lambda: send_all(main)), in_thread(lambda: send_all(child))]
-    for writer in writers:
-        writer.result(DEADLINE)
-    for channel in main, child:
-        assert [channel.receive(DEADLINE) for _ in values] == values
+    for both in [in_thread(lambda: send_all_then_receive(main)), in_thread(lambda: send_all_then_receive(child))]:
+        assert both.result(DEADLINE) == values
 
 
 def test_threads_that_wait_on_one_channel_each_get_theirs(joiner: Joiner) -> None:
@@ -120,6 +118,19 @@ def test_a_request_is_answered_while_a_thread_waits_on_its_channel(joiner: Joine
     run(body())
 
 
+def test_a_request_is_answered_after_a_thread_has_received(joiner: Joiner) -> None:
+    async def body() -> None:
+        main, child = joiner.channels()
+        main.on_request()(lambda value: value)
+        child.bind(asyncio.get_running_loop())
+        waiting = in_thread(lambda: child.receive(DEADLINE))
+        main.send("for the thread")
+        assert await soon(waiting) == "for the thread"
+        assert await child.request("for the loop", timeout=DEADLINE) == "for the loop"
+
+    run(body())
+
+
 def test_a_request_handler_is_called_while_a_thread_reads(joiner: Joiner) -> None:
     async def body() -> None:
         main, child = joiner.channels()
@@ -165,7 +176,10 @@ def test_all_threads_that_wait_learn_of_the_end(joiner: Joiner, ending: str, bou
         waiting = [in_thread(lambda: list(child)) for _ in range(4)]
         await soon(in_thread(lambda: ENDINGS[ending](main, child)))
         received = [await soon(thread) for thread in waiting]
-        assert sum(received, []) in (["last"], [] if ending == "closed here" else ["last"])
+        assert [value for values in received for value in values] in (
+            ["last"],
+            [] if ending == "closed here" else ["last"],
+        )
 
     run(body())
 

@@ -368,6 +368,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "另一端没有先发送问候帧，可能不是轻雪的通道",
         "the other end did not greet first, so it is no channel of ours",
     ),
+    "channel.second_hello": ("另一端问候了两次", "the other end greeted twice"),
     "channel.version": (
         "另一端使用协议版本 {theirs}，这里是 {ours}；请让两端使用同一版本",
         "the other end speaks protocol version {theirs}, this one {ours}; install the same version on both sides",

@@ -342,6 +342,8 @@ class Channel(Generic[T]):
             self._greeted = True
         elif frame.kind == FrameKind.MESSAGE:
             self._inbox.add(frame)
+        elif frame.kind == FrameKind.HELLO:
+            raise FrameError(text("channel.second_hello"))
         elif frame.kind == FrameKind.STOP:
             self._peer_stops = True
             self._inbox.wake_all()

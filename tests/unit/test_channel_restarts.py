@@ -176,11 +176,8 @@ def test_whoever_does_not_greet_first_is_no_channel_of_ours(joiner: Joiner, firs
 
 
 def test_a_second_greeting_breaks_the_channel(joiner: Joiner) -> None:
-    child, main = joiner.against_raw()
-    hello = pack_frame(FrameKind.HELLO, 0, ormsgpack.packb({"version": PROTOCOL_VERSION}))
-    main.write(hello)
-    main.write(hello)
-    main.flush()
+    child, raw = joiner.against_raw()
+    send_raw(raw, hello(), hello())
     with pytest.raises(ChannelBroken, match="问候了两次"):
         child.receive(DEADLINE)
 

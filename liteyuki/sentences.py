@@ -119,6 +119,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "适配器 {adapter} 需要安装 nonebot-plugin-alconna 才能主动发送消息（{process} 已重启完成）",
         "adapter {adapter} needs nonebot-plugin-alconna to send a message of its own ({process} has restarted)",
     ),
+    "notice.no_target": (
+        "适配器 {adapter} 的会话无法记录，重启完成后将不会在聊天中通知",
+        "the chat of adapter {adapter} cannot be kept, so there will be no notice there",
+    ),
     "notice.failed": (
         "发送失败：{error}（{process} 已重启完成）",
         "sending failed: {error} ({process} has restarted)",

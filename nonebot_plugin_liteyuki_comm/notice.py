@@ -1,10 +1,13 @@
 """ "Restarted", said where it was asked, by the account that was asked, once."""
 
 import asyncio
+import importlib
+import importlib.util
+import json
 from typing import Any
 
 import nonebot
-from nonebot import get_driver
+from nonebot import get_driver, logger
 from nonebot.adapters import Bot, Event
 
 from liteyuki.comm.messages import ClaimNotice, DeliverNotice, NoticeOutcome
@@ -38,11 +41,20 @@ def capture_target(bot: Bot, event: Event) -> dict[str, Any]:
     if via is not None:
         names = ((name, getattr(event, name, None)) for name in _FIELDS[via])
         return {"via": via, **{name: value for name, value in names if value is not None}}
-    try:
-        from nonebot_plugin_alconna.uniseg import UniMessage
-    except ImportError:
+    if importlib.util.find_spec("nonebot_plugin_alconna") is None:
         return {"via": ""}
-    return {"via": _ALCONNA, "target": UniMessage.get_target(event, bot).dump()}
+    try:
+        # As JSON, because the dump holds enums of theirs that are also str.
+        return {"via": _ALCONNA, "target": json.dumps(_uniseg().get_target(event, bot).dump())}
+    except Exception as error:  # noqa: BLE001 - an adapter that it cannot serve must not keep the bot from restarting
+        logger.opt(exception=error).warning(text("notice.no_target", adapter=bot.adapter.get_name()))
+        return {"via": ""}
+
+
+def _uniseg() -> Any:
+    """The part of nonebot-plugin-alconna that sends to any adapter; loaded only where one needs it."""
+    nonebot.require("nonebot_plugin_alconna")
+    return importlib.import_module("nonebot_plugin_alconna.uniseg")
 
 
 async def deliver(notice: DeliverNotice) -> None:
@@ -98,7 +110,6 @@ async def _send(bot: Bot, via: str, target: dict[str, Any], sentence: str) -> No
         message = [{"type": "text", "data": {"text": sentence}}]
         await bot.call_api("send_message", message=message, **target)
     else:
-        from nonebot_plugin_alconna.uniseg import Target, UniMessage
-
-        # `load` takes keys out of what it is given; without `bot`, another account might be chosen.
-        await UniMessage(sentence).send(Target.load(dict(target["target"])), bot)
+        uniseg = _uniseg()
+        # Without `bot`, another account might be chosen.
+        await uniseg.UniMessage(sentence).send(uniseg.Target.load(json.loads(target["target"])), bot)

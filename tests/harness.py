@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import Self
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
@@ -98,7 +99,9 @@ class Project:
 class MainProcess:
     """A main process that a test has started, as a context manager that leaves nothing behind."""
 
-    def __init__(self, command: list[str], directory: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, command: list[str], directory: Path, environment: dict[str, str], *, stdin: int = subprocess.DEVNULL
+    ) -> None:
         self.lines: list[str] = []
         self._changed = threading.Condition()
         self._children: set[int] = set()
@@ -106,7 +109,7 @@ class MainProcess:
             command,
             cwd=directory,
             env={**_clean_environment(), **environment},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -177,7 +180,7 @@ class MainProcess:
         self.send(signal.SIGINT)
         return self.wait()
 
-    def __enter__(self) -> "MainProcess":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import json
 import os
+import re
 import runpy
 import signal
 import sys
@@ -208,9 +209,9 @@ def _watch_loading(nonebot: Any) -> list[str]:
         if record["exception"] is None or not str(record["name"]).startswith("nonebot"):
             return
         error = record["exception"].value
-        problems.append(
-            text("child.plugin_failed", what=record["message"], error=_one_line(error), place=_place(error))
-        )
+        named = re.search('"(.+)"', record["message"])
+        name = named[1] if named else record["message"]
+        problems.append(text("child.plugin_failed", name=name, error=_one_line(error), place=_place(error)))
 
     logger.add(note, level="ERROR", format="{message}", filter=lambda record: record["function"] == "load_plugin")
     return problems

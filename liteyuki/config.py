@@ -60,6 +60,8 @@ def load_settings(
     ):
         if not isinstance(table, dict):
             raise ConfigError(source, "liteyuki", text("config.takes_table"))
+        if source == "liteyuki.toml" and "tool" in table:
+            raise ConfigError(source, "tool", text("config.no_prefix"))
         layers.append((source, table))
     layers += _from_environment(environment)
     layers.append((text("config.command_line"), overrides or {}))

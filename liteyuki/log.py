@@ -34,7 +34,7 @@ class LevelLook(NamedTuple):
 LEVELS: Final = {
     "TRACE": LevelLook("🔍", "跟踪", "TRACE", "cyan"),
     "DEBUG": LevelLook("🐛", "调试", "DEBUG", "blue"),
-    "INFO": LevelLook("ℹ️", "信息", "INFO", "white"),
+    "INFO": LevelLook("ℹ️", "信息", "INFO", "bold"),
     "SUCCESS": LevelLook("✅", "成功", "SUCCESS", "green"),
     "WARNING": LevelLook("⚠️", "警告", "WARNING", "yellow"),
     "ERROR": LevelLook("❌", "错误", "ERROR", "red"),

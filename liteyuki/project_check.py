@@ -29,10 +29,16 @@ def _check(spec: ProcessSpec) -> None:
         raise ProjectError(text("project.no_script", path=spec.cwd / word))
     elif kind is ProgramKind.COMMAND and not _is_program(spec, word):
         raise ProjectError(text("project.no_command", name=spec.name, program=word))
-    if kind in (ProgramKind.APP, ProgramKind.SCRIPT) and importlib.util.find_spec("nonebot") is None:
+    if kind in (ProgramKind.APP, ProgramKind.SCRIPT) and not _has_nonebot():
         raise ProjectError(text("project.no_nonebot", python=sys.executable))
     if kind is ProgramKind.APP and runs_nonebot(spec.cwd / "bot.py"):
         logger.info(text("project.bot_py_not_run", path=spec.cwd / "bot.py"))
+
+
+def _has_nonebot() -> bool:
+    # Adapters lie in the package `nonebot`, too: what they leave of it without nonebot2 has no file of its own.
+    found = importlib.util.find_spec("nonebot")
+    return found is not None and found.origin is not None
 
 
 def _is_program(spec: ProcessSpec, word: str) -> bool:

@@ -56,9 +56,8 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "process.by_signal": ("信号 {signal}", "signal {signal}"),
     "process.waits": ("{name}：{seconds:.1f} 秒后重新启动", "{name}: starting again in {seconds:.1f} s"),
     "process.waits_slowly": (
-        "{name}：反复无法正常运行，{seconds:.0f} 秒后再试；修好后可按 Ctrl+C 并重新运行，原因见上方输出",
-        "{name}: it does not get going; next try in {seconds:.0f} s. The reason stands in its output above; "
-        "once mended, press Ctrl+C and run again to try at once",
+        "{name}：短时间内多次退出，原因见上方输出；{seconds:.0f} 秒后再试",
+        "{name}: died too often in a short while, for the reason in its output above; next try in {seconds:.0f} s",
     ),
     "process.gave_up": (
         "{name}：短时间内退出了 {deaths} 次，不再重试；修好后请在聊天中发送 /restart {name}，或重新运行主进程",
@@ -83,6 +82,14 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "process.gave_up_for_all": (
         "{name}：短时间内退出了 {deaths} 次，按 give_up 的设置结束主进程（退出码 70）",
         "{name}: died {deaths} times in a short while; ending the main process, as give_up says (exit code 70)",
+    ),
+    "process.did_not_start": (
+        "{name}：未能正常启动，原因见上方输出；{seconds:.0f} 秒后再试。修好后按 Ctrl+C 再重新运行，可马上重试",
+        "{name}: did not start, for the reason in its output above; next try in {seconds:.0f} s. Once mended, press Ctrl+C and run again to try at once",
+    ),
+    "process.ended_now": (
+        "{name}：已强制结束（pid {pid}）",
+        "{name}: killed (pid {pid})",
     ),
     "state.starting": ("启动中", "starting"),
     "state.loaded": ("已加载", "loaded"),
@@ -154,13 +161,12 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "This bot was not started by Liteyuki, so that is not possible; stop it and run `liteyuki run` in its folder",
     ),
     "chat.no_superusers": (
-        '没有配置 SUPERUSERS，因此没有人能在聊天中使用 /restart；请在 .env 中设置，例如 SUPERUSERS=["你的 QQ 号"]',
-        "SUPERUSERS is not set, so nobody can use /restart in the chat; set it in .env, "
-        'for example SUPERUSERS=["your account"]',
+        '没有配置 SUPERUSERS，因此除 liteyuki chat 外没有人能在聊天中使用 /重启；请在 .env 中设置，例如 SUPERUSERS=["你的 QQ 号"]',
+        'SUPERUSERS is not set, so nobody but `liteyuki chat` can use /restart; set it in .env, for example SUPERUSERS=["your account"]',
     ),
     "chat.bad_count": (
-        "{value} 不是行数，请写一个正整数",
-        "{value} is no number of lines; write a whole number from 1 up",
+        "{value} 不是行数，请写一个正整数（最多 200）",
+        "{value} is no number of lines; write a whole number from 1 to 200",
     ),
     "chat.no_output": ("还没有输出", "Nothing was printed yet"),
     "chat.status_line": (
@@ -174,7 +180,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     # --- `liteyuki chat`
     "chat_cli.welcome": (
-        "已连接 {name}。试试 /echo 你好、/status、/restart；按 Ctrl+C 离开",
+        "正在与 {name} 对话。试试 /echo 你好、/状态、/重启；按 Ctrl+C 离开",
         "You are talking to {name}. Try /echo hi, /status, /restart. Ctrl+C leaves",
     ),
     "chat_cli.you": ("你", "you"),
@@ -186,15 +192,22 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "正在等待：{reason}",
         "waiting: {reason}",
     ),
+    "chat_cli.away": (
+        "（机器人已断开，正在重新连接……）",
+        "(the bot is away; connecting again ...)",
+    ),
+    "chat_cli.back": (
+        "（已重新连接）",
+        "(connected again)",
+    ),
     # --- the command line
     "cli.help": (
         "轻雪：让 NoneBot 机器人一直在线，在聊天中即可重启。",
         "Liteyuki keeps a NoneBot bot alive, and restarts it from the chat.",
     ),
     "cli.run": (
-        "启动主进程：运行当前目录的 NoneBot 项目（或 SCRIPT，一个自己调用 nonebot.run() 的脚本）并守护它。",
-        "Start the main process: run the NoneBot project of this folder (or SCRIPT, which calls nonebot.run() "
-        "itself) and keep it alive.",
+        "启动主进程并守护当前目录的 NoneBot 项目（或 SCRIPT，一个自己调用 nonebot.run() 的脚本）。",
+        "Run and keep alive the NoneBot project of this folder, or SCRIPT, which calls nonebot.run() itself.",
     ),
     "cli.chat": (
         "在终端里与正在运行的机器人对话，不需要任何账号。",
@@ -217,8 +230,8 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     # --- the child
     "child.cannot_exec": ("无法运行 {program}：{error}", "Cannot run {program}: {error}"),
     "child.plugin_failed": (
-        "插件未能加载（{what}），位于 {place}：{error}；其余插件照常运行，修好后请在聊天中发送 /restart",
-        "A plugin did not load ({what}), at {place}: {error}. The others run; mend it, then say /restart in the chat",
+        "插件 {name} 未能加载，位于 {place}：{error}；其余插件照常运行，修好后请在聊天中发送 /重启",
+        "The plugin {name} did not load, at {place}: {error}. The others run; mend it, then say /restart in the chat",
     ),
     "child.port_taken": (
         "端口 {host}:{port} 已被占用；请停止占用它的程序，或在 .env 中设置另一个 PORT",
@@ -298,19 +311,19 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "the name of a process takes letters, digits, - and _",
     ),
     "config.one_program": (
-        "app、script、target、command 只能写一个",
-        "give only one of app, script, target, command",
+        "与同一进程的其他写法冲突：app、script、target、command 只能写一个",
+        "another of app, script, target, command is given for this process; give only one",
     ),
     "config.args_for_target": ("只能与 target 一起使用", "it goes with target only"),
     "config.takes_string": ("应为非空字符串", "it takes a string that is not empty"),
     "config.takes_boolean": ("应为 true 或 false", "it takes true or false"),
     "config.takes_number": (
-        "应为不小于 {least:g} 的数（不加引号）",
-        "it takes a number of at least {least:g}, without quotes",
+        "应为不小于 {least:g} 的数",
+        "it takes a number of at least {least:g}",
     ),
     "config.takes_whole": (
-        "应为不小于 {least:g} 的整数（不加引号）",
-        "it takes a whole number of at least {least:g}, without quotes",
+        "应为不小于 {least:g} 的整数",
+        "it takes a whole number of at least {least:g}",
     ),
     "config.takes_one_of": ("应为其中之一：{choices}", "it takes one of: {choices}"),
     "config.takes_strings": ("应为字符串的列表", "it takes a list of strings"),
@@ -319,10 +332,17 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "config.takes_share": ("应小于 1", "it takes a number below 1"),
     "config.takes_directory": ("应为存在的目录", "it takes a folder that exists"),
     "config.takes_target": ('应形如 "包.模块:函数"', 'it takes "package.module:function"'),
+    "config.no_prefix": (
+        "在 liteyuki.toml 中不写 [tool.liteyuki] 前缀，直接写设置项",
+        "in liteyuki.toml the settings stand without the prefix [tool.liteyuki]",
+    ),
     # --- main-process plugins and hooks
-    "plugin.loaded": ("已加载轻雪插件 {name}", "Loaded main-process plugin {name}"),
+    "plugin.loaded": (
+        "已加载主进程插件 {name}",
+        "Loaded main-process plugin {name}",
+    ),
     "plugin.failed": (
-        "轻雪插件 {name} 未能加载：{error}",
+        "主进程插件 {name} 未能加载：{error}",
         "Main-process plugin {name} did not load: {error}",
     ),
     "plugin.no_directory": ("plugin_dirs 中的 {path} 不是目录", "{path} in plugin_dirs is no folder"),

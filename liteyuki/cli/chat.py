@@ -1,6 +1,7 @@
 """`liteyuki chat`: talk to the running bot from the terminal, without any account."""
 
 import asyncio
+import functools
 import sys
 import threading
 import time
@@ -13,7 +14,7 @@ import click
 from liteyuki.cli.sandbox import Sandbox
 from liteyuki.control.client import ControlClient
 from liteyuki.control.protocol import NOT_READY
-from liteyuki.errors import ControlError
+from liteyuki.errors import ControlError, NoMainProcess
 from liteyuki.locale import text
 from liteyuki.runtime_dir import CONTROL_SOCKET
 
@@ -43,7 +44,7 @@ async def chat(data_dir: Path, lines: Sequence[str], *, timeout: float, process:
         try:
             if lines:
                 return await _say_all(sandbox, control, opened["process"], lines, timeout)
-            return await _converse(sandbox, opened["process"])
+            return await _converse(sandbox, control, opened["process"])
         finally:
             connection.cancel()
             await asyncio.gather(connection, return_exceptions=True)
@@ -99,30 +100,53 @@ def _show(reply: str) -> None:
     click.echo(reply)
 
 
-async def _converse(sandbox: Sandbox, process: str) -> int:
+async def _converse(sandbox: Sandbox, control: ControlClient, process: str) -> int:
     prompt = "> " if sys.stdin.isatty() else ""
     click.echo(text("chat_cli.welcome", name=process), err=True)
     lines: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     # A thread, because standard input may be a file, which no event loop can wait for; a daemon, because
     # nothing can end its reading.
-    threading.Thread(
-        target=_read_lines,
-        args=(lambda line: loop.call_soon_threadsafe(lines.put_nowait, line),),
-        daemon=True,
-    ).start()
-    listener = asyncio.ensure_future(_show_replies(sandbox, prompt))
+    put = functools.partial(loop.call_soon_threadsafe, lines.put_nowait)
+    threading.Thread(target=_read_lines, args=(put,), daemon=True).start()
+    tasks = [
+        asyncio.ensure_future(_say_lines(sandbox, lines, prompt)),
+        asyncio.ensure_future(control.until_ended()),
+        asyncio.ensure_future(_show_replies(sandbox, prompt)),
+        asyncio.ensure_future(_show_connection(sandbox, prompt)),
+    ]
     try:
-        click.echo(prompt, nl=False)
-        while line := await lines.get():
-            if line.strip():
-                await sandbox.say(line.rstrip("\n"))
-            else:
-                click.echo(prompt, nl=False)
-        await asyncio.sleep(0 if prompt else _QUIET)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        if tasks[0] not in done:
+            raise NoMainProcess(text("error.main_process_ended"))
         return 0
     finally:
-        listener.cancel()
+        for task in tasks:
+            task.cancel()
+        if prompt:
+            click.echo()
+
+
+async def _say_lines(sandbox: Sandbox, lines: "asyncio.Queue[str]", prompt: str) -> None:
+    click.echo(prompt, nl=False)
+    while line := await lines.get():
+        if line.strip():
+            await sandbox.say(line.rstrip("\n"))
+        click.echo(prompt, nl=False)
+    if not prompt:
+        await asyncio.sleep(_QUIET)  # what was piped in wants its answers
+
+
+async def _show_connection(sandbox: Sandbox, prompt: str) -> None:
+    """Tell when the bot goes and comes back."""
+    await sandbox.until_connected(True)
+    while True:
+        await sandbox.until_connected(False)
+        click.echo(f"\r{text('chat_cli.away')}\n{prompt}", nl=False, err=True)
+        await sandbox.until_connected(True)
+        click.echo(f"\r{text('chat_cli.back')}\n{prompt}", nl=False, err=True)
 
 
 def _read_lines(put: Any) -> None:

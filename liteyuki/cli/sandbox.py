@@ -35,6 +35,7 @@ class Sandbox:
             self._headers["Authorization"] = f"Bearer {access_token}"
         self._connection: ClientConnection | None = None
         self._connected = asyncio.Event()
+        self._lost = asyncio.Event()
         self._message_ids = itertools.count(1)
         self.last_refusal = ""
         """Why the bot did not let us in, the last time it did not."""
@@ -58,7 +59,12 @@ class Sandbox:
             finally:
                 self._connection = None
                 self._connected.clear()
+                self._lost.set()
             await asyncio.sleep(self._reconnect)
+
+    async def until_connected(self, connected: bool) -> None:
+        """Wait for the connection to stand, or to be lost."""
+        await (self._connected if connected else self._lost).wait()
 
     async def say(self, line: str) -> None:
         """Send `line` to the bot as a private message, once it is connected."""
@@ -77,6 +83,7 @@ class Sandbox:
         lifecycle = {"post_type": "meta_event", "meta_event_type": "lifecycle", "sub_type": "connect"}
         await connection.send(json.dumps(self._event(lifecycle)))
         self._connection = connection
+        self._lost.clear()
         self._connected.set()
         async for data in connection:
             action = json.loads(data)

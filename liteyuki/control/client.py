@@ -1,6 +1,7 @@
 """Asking the main process of a project over its control socket."""
 
 import asyncio
+import contextlib
 import itertools
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +38,12 @@ class ControlClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._writer.close()
+
+    async def until_ended(self) -> None:
+        """Returns when the main process has ended; not while a `call` is made."""
+        async with self._lock:
+            with contextlib.suppress(ConnectionError):
+                await self._reader.read()
 
     async def call(self, method: str, **params: Any) -> Any:
         """The method's result. Raises `ControlError` if it is refused, `NoMainProcess` if that has ended."""

@@ -177,10 +177,7 @@ class Keeper:
                 await self._stop(generation)
                 break
             limit = self._time_to_become_ready(generation, warned)
-            nudge: asyncio.Task[Any] = asyncio.create_task(self._nudged.wait())
-            done, _ = await asyncio.wait({generation.exited, nudge}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-            nudge.cancel()
-            self._nudged.clear()
+            done = await self._wait_for_nudge_or(generation.exited, limit)
             if not done and generation.ready_at is None:
                 warned = await self._is_late(generation, warned)
         self.generation = None
@@ -221,8 +218,11 @@ class Keeper:
         if generation.ready_at is not None:
             self._history = dataclasses.replace(self._history, was_ever_ready=True)
         went = await generation.stop()
-        key = "process.stopped" if went else "process.killed"
-        logger.info(text(key, name=self.spec.name, pid=generation.pid, seconds=self.spec.stop_timeout))
+        if went and not generation.was_killed:
+            logger.info(text("process.stopped", name=self.spec.name, pid=generation.pid))
+        else:
+            key = "process.killed" if not went else "process.ended_now"
+            logger.warning(text(key, name=self.spec.name, pid=generation.pid, seconds=self.spec.stop_timeout))
 
     def _became_ready(self, generation: Generation) -> None:
         generation.mark_ready()
@@ -270,7 +270,10 @@ class Keeper:
         return not self._stopping
 
     def _say_waiting(self, decision: Decision) -> None:
-        key = "process.waits" if decision.action is Action.RESTART else "process.waits_slowly"
+        if decision.action is Action.RESTART:
+            key = "process.waits"
+        else:
+            key = "process.waits_slowly" if self._history.slow else "process.did_not_start"
         logger.warning(text(key, name=self.spec.name, seconds=decision.after))
 
     async def _wait_for_request(self, timeout: float | None) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import re
 import sys
 import termios
 from collections import deque
@@ -14,6 +15,8 @@ __all__ = ["Output", "Tail"]
 
 _READ_BYTES: Final = 64 * 1024
 _TAIL_LINES: Final = 200
+# What a terminal takes for colours, cursor and title (ECMA-48, CSI and OSC sequences); a chat shows it as rubbish.
+_ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _LINE_BYTES: Final = 4096
 """Longer lines are remembered cut; they are shown whole."""
 
@@ -31,8 +34,9 @@ class Tail:
         self._unfinished = rest[:_LINE_BYTES]
 
     def last(self, count: int) -> list[str]:
+        """The last `count` lines as plain text."""
         lines = [*self._lines, self._unfinished] if self._unfinished else list(self._lines)
-        return [line.decode("utf-8", "replace") for line in lines[max(0, len(lines) - count) :]]
+        return [_ESCAPES.sub("", line.decode("utf-8", "replace")) for line in lines[max(0, len(lines) - count) :]]
 
 
 class Output:

@@ -45,6 +45,8 @@ class Generation:
         self.started_at = 0.0
         self.ready_at: float | None = None
         self.was_asked_to_stop = False
+        self.was_killed = False
+        """Whether somebody could not wait for it."""
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """Exit code, or minus the number of the signal that killed it."""
         self._child: subprocess.Popen[bytes] | None = None
@@ -154,6 +156,7 @@ class Generation:
     def kill(self) -> None:
         """SIGKILL the child and its group."""
         if not self.exited.done():
+            self.was_killed = True
             kill_group(self.pid)
 
     async def stop(self) -> bool:

@@ -121,9 +121,28 @@ def test_in_a_terminal(project: Project) -> None:
             screen = _read_until(terminal, "", "> ")
             os.write(terminal, b"/echo hello there\n")
             screen = _read_until(terminal, screen, "\rhello there\r\n> ")
+            os.kill(main.child(), signal.SIGKILL)
+            screen = _read_until(terminal, screen, "已重新连接")
             process.send_signal(signal.SIGINT)
             assert process.wait(DEADLINE) == 0
             assert "Traceback" not in screen
+        finally:
+            process.kill()
+            process.wait()
+            os.close(terminal)
+
+
+def test_in_a_terminal_it_tells_that_the_main_process_is_gone(project: Project) -> None:
+    with project.run() as main:
+        main.wait_ready()
+        terminal, child_end = pty.openpty()
+        process = subprocess.Popen(CHAT, cwd=project.directory, stdin=child_end, stdout=child_end, stderr=child_end)
+        os.close(child_end)
+        try:
+            screen = _read_until(terminal, "", "> ")
+            main.send(signal.SIGKILL)
+            _read_until(terminal, screen, "主进程已结束")
+            assert process.wait(DEADLINE) == 1
         finally:
             process.kill()
             process.wait()

@@ -137,7 +137,7 @@ def test_plugins_on_both_sides_talk(project: Project) -> None:
     (folder / "talker.py").write_text(MAIN_PLUGIN)
     project.write_plugin("listener", CHILD_PLUGIN)
     with project.run() as main:
-        main.wait_for("轻雪插件 main_plugins.broken 未能加载：ModuleNotFoundError")
+        main.wait_for("主进程插件 main_plugins.broken 未能加载：ModuleNotFoundError")
         main.wait_for(r"^main got \['received', \{'numbers': \(1, 2\)\}\]$")
         main.wait_for(r"^main got \['handled', 'for the handler'\]$")
         main.wait_ready()

@@ -30,8 +30,8 @@ def test_plugin_that_does_not_import_is_named_with_file_and_line(project: Projec
     project.write_plugin("broken", "x = 1\nimport nothing_of_this_name\n")
     project.write_plugin("not_python", "x = 1\ndef f(:\n")
     with project.run() as main, OneBot(project.port) as qq:
-        main.wait_for(r"❌错误\] 插件未能加载.*broken.*broken\.py:2：ModuleNotFoundError: No module named 'nothing_of")
-        main.wait_for(r"❌错误\] 插件未能加载.*not_python.*not_python\.py:2：SyntaxError")
+        main.wait_for(r"❌错误\] 插件 broken 未能加载.*broken\.py:2：ModuleNotFoundError: No module named 'nothing_of")
+        main.wait_for(r"❌错误\] 插件 not_python 未能加载.*not_python\.py:2：SyntaxError")
         main.wait_ready()
         qq.wait_connected()
         qq.say("/echo the others run")
@@ -68,6 +68,8 @@ def test_no_nonebot_in_the_environment(project: Project, tmp_path: Path) -> None
             origin = Path(getattr(module, "__file__", None) or module.origin).parent
             (packages / name).symlink_to(origin)
     (packages / "liteyuki").symlink_to(root / "liteyuki")
+    # As it is when nonebot2 was taken away and an adapter was not.
+    (packages / "nonebot" / "adapters" / "onebot").mkdir(parents=True)
     ended = subprocess.run(
         [venv / "bin" / "python", "-m", "liteyuki", "run"],
         cwd=project.directory,
@@ -165,3 +167,10 @@ def test_gives_up_with_code_70_when_told_to(project: Project) -> None:
     code, said = run_and_read(project)
     assert code == 70
     assert "短时间内退出了 3 次" in said
+
+
+def test_prefix_in_our_own_file(project: Project) -> None:
+    (project.directory / "liteyuki.toml").write_text('[tool.liteyuki]\nlang = "en"\n')
+    code, said = run_and_read(project)
+    assert code == 2
+    assert "前缀" in said

@@ -21,14 +21,16 @@ __all__ = [
     "STOP_SIGNAL",
     "ExitWatch",
     "die_with_parent",
-    "end_own_group",
     "forbid_inheriting",
     "kill_group",
     "listener_of_port",
     "lock_file",
+    "make_standard_handles",
     "resident_memory_bytes",
     "signal_name",
+    "spawn_guard",
     "spawn_options",
+    "take_signals_as_usual",
     "watch_exit",
 ]
 
@@ -59,21 +61,66 @@ def kill_group(leader_pid: int) -> None:
         os.killpg(leader_pid, signal.SIGKILL)
 
 
-def end_own_group(last_seconds: float) -> None:
-    """Ask this process to stop, and SIGKILL it and its group when `last_seconds` have passed.
+# Reads "add GROUP" and "drop GROUP" until whoever writes is gone; then ends the groups that are left. It runs in the
+# background of a shell that ends at once, in a session of its own: nobody's child, and no Ctrl+C reaches it.
+_GUARD: Final = """
+exec 3<&0
+{
+    groups=""
+    while read -r verb group; do
+        left=""
+        for known in $groups; do [ "$known" = "$group" ] || left="$left $known"; done
+        groups=$left
+        [ "$verb" = drop ] || groups="$groups $group"
+    done
+    [ -n "$groups" ] && sleep "$1"
+    for group in $groups; do kill -KILL "-$group"; done
+} <&3 >/dev/null 2>&1 &
+"""
 
-    A shell does the killing, from a session of its own: this process may be gone before, and leave others in
-    its group that are not.
+
+def spawn_guard(last_seconds: float) -> int:
+    """Start what outlives this process to end its children; the handle to write `add` and `drop` lines to.
+
+    When this process is gone, however it died, each group that was added and not dropped gets SIGKILL after
+    `last_seconds`. A child cannot be left to do this itself: it may be stopped, out of handles, or in C code
+    that holds the interpreter. Raises `OSError` if the system cannot.
     """
-    target = f"-{os.getpid()}" if os.getpgid(0) == os.getpid() else str(os.getpid())
-    subprocess.Popen(
-        ["/bin/sh", "-c", f"sleep {last_seconds}; kill -KILL {target}"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    os.kill(os.getpid(), STOP_SIGNAL)
+    reader, writer = os.pipe()
+    try:
+        subprocess.run(
+            ["/bin/sh", "-c", _GUARD, "liteyuki-guard", str(last_seconds)],
+            stdin=reader,
+            start_new_session=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        os.close(writer)
+        raise OSError(f"/bin/sh: {error}") from error
+    finally:
+        os.close(reader)
+    return writer
+
+
+def make_standard_handles() -> None:
+    """Open what is closed of standard input, output and error, so that nothing else gets those numbers."""
+    for handle in (0, 1, 2):
+        try:
+            os.fstat(handle)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name, handle in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(handle, "w", closefd=False))
+
+
+def take_signals_as_usual() -> None:
+    """Undo what whoever started this process has done to its signals: blocked ones, and an ignored SIGCHLD.
+
+    With that ignored the kernel throws exit codes away, and every crash would look like a normal end.
+    """
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def watch_exit(pid: int, loop: asyncio.AbstractEventLoop, on_exit: Callable[[], None]) -> ExitWatch:

@@ -4,11 +4,15 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final, NoReturn, TypeVar
 
+from liteyuki._platform import make_standard_handles, take_signals_as_usual
+from liteyuki.comm.handles import drop_inheritance
 from liteyuki.comm.messages import Origin, RestartAnswer
 from liteyuki.config import Settings, load_settings
 from liteyuki.control.server import ControlServer
@@ -29,6 +33,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _EXIT_FORCED: Final = 1
 _EXIT_GAVE_UP: Final = 70
+_LAST_SECONDS: Final = 0.5
+"""How long tasks that plugins have left running may take to end."""
 
 # The main process's one bot, for plugins that are imported by it.
 _bot: "LiteyukiBot | None" = None
@@ -56,7 +62,7 @@ class LiteyukiBot:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_asked = asyncio.Event()
         self._hooks = Hooks()
-        self._is_forced = False
+        self._signals = 0
 
     # --- run, stop, restart
 
@@ -68,6 +74,14 @@ class LiteyukiBot:
         """
         global _bot
         _bot = self
+        make_standard_handles()
+        drop_inheritance(os.environ)
+        take_signals_as_usual()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # `nohup` has the hang-up ignored, and is to be honoured. SIGINT is ignored by what a shell starts with
+            # `&`, which says nothing about stopping.
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
         try:
             self._settings = load_settings(self._directory, os.environ, self._overrides)
             set_language(self._settings.lang)
@@ -75,13 +89,13 @@ class LiteyukiBot:
             # As `python bot.py` has it: a plugin beside the project's files is found by its name.
             sys.path.insert(0, str(self._directory))
             with RuntimeDirectory(self._settings.data_dir, self._directory) as runtime:
-                code = asyncio.run(self._main(self._settings, runtime))
-        except StartError as error:
+                code = _run_to_the_end(self._main(self._settings, runtime))
+        except (StartError, OSError) as error:
             print(text("main.cannot_start", error=error), file=sys.stderr)
             code = 1 if isinstance(error, AlreadyRunningError) else 2
         finally:
             _bot = None
-        sys.exit(code)
+        _leave(code)
 
     def stop(self) -> None:
         """Stop all processes in order, then end `run` with exit code 0. From any thread; twice is harmless."""
@@ -145,6 +159,8 @@ class LiteyukiBot:
     async def _main(self, settings: Settings, runtime: RuntimeDirectory) -> int:
         self._loop = asyncio.get_running_loop()
         self._stop_asked = asyncio.Event()
+        if self._is_to_stop():
+            return 0
         console = Console(sys.stdout.fileno())
         console.bind(self._loop)
         configure(level=settings.log_level, icons=settings.log_icons, write=console.write_text)
@@ -155,15 +171,12 @@ class LiteyukiBot:
             listener=self._on_event,
         )
         control = ControlServer(supervisor, runtime.control_socket, on_stop=self._stop_asked.set)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # `nohup` has the hang-up ignored, and is to be honoured. SIGINT is ignored by what a shell starts with
-            # `&`, which says nothing about stopping.
-            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                self._loop.add_signal_handler(number, self._on_signal)
         logger.info(text("main.started", pid=os.getpid(), directory=settings.directory))
         for name in settings.plugins:
             load_plugin(name)
         load_plugins(*settings.plugin_dirs)
+        if self._is_to_stop():
+            self._stop_asked.set()
         try:
             await control.start()
             return await self._serve(supervisor)
@@ -185,20 +198,27 @@ class LiteyukiBot:
         await supervisor.stop()
         await self._hooks.call(Hook.AFTER_SHUTDOWN)
         stop.cancel()
-        code = _EXIT_GAVE_UP if gave_up.done() else _EXIT_FORCED if self._is_forced else 0
+        code = _EXIT_GAVE_UP if gave_up.done() else 0
         gave_up.cancel()
         logger.info(text("main.stopped", seconds=time.monotonic() - began))
         return code
 
-    def _on_signal(self) -> None:
-        if not self._stop_asked.is_set():
+    def _is_to_stop(self) -> bool:
+        """Whether a signal came, perhaps before there was a loop to tell."""
+        return self._signals > 0
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        """The signal handler itself, not a callback of the loop: a plugin may hold that up."""
+        if not self._signals:
+            self._signals += 1
             logger.info(text("main.stopping"))
-            self._stop_asked.set()
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._stop_asked.set)
             return
-        logger.warning(text("main.forced"))
-        self._is_forced = True
         if self._supervisor is not None:
             self._supervisor.kill()
+        print(text("main.forced"), flush=True)
+        os._exit(_EXIT_FORCED)
 
     async def _on_event(self, event: Event) -> None:
         if event.kind is EventKind.BEFORE_SHUTDOWN:
@@ -215,6 +235,32 @@ class LiteyukiBot:
         if event.generation == 1 and point is not None:
             logger.info(text("main.connect", url=point.url))
             logger.info(text("main.next"))
+
+
+def _run_to_the_end(main: Coroutine[Any, Any, int]) -> int:
+    """Like `asyncio.run`, but whatever plugins have left running is not waited for."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        return loop.run_until_complete(main)
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=_LAST_SECONDS))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def _leave(code: int) -> NoReturn:
+    """End this process, also if threads of plugins do not end."""
+    if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _environment_of_children(settings: Settings) -> dict[str, str]:

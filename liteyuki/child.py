@@ -1,4 +1,4 @@
-"""What runs inside a child before the bot does: `python -m liteyuki.child --lifeline N KIND WORDS...`.
+"""What runs inside a child before the bot does; `main` takes `--lifeline N KIND WORDS...`.
 
 It takes over the channels, ends the process when the main process is gone, and then runs the NoneBot project, a
 script, a callable, or another program. NoneBot is imported here only, and only when it is to run.
@@ -12,7 +12,6 @@ import json
 import os
 import re
 import runpy
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -20,11 +19,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from liteyuki._platform import (
+    STOP_SIGNAL,
     die_with_parent,
-    end_own_group,
     forbid_inheriting,
     listener_of_port,
     port_is_taken,
+    take_signals_as_usual,
 )
 from liteyuki.comm.messages import StateReport
 from liteyuki.comm.registry import current_registry, own_channel, own_process
@@ -36,8 +36,6 @@ from liteyuki.project import read_project
 __all__ = ["main"]
 
 _PLUGIN: Final = "nonebot_plugin_liteyuki_comm"
-_LAST_SECONDS: Final = 0.6
-"""How long a child whose main process is gone may take to stop by itself."""
 _COULD_NOT_START: Final = 3
 """uvicorn's exit code for a failed startup hook or a port that is taken."""
 
@@ -49,6 +47,7 @@ class CannotStart(LiteyukiError):
 def main(arguments: list[str]) -> int:
     """Run what the command line says; the exit code."""
     _, lifeline, kind, *words = arguments
+    take_signals_as_usual()
     if kind == "command":
         _become(int(lifeline), words)
         return 1
@@ -60,6 +59,8 @@ def main(arguments: list[str]) -> int:
         icons=os.environ.get("LITEYUKI_LOG_ICONS") != "false",
     )
     current_registry().inherit()
+    # Only now, so that a file of the project's that has the name of one of ours or of Python's is not taken for it.
+    sys.path.insert(0, str(Path.cwd()))
     run: dict[str, Callable[..., None]] = {"app": run_app, "script": run_script, "target": run_target}
     try:
         run[kind](*words)
@@ -88,10 +89,13 @@ def _become(lifeline: int, words: list[str]) -> None:
 
 
 def _follow_main_process(lifeline: int) -> None:
-    """On a thread of its own: the lifeline ends when the main process does, however that died."""
+    """On a thread of its own: the lifeline ends when the main process does, however that died.
+
+    This is the chance to run the shutdown hooks; the main process's guard ends what takes longer.
+    """
     while os.read(lifeline, 1):
         pass
-    end_own_group(_LAST_SECONDS)
+    os.kill(os.getpid(), STOP_SIGNAL)
 
 
 # --- what there is to run
@@ -258,9 +262,3 @@ def _check_port(host: str, port: int) -> None:
 def _report(state: Any, problems: list[str] | None = None) -> None:
     if own_process() is not None:
         own_channel("passive").notify(StateReport(state, list(problems or ())))
-
-
-if __name__ == "__main__":
-    # A Ctrl+C at the terminal is the main process's to answer; a child in a group of its own gets none.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.exit(main(sys.argv[1:]))

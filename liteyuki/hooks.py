@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final, TypeVar
 
+from liteyuki.comm.handlers import PLUGIN_ERRORS, PLUGIN_ERRORS_OF_A_CALL
 from liteyuki.locale import text
 from liteyuki.log import logger
 
@@ -59,7 +60,7 @@ class Hooks:
         name = getattr(function, "__qualname__", repr(function))
         try:
             result = function(*facts[: _positional_parameters(function)])
-        except Exception as error:  # noqa: BLE001 - a plugin's code: its errors are its own, and are told
+        except PLUGIN_ERRORS_OF_A_CALL as error:
             logger.opt(exception=error).error(text("hook.failed", hook=hook.value, function=name))
             return None
         if not inspect.isawaitable(result):
@@ -72,14 +73,15 @@ class Hooks:
     async def _finish(self, hook: Hook, name: str, awaitable: Any) -> None:
         try:
             await awaitable
-        except Exception as error:  # noqa: BLE001 - see _begin
+        except PLUGIN_ERRORS as error:
             logger.opt(exception=error).error(text("hook.failed", hook=hook.value, function=name))
 
     async def cancel(self) -> None:
-        """End the hooks that still run."""
+        """End the hooks that still run; one that will not end is left behind."""
         for task in tuple(self._running):
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        if self._running:
+            await asyncio.wait(tuple(self._running), timeout=_PATIENCE)
 
 
 def _positional_parameters(function: Callable[..., Any]) -> int:

@@ -32,11 +32,11 @@ class RuntimeDirectory:
             self.path.chmod(0o700)
             (self.path / ".gitignore").write_text("*\n")
             self._lock, holder = lock_file(self.path / "main.lock")
+            if holder is not None:
+                raise AlreadyRunningError(holder, str(self._project))
+            self.control_socket.unlink(missing_ok=True)  # of one that was killed
         except OSError as error:
             raise StartError(text("error.runtime_dir", path=self.path, error=error.strerror)) from error
-        if holder is not None:
-            raise AlreadyRunningError(holder, str(self._project))
-        self.control_socket.unlink(missing_ok=True)  # of one that was killed
         return self
 
     def __exit__(

@@ -380,7 +380,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "codec.structure": ("内容的结构不对", "its structure is none of ours"),
     "codec.extension": ("没有扩展类型 {code}", "there is no extension type {code}"),
     "channel.reason_stopping": ("主进程正在停止本进程", "the main process is stopping this one"),
-    "channel.reason_ended": ("另一端的进程已结束", "the process at the other end has ended"),
+    "channel.reason_ended": ("另一端已结束，或关闭了它", "the other end has ended, or has closed it"),
     "channel.reason_closed_here": ("已在此处关闭", "it was closed here"),
     "channel.reason_broken": ("收到了无法读取的数据：{detail}", "what arrived cannot be read: {detail}"),
     "channel.reason_deadlock": (
@@ -449,6 +449,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "error.no_control_socket": (
         "没有主进程在运行（{path} 无法连接）；请先在项目目录中运行 liteyuki run",
         "no main process runs ({path} cannot be reached); first run `liteyuki run` in the project's folder",
+    ),
+    "error.main_process_silent": (
+        "主进程在 {seconds:.0f} 秒内没有回应",
+        "the main process did not answer within {seconds:.0f} s",
     ),
     "error.main_process_ended": ("主进程已结束", "the main process has ended"),
     "error.unknown_process": (

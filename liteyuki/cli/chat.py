@@ -1,7 +1,7 @@
 """`liteyuki chat`: talk to the running bot from the terminal, without any account."""
 
 import asyncio
-import functools
+import contextlib
 import sys
 import threading
 import time
@@ -43,7 +43,7 @@ async def chat(data_dir: Path, lines: Sequence[str], *, timeout: float, process:
         connection = asyncio.ensure_future(sandbox.run())
         try:
             if lines:
-                return await _say_all(sandbox, control, opened["process"], lines, timeout)
+                return await _say_all(sandbox, control, opened, lines, timeout)
             return await _converse(sandbox, control, opened["process"])
         finally:
             connection.cancel()
@@ -68,12 +68,14 @@ async def _open(control: ControlClient, process: str | None, timeout: float) -> 
         await asyncio.sleep(_ASK_AGAIN)
 
 
-async def _say_all(sandbox: Sandbox, control: ControlClient, process: str, lines: Sequence[str], timeout: float) -> int:
+async def _say_all(
+    sandbox: Sandbox, control: ControlClient, opened: dict[str, Any], lines: Sequence[str], timeout: float
+) -> int:
     for line in lines:
         try:
             await asyncio.wait_for(sandbox.say(line), timeout)
             _show(await asyncio.wait_for(sandbox.replies.get(), timeout))
-            if await _is_restarting(control, process):
+            if await _asked_for_a_restart(control, opened):
                 _show(await asyncio.wait_for(sandbox.replies.get(), timeout))
             await _show_the_rest(sandbox)
         except asyncio.TimeoutError:
@@ -83,9 +85,10 @@ async def _say_all(sandbox: Sandbox, control: ControlClient, process: str, lines
     return 0
 
 
-async def _is_restarting(control: ControlClient, process: str) -> bool:
+async def _asked_for_a_restart(control: ControlClient, opened: dict[str, Any]) -> bool:
+    """Whether a restart is under way that this chat has asked for, so that a notice of it will come."""
     statuses = await control.call("list")
-    return any(status["name"] == process and status["restarting"] for status in statuses)
+    return any(status["restart_for"] == opened["user_id"] for status in statuses)
 
 
 async def _show_the_rest(sandbox: Sandbox) -> None:
@@ -97,7 +100,13 @@ async def _show_the_rest(sandbox: Sandbox) -> None:
 
 
 def _show(reply: str) -> None:
-    click.echo(reply)
+    click.echo(_printable(reply))
+
+
+def _printable(reply: str) -> str:
+    """Without what would move a terminal's cursor, or cannot be printed."""
+    kept = "".join(character for character in reply if character.isprintable() or character in "\n\t")
+    return kept.encode("utf-8", "replace").decode()
 
 
 async def _converse(sandbox: Sandbox, control: ControlClient, process: str) -> int:
@@ -107,8 +116,7 @@ async def _converse(sandbox: Sandbox, control: ControlClient, process: str) -> i
     loop = asyncio.get_running_loop()
     # A thread, because standard input may be a file, which no event loop can wait for; a daemon, because
     # nothing can end its reading.
-    put = functools.partial(loop.call_soon_threadsafe, lines.put_nowait)
-    threading.Thread(target=_read_lines, args=(put,), daemon=True).start()
+    threading.Thread(target=_read_lines, args=(loop, lines), daemon=True).start()
     tasks = [
         asyncio.ensure_future(_say_lines(sandbox, lines, prompt)),
         asyncio.ensure_future(control.until_ended()),
@@ -144,22 +152,25 @@ async def _show_connection(sandbox: Sandbox, prompt: str) -> None:
     await sandbox.until_connected(True)
     while True:
         await sandbox.until_connected(False)
-        click.echo(f"\r{text('chat_cli.away')}\n{prompt}", nl=False, err=True)
+        _tell(text("chat_cli.away"), prompt)
         await sandbox.until_connected(True)
-        click.echo(f"\r{text('chat_cli.back')}\n{prompt}", nl=False, err=True)
+        _tell(text("chat_cli.back"), prompt)
 
 
-def _read_lines(put: Any) -> None:
+def _tell(sentence: str, prompt: str) -> None:
+    click.echo(f"\r{sentence}\n{prompt}", nl=False, err=True)
+
+
+def _read_lines(loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[str]") -> None:
     """Every line of standard input, and an empty one at its end."""
-    try:
+    # The loop may have closed: then nobody listens any more.
+    with contextlib.suppress(RuntimeError):
         while line := sys.stdin.readline():
-            put(line)
-        put("")
-    except RuntimeError:
-        return  # the loop has closed: nobody listens any more
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+        loop.call_soon_threadsafe(lines.put_nowait, "")
 
 
 async def _show_replies(sandbox: Sandbox, prompt: str) -> None:
     while True:
-        reply = await sandbox.replies.get()
+        reply = _printable(await sandbox.replies.get())
         click.echo(f"\r{reply}\n{prompt}" if prompt else f"{reply}\n", nl=False)

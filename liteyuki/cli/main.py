@@ -20,15 +20,18 @@ _EXIT_BAD_USAGE = 2
 
 def main() -> None:
     """The console script."""
-    set_language(_language_of_project())
-    _build()(prog_name="liteyuki")
+    try:
+        set_language(_language_of_project())
+        _build()(prog_name="liteyuki", standalone_mode=True)
+    except KeyboardInterrupt:
+        sys.exit(0)  # before anything has been started
 
 
 def _language_of_project() -> str:
     """The language for help and usage errors: the project's, if its settings can be read."""
     try:
         return load_settings(Path.cwd(), os.environ).lang
-    except StartError:
+    except (StartError, FileNotFoundError):
         return os.environ.get("LITEYUKI_LANG", LANGUAGES[0])
 
 

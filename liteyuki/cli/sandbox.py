@@ -134,6 +134,13 @@ def _as_text(message: Any) -> str:
     if isinstance(message, str):
         return message
     segments = message if isinstance(message, list) else [message]
-    return "".join(
-        str(segment["data"]["text"]) if segment["type"] == "text" else f"[{segment['type']}]" for segment in segments
-    )
+    return "".join(_segment_as_text(segment) for segment in segments)
+
+
+def _segment_as_text(segment: Any) -> str:
+    if not isinstance(segment, dict):
+        return str(segment)
+    data = segment.get("data")
+    if segment.get("type") == "text" and isinstance(data, dict):
+        return str(data.get("text", ""))
+    return f"[{segment.get('type')}]"

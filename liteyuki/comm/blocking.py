@@ -37,13 +37,13 @@ def serve_others(blocked: "Channel[Any]") -> None:
         if channel is not blocked and channel.link.loop is blocked.link.loop:
             with channel.lock:
                 channel.link.read()
-            channel.deliver(start_now=True)
+            channel.deliver()
 
 
 def wait(blocked: "Channel[Any]", timeout: float | None) -> None:
     """Until `blocked` may have something to receive: serve all channels of its loop, on its thread."""
     link = blocked.link
-    blocked.deliver(start_now=True)
+    blocked.deliver()
     channels: dict[int, Channel[Any]] = {}
     unsent: set[int] = set()
     for channel in tuple(_bound):
@@ -64,7 +64,7 @@ def wait(blocked: "Channel[Any]", timeout: float | None) -> None:
         if channel is not blocked:
             with channel.lock:
                 channel.link.read()
-            channel.deliver(start_now=True)
+            channel.deliver()
 
 
 def warn_once(name: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from liteyuki.comm.codec import CodecError, decode, encode
 from liteyuki.comm.framing import MAX_FRAME_BYTES, Frame, FrameKind
-from liteyuki.comm.handlers import Handler, accepts
+from liteyuki.comm.handlers import PLUGIN_ERRORS, Handler, accepts
 from liteyuki.errors import ChannelBroken, ChannelError, MessageTooLarge, PeerGone, RemoteError
 from liteyuki.locale import text
 from liteyuki.log import logger
@@ -104,14 +104,14 @@ class Calls:
                 if inspect.isawaitable(result):
                     result = await result
                 encode(result)  # an answer that no channel carries is the handler's failure, not silence
-            except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the one who asked
+            except PLUGIN_ERRORS as error:
                 return FrameKind.FAILURE, _failure(error)
             return FrameKind.REPLY, result
         name = type(value).__qualname__
         return FrameKind.FAILURE, ["LookupError", text("channel.no_request_handler", value=name), ""]
 
 
-def _failure(error: Exception) -> list[str]:
+def _failure(error: BaseException) -> list[str]:
     """Type name, message and traceback of an error, as text that any channel carries."""
     parts = (type(error).__qualname__, str(error), "".join(traceback.format_exception(error)))
     return [part.encode("utf-8", "backslashreplace").decode() for part in parts]

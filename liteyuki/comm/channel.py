@@ -10,7 +10,7 @@ from liteyuki.comm import blocking
 from liteyuki.comm.calls import NO_REPLY, Calls, pack_numbered
 from liteyuki.comm.codec import CodecError, decode, encode
 from liteyuki.comm.framing import MAX_FRAME_BYTES, Frame, FrameError, FrameKind, pack_frame
-from liteyuki.comm.handlers import FilterFunc, Handler, StartTask, TaskStarter, accepts, run_handler
+from liteyuki.comm.handlers import FilterFunc, Handler, TaskStarter, accepts, run_handler
 from liteyuki.comm.hello import check_hello, pack_hello
 from liteyuki.comm.inbox import Inbox, wait_in_thread
 from liteyuki.comm.link import Link
@@ -230,37 +230,30 @@ class Channel(Generic[T]):
         self._let_threads_read(False)
         self._deliver_soon()
 
-    def deliver(self, *, start_now: bool = False) -> None:
-        """Hand what has arrived to the handlers. On the loop's thread, without the lock; for `comm` itself.
-
-        `start_now`: the loop is held up, so begin `async` handlers here and now.
-        """
+    def deliver(self) -> None:
+        """Hand what has arrived to the handlers. On the loop's thread, without the lock; for `comm` itself."""
         loop = self.link.loop
         if loop is None or loop.is_closed():
             return
-        if start_now:
-            self._tasks.begin_all(loop)
-        start = self._tasks.start_now if start_now else self._tasks.start
         while self._calls.requests:
-            start(loop, self._answer(*self._calls.requests.popleft()))
+            self._tasks.start(loop, self._answer(*self._calls.requests.popleft()))
         if self._is_delivering:
             return  # a handler of this channel holds the loop up: the next one's turn comes after it
         self._is_delivering = True
         try:
-            self._deliver_messages(loop, start)
+            while self._inbox.frames and self._handlers:
+                with self.lock:
+                    value = self._take()
+                self._hand_out(loop, value)
+        except ChannelBroken:
+            return  # told when it broke
         finally:
             self._is_delivering = False
 
-    def _deliver_messages(self, loop: asyncio.AbstractEventLoop, start: StartTask) -> None:
-        while self._inbox.frames and self._handlers:
-            try:
-                with self.lock:
-                    value = self._take()
-            except ChannelBroken:
-                return  # told when it broke
-            for handler in tuple(self._handlers):
-                if accepts(handler, value, self.name):
-                    run_handler(handler, value, self.name, lambda coroutine: start(loop, coroutine))
+    def _hand_out(self, loop: asyncio.AbstractEventLoop, value: object) -> None:
+        for handler in tuple(self._handlers):
+            if accepts(handler, value, self.name):
+                run_handler(handler, value, self.name, lambda coroutine: self._tasks.start(loop, coroutine))
 
     async def _answer(self, number: int, value: object, transports: int) -> None:
         answer = await self._calls.answer(number, value)

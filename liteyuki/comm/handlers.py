@@ -5,17 +5,29 @@ import contextvars
 import inspect
 import sys
 import types
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Final, NamedTuple
 
 from liteyuki.locale import text
 from liteyuki.log import logger
 
-__all__ = ["FilterFunc", "Handler", "StartTask", "TaskStarter", "accepts", "run_handler", "summary"]
+__all__ = [
+    "PLUGIN_ERRORS",
+    "PLUGIN_ERRORS_OF_A_CALL",
+    "FilterFunc",
+    "Handler",
+    "TaskStarter",
+    "accepts",
+    "run_handler",
+    "summary",
+]
 
 FilterFunc = Callable[[Any], bool]
-StartTask = Callable[[asyncio.AbstractEventLoop, Coroutine[Any, Any, None]], None]
+
+PLUGIN_ERRORS = (Exception, SystemExit, KeyboardInterrupt)
+"""What a plugin's code may raise without ending the process that runs it; `sys.exit` in one is its mistake."""
+PLUGIN_ERRORS_OF_A_CALL = (*PLUGIN_ERRORS, asyncio.CancelledError)
+"""The same for a plain call, in which nobody has cancelled anything of ours."""
 
 _SUMMARY_CHARACTERS: Final = 120
 
@@ -39,7 +51,7 @@ def accepts(handler: Handler, value: object, channel: str) -> bool:
         return True
     try:
         return bool(handler.filter_func(value))
-    except Exception as error:  # noqa: BLE001 - a plugin's code: any error of its is its own, and is told
+    except PLUGIN_ERRORS_OF_A_CALL as error:
         logger.opt(exception=error).error(text("channel.filter_failed", channel=channel, value=summary(value)))
         return False
 
@@ -50,7 +62,7 @@ def run_handler(
     """Call `handler` now; if it is asynchronous, `start` what it returns. An error of its is logged."""
     try:
         result = handler.function(value)
-    except Exception as error:  # noqa: BLE001 - see accepts
+    except PLUGIN_ERRORS_OF_A_CALL as error:
         _log_failure(error, handler, value, channel)
         return
     if inspect.isawaitable(result):
@@ -60,11 +72,11 @@ def run_handler(
 async def _finish(result: Awaitable[Any], handler: Handler, value: object, channel: str) -> None:
     try:
         await result
-    except Exception as error:  # noqa: BLE001 - see accepts
+    except PLUGIN_ERRORS as error:
         _log_failure(error, handler, value, channel)
 
 
-def _log_failure(error: Exception, handler: Handler, value: object, channel: str) -> None:
+def _log_failure(error: BaseException, handler: Handler, value: object, channel: str) -> None:
     name = getattr(handler.function, "__qualname__", repr(handler.function))
     logger.opt(exception=error).error(
         text("channel.handler_failed", channel=channel, handler=name, value=summary(value))
@@ -72,33 +84,18 @@ def _log_failure(error: Exception, handler: Handler, value: object, channel: str
 
 
 class TaskStarter:
-    """Starts coroutines as tasks of a loop, in order, and holds them while they run."""
+    """Starts coroutines as tasks of a loop, and holds them while they run."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
-        self._not_begun: deque[Coroutine[Any, Any, None]] = deque()
-        """Those whose turn comes when the loop turns, or earlier, if something begins at once."""
 
     def start(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Begin at the loop's next turn."""
-        self._not_begun.append(coroutine)
-        self._hold(loop.create_task(self._begin()))
+        """Begin at once, on the loop's thread; go on when the loop turns.
 
-    async def _begin(self) -> None:
-        if self._not_begun:  # else it was begun at once, before a later one
-            await self._not_begun.popleft()
-
-    def start_now(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Begin at once, on the loop's own thread while its current task blocks that; go on when it turns."""
-        self.begin_all(loop)
-        self._hold(_eager_task(loop, coroutine))
-
-    def begin_all(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin at once what waits for the loop to turn."""
-        while self._not_begun:
-            self._hold(_eager_task(loop, self._not_begun.popleft()))
-
-    def _hold(self, task: asyncio.Task[None]) -> None:
+        At once, because what was handed to a handler counts as taken: a loop that ends before its next turn
+        must not lose it. And because the loop may be held up by a blocking `receive`.
+        """
+        task = _eager_task(loop, coroutine)
         if not task.done():
             self._running.add(task)
             task.add_done_callback(self._running.discard)

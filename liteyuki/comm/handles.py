@@ -15,7 +15,7 @@ from liteyuki._platform import forbid_inheriting
 from liteyuki.errors import NoMainProcess
 from liteyuki.locale import text
 
-__all__ = ["Inheritance", "offer", "take_over"]
+__all__ = ["Inheritance", "drop_inheritance", "offer", "take_over"]
 
 _PROCESS: Final = "LITEYUKI_PROCESS"
 _GENERATION: Final = "LITEYUKI_GENERATION"
@@ -37,6 +37,12 @@ def offer(process: str, generation: int, ends: Mapping[str, socket.socket]) -> d
         _GENERATION: str(generation),
         _HANDLES: json.dumps({name: end.fileno() for name, end in ends.items()}),
     }
+
+
+def drop_inheritance(environment: MutableMapping[str, str]) -> None:
+    """Forget what this process was given, which is a main process and nobody's child."""
+    for name in (_PROCESS, _GENERATION, _HANDLES):
+        environment.pop(name, None)
 
 
 def take_over(environment: MutableMapping[str, str] = os.environ) -> Inheritance | None:

@@ -16,6 +16,8 @@ from liteyuki.comm.transport import Transport, TransportEnded
 
 __all__ = ["Link", "LinkEnd"]
 
+_LAST_READS = 256
+
 LinkEnd = Callable[[TransportEnded | FrameError], None]
 
 
@@ -187,8 +189,9 @@ class Link:
 
     def read_all(self) -> None:
         """Read all that has arrived, before a transport is given up."""
-        while self.read():
-            pass
+        for _ in range(_LAST_READS):  # more than a socket holds; somebody else may have the other end, and go on
+            if not self.read():
+                return
 
     # --- the event loop
 

@@ -81,7 +81,7 @@ class StatusRequest:
 @dataclass(frozen=True)
 class ProcessStatus:
     """`uptime` in seconds since the spawn of the running generation, None if there is none;
-    `restarting`: somebody asked, and the new generation is not ready yet."""
+    `restart_for`: who asked for a restart whose new generation is not ready yet."""
 
     name: str
     state: str
@@ -90,7 +90,7 @@ class ProcessStatus:
     restarts: int
     uptime: float | None
     memory_bytes: int | None
-    restarting: bool
+    restart_for: str | None
 
 
 @message(name="liteyuki.LogsRequest")

@@ -51,11 +51,15 @@ class _Client:
 
 
 class ControlServer:
-    """Serves `list`, `restart`, `stop` and `open_chat`. On the main loop."""
+    """Serves `list`, `restart`, `stop` and `open_chat`. On the main loop.
+
+    Raises `StartError` if the path is too long for a socket.
+    """
 
     def __init__(self, supervisor: Supervisor, path: Path, *, on_stop: Callable[[], None]) -> None:
         self._supervisor = supervisor
         self._path = path
+        self._address = socket_address(path)
         self._on_stop = on_stop
         self._server: asyncio.Server | None = None
         self._clients: dict[asyncio.Task[None], _Client] = {}
@@ -67,10 +71,12 @@ class ControlServer:
         }
 
     async def start(self) -> None:
-        """Listen. Raises `StartError` if the path is too long for a socket."""
-        address = socket_address(self._path)
-        self._server = await asyncio.start_unix_server(self._serve, address, limit=MAX_LINE_BYTES)
-        self._path.chmod(0o600)
+        """Listen. Raises `StartError` if no socket can be made there."""
+        try:
+            self._server = await asyncio.start_unix_server(self._serve, self._address, limit=MAX_LINE_BYTES)
+            self._path.chmod(0o600)
+        except OSError as error:
+            raise StartError(text("error.runtime_dir", path=self._path, error=error.strerror)) from error
 
     async def close(self) -> None:
         """Stop listening and end every connection."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from liteyuki.comm.handlers import PLUGIN_ERRORS_OF_A_CALL
 from liteyuki.locale import text
 from liteyuki.log import logger
 
@@ -62,7 +63,7 @@ def load_plugins(*directories: Path | str) -> set[Plugin]:
 def _load(name: str, import_module: Any) -> Plugin | None:
     try:
         module: ModuleType = import_module()
-    except Exception as error:  # noqa: BLE001 - a plugin's code: its errors are its own, and are told
+    except PLUGIN_ERRORS_OF_A_CALL as error:
         logger.opt(exception=error).error(text("plugin.failed", name=name, error=f"{type(error).__name__}: {error}"))
         return None
     metadata = getattr(module, "__plugin_meta__", None)

@@ -13,6 +13,7 @@ from liteyuki.locale import text
 __all__ = ["Console"]
 
 _MAX_WAITING_BYTES: Final = 1024 * 1024
+_LAST_WAIT_MILLISECONDS: Final = 200
 _CHUNK_BYTES: Final = 4096
 """What a pipe that says it is writable takes without blocking (PIPE_BUF)."""
 
@@ -53,8 +54,10 @@ class Console:
         self._print()
 
     def close(self) -> None:
-        """Print what is left, for as long as the handle takes it at once."""
+        """Print what is left; a handle that takes nothing for a while gets no more."""
         self._print()
+        while self._waiting and self._poll.poll(_LAST_WAIT_MILLISECONDS):
+            self._print()
         self._unwatch()
         self._loop = None
 

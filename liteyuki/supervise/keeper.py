@@ -15,6 +15,7 @@ from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind, Listener
+from liteyuki.supervise.guard import Guard
 from liteyuki.supervise.output import Tail
 from liteyuki.supervise.policy import Action, Decision, Exit, History, decide
 from liteyuki.supervise.process import Generation
@@ -49,6 +50,7 @@ class Keeper:
         channels: Mapping[str, Channel[Any]],
         environment: Mapping[str, str],
         console: Console,
+        guard: Guard,
         listener: Listener,
     ) -> None:
         self.spec = spec
@@ -62,12 +64,15 @@ class Keeper:
         """Whether the main process is to end because of this one."""
         self._environment = environment
         self._console = console
+        self._guard = guard
         self._listener = listener
         self._history = History()
         self._generations = 0
         self._asked: Asked | None = None
         self._stop_is_due = False
         self._stopping = False
+        self._is_held = False
+        self._hold_timer: asyncio.TimerHandle | None = None
         self._nudged = asyncio.Event()
         self._telling: set[asyncio.Future[None]] = set()
 
@@ -92,7 +97,7 @@ class Keeper:
         self._asked = asked
         self._is_held = hold
         if hold:
-            asyncio.get_running_loop().call_later(_HOLD, self.begin_restart)
+            self._hold_timer = asyncio.get_running_loop().call_later(_HOLD, self.begin_restart)
         else:
             self._stop_is_due = True
         # A person has looked at it: what it did before does not count any more.
@@ -104,6 +109,8 @@ class Keeper:
         """A restart that was held may begin now. Without one, this does nothing."""
         if self._is_held:
             self._is_held = False
+            if self._hold_timer is not None:
+                self._hold_timer.cancel()
             self._stop_is_due = True
             self._nudged.set()
 
@@ -130,7 +137,7 @@ class Keeper:
             restarts=max(0, self._generations - 1),
             uptime=generation.uptime if generation else None,
             memory_bytes=resident_memory_bytes(generation.pid) if generation else None,
-            restarting=self._asked is not None,
+            restart_for=self._asked.origin.who if self._asked else None,
         )
 
     # --- its life
@@ -154,7 +161,7 @@ class Keeper:
         self._nudged.clear()
         self._stop_is_due = self._is_held = False
         self._generations += 1
-        generation = Generation(self.spec, self._generations)
+        generation = Generation(self.spec, self._generations, self._guard)
         try:
             generation.spawn(self.channels, self._environment, self._show)
         except OSError as error:

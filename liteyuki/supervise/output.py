@@ -14,6 +14,7 @@ from typing import Final
 __all__ = ["Output", "Tail"]
 
 _READ_BYTES: Final = 64 * 1024
+_LAST_READS: Final = 16
 _TAIL_LINES: Final = 200
 # What a terminal takes for colours, cursor and title (ECMA-48, CSI and OSC sequences); a chat shows it as rubbish.
 _ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
@@ -62,8 +63,12 @@ class Output:
     def finish(self) -> None:
         """The child is gone: read what it has left behind, and close. Twice is harmless."""
         if self._loop is not None:
-            while self._read():
-                pass
+            # No further: what the child has started may still hold the other end, and print without end.
+            for _ in range(_LAST_READS):
+                if not self._read():
+                    break
+            else:
+                self._loop.remove_reader(self._reader)
             self._loop = None
         for handle in (self._reader, self.child_handle):
             if handle >= 0:

@@ -15,6 +15,7 @@ from liteyuki._platform import STOP_SIGNAL, kill_group, spawn_options, watch_exi
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.handles import offer
 from liteyuki.comm.pipe import main_end, pipe_pair
+from liteyuki.supervise.guard import Guard
 from liteyuki.supervise.output import Output
 from liteyuki.supervise.spec import ProcessSpec, ProgramKind
 
@@ -23,10 +24,18 @@ __all__ = ["Generation", "child_arguments"]
 _STOPPED_BY_US: Final = -int(STOP_SIGNAL)
 
 
+# Not `-m`: that would look for our modules, and Python's own, in the project's folder first.
+_RUN_CHILD: Final = (
+    "import sys; sys.path[:] = [path for path in sys.path if path]; "
+    f"sys.path.append({str(Path(__file__).parents[2])!r}); "
+    "from liteyuki.child import main; sys.exit(main(sys.argv[1:]))"
+)
+
+
 def child_arguments(spec: ProcessSpec, lifeline: int) -> list[str]:
     """The command line of a child. `lifeline` is the handle that ends when the main process is gone."""
     program = spec.program
-    runner = [sys.executable, "-m", "liteyuki.child", "--lifeline", str(lifeline)]
+    runner = [sys.executable, "-c", _RUN_CHILD, "--lifeline", str(lifeline)]
     if program.kind is ProgramKind.TARGET:
         import json
 
@@ -38,8 +47,9 @@ def child_arguments(spec: ProcessSpec, lifeline: int) -> list[str]:
 class Generation:
     """The `number`-th run of a process. On the loop's thread only."""
 
-    def __init__(self, spec: ProcessSpec, number: int) -> None:
+    def __init__(self, spec: ProcessSpec, number: int, guard: Guard) -> None:
         self.spec = spec
+        self._guard = guard
         self.number = number
         self.pid = 0
         self.started_at = 0.0
@@ -107,6 +117,7 @@ class Generation:
         assert self._output is not None
         loop = asyncio.get_running_loop()
         self.pid = self._child.pid
+        self._guard.add(self.pid)
         self.started_at = time.monotonic()
         self._output.start(loop)
         self._channels = tuple(channels.values())
@@ -118,6 +129,7 @@ class Generation:
         """It has exited: end what it has left in its group, then collect it, so that no pid is mistaken."""
         assert self._child is not None
         kill_group(self.pid)
+        self._guard.drop(self.pid)
         code = self._child.wait()
         self._let_go()
         if not self.exited.done():

@@ -14,6 +14,7 @@ from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind, Listener
+from liteyuki.supervise.guard import Guard
 from liteyuki.supervise.keeper import Asked, Keeper
 from liteyuki.supervise.notices import Notices
 from liteyuki.supervise.requests import serve_requests
@@ -32,7 +33,8 @@ class _Entry:
 class Supervisor:
     """Keeps every process of `specs` running, from `start` to `stop`. On the loop's thread only.
 
-    The channels exist from construction on, so that main-process plugins find them when they are imported.
+    Making one raises `OSError` if the system has no room for it. The channels exist from construction on, so that
+    main-process plugins find them when they are imported.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Supervisor:
         listener: Listener,
     ) -> None:
         self.notices = Notices()
+        self._guard = Guard()
         self._listener = listener
         self._sandbox_users: set[str] = set()
         self._is_stopping = False
@@ -55,6 +58,7 @@ class Supervisor:
                 channels=self._make_channels(spec),
                 environment=environment,
                 console=console,
+                guard=self._guard,
                 listener=self._on_event,
             )
             self._entries[spec.name] = _Entry(keeper)
@@ -97,6 +101,7 @@ class Supervisor:
         for failure in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(failure, BaseException):
                 raise failure
+        self._guard.close()
 
     def kill(self) -> None:
         """End every process now."""

@@ -242,3 +242,98 @@ def test_messages_survive_a_restart(project: Project) -> None:
         qq.wait_said("^重启完成")
         main.wait_for("^took 9$")
         assert [line for line in main.lines if line.startswith("took")] == [f"took {n}" for n in range(10)]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "import re; print('in a state', flush=True); re.match('(a+)+$', 'a' * 60 + 'b')",
+        "import os, signal; print('in a state', flush=True); os.kill(os.getpid(), signal.SIGSTOP)",
+        "import os\n    try:\n        while True: os.dup(0)\n    except OSError: print('in a state', flush=True)",
+    ],
+    ids=["in C code", "stopped", "out of handles"],
+)
+def test_no_state_of_the_bot_lets_it_outlive_the_main_process(project: Project, state: str) -> None:
+    project.write_plugin(
+        "stuck",
+        "import resource\nfrom nonebot import get_driver\n"
+        f"@get_driver().on_startup\nasync def stick():\n"
+        f"    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n    {state}\n",
+    )
+    with project.run() as main:
+        main.wait_for("^in a state$")
+        bot = main.child()
+        main.send(signal.SIGKILL)
+        wait_until_gone(bot, deadline=1.0)
+
+
+def test_plugins_cannot_end_or_hold_up_the_main_process(project: Project) -> None:
+    project.write_pyproject('[tool.liteyuki]\nplugin_dirs = ["main_plugins"]')
+    folder = project.directory / "main_plugins"
+    folder.mkdir()
+    (folder / "leaver.py").write_text("import sys\nsys.exit('no token')\n")
+    (folder / "raiser.py").write_text(
+        "import asyncio, sys\nfrom liteyuki import get_bot\nbot = get_bot()\n"
+        "@bot.on_before_start\nasync def leave():\n    sys.exit('from a hook')\n"
+        "@bot.on_after_start\ndef interrupt():\n    raise KeyboardInterrupt\n"
+        "@bot.on_after_start\nasync def hang():\n    await asyncio.to_thread(__import__('time').sleep, 3600)\n"
+        "@bot.on_after_start\nasync def deaf():\n"
+        "    while True:\n        try:\n            await asyncio.sleep(3600)\n"
+        "        except asyncio.CancelledError:\n            print('will not', flush=True)\n"
+    )
+    with project.run() as main:
+        main.wait_for("主进程插件 main_plugins.leaver 未能加载：SystemExit: no token")
+        main.wait_for("^SystemExit: from a hook$")
+        main.wait_ready()
+        assert main.stop() == 0
+
+
+def test_second_signal_reaches_a_main_process_that_a_plugin_blocks(project: Project) -> None:
+    project.write_pyproject('[tool.liteyuki]\nplugins = ["blocker"]')
+    (project.directory / "blocker.py").write_text(
+        "import time\nfrom liteyuki import get_bot\n"
+        "@get_bot().on_after_restart\ndef block():\n    print('blocking', flush=True)\n    time.sleep(3600)\n"
+    )
+    with project.run() as main:
+        bot = main.wait_ready()
+        os.kill(bot, signal.SIGKILL)
+        main.wait_for("^blocking$")
+        main.children()
+        main.send(signal.SIGINT)
+        main.wait_for("正在停止所有进程")
+        main.send(signal.SIGINT)
+        assert main.wait() == 1
+
+
+def test_started_with_odd_signals_and_without_standard_output(project: Project) -> None:
+    project.write_pyproject('[tool.liteyuki.processes.a]\ncommand = ["sh", "-c", "exit 7"]\nrestart = "on-failure"')
+    code = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT])\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'liteyuki', 'run'])\n"
+    )
+    with MainProcess([sys.executable, "-c", code], project.directory, {}) as main:
+        main.wait_for("意外退出（pid .*退出码 7")
+        main.send(signal.SIGTERM)
+        assert main.wait() == 0
+    closed = subprocess.Popen(["sh", "-c", f"exec {sys.executable} -m liteyuki run <&- >&-"], cwd=project.directory)
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            closed.wait(3)
+        closed.send_signal(signal.SIGTERM)
+        assert closed.wait(DEADLINE) == 0
+    finally:
+        closed.kill()
+        closed.wait()
+
+
+def test_files_of_the_project_with_names_of_ours_or_pythons(project: Project) -> None:
+    for name in ("select.py", "queue.py"):
+        (project.directory / name).write_text("raise RuntimeError('not me')\n")
+    (project.directory / "liteyuki").mkdir()
+    (project.directory / "liteyuki" / "__init__.py").write_text("raise RuntimeError('not me')\n")
+    console_script = Path(sys.executable).with_name("liteyuki")
+    with MainProcess([str(console_script), "run"], project.directory, {}) as main:
+        main.wait_ready()
+        assert "not me" not in main.text

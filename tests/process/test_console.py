@@ -53,7 +53,9 @@ def test_nobody_is_there_any_more() -> None:
     os.close(write_end)
 
 
-@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=30), max_size=30), st.data())
+@given(
+    st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\x1b"), max_size=30), max_size=30), st.data()
+)
 def test_tail_gives_the_last_lines_however_they_come(lines: list[str], data: st.DataObject) -> None:
     whole = "\n".join(lines).encode()
     tail = Tail()
@@ -66,3 +68,9 @@ def test_tail_gives_the_last_lines_however_they_come(lines: list[str], data: st.
     if expected and not expected[-1]:
         expected.pop()
     assert tail.last(10) == expected[-10:]
+
+
+def test_tail_is_plain_text() -> None:
+    tail = Tail()
+    tail.add(b"\x1b[32m11-23\x1b[0m [\x1b[1mINFO\x1b[0m] \x1b]0;title\x07\x1b[38;5;1mhello\x1b[0m\n")
+    assert tail.last(1) == ["11-23 [INFO] hello"]

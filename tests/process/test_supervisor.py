@@ -133,7 +133,7 @@ def test_a_restart_replaces_the_process_and_is_told() -> None:
             await watched.until_printed("hello a 2")
             status = watched.supervisor.keeper("a").status()
             assert status.pid != first
-            assert (status.restarts, status.state, status.restarting) == (1, "ready", False)
+            assert (status.restarts, status.state, status.restart_for) == (1, "ready", None)
             assert watched.supervisor.restart("b", reason="", origin=Origin(kind="main")).known == ("a",)
             with pytest.raises(UnknownProcess):
                 watched.supervisor.keeper("b")

@@ -328,9 +328,7 @@ def test_started_with_odd_signals_and_without_standard_output(project: Project) 
         closed.wait()
 
 
-def test_files_of_the_project_with_names_of_ours_or_pythons(project: Project) -> None:
-    for name in ("select.py", "queue.py"):
-        (project.directory / name).write_text("raise RuntimeError('not me')\n")
+def test_a_folder_of_the_project_that_has_our_name(project: Project) -> None:
     (project.directory / "liteyuki").mkdir()
     (project.directory / "liteyuki" / "__init__.py").write_text("raise RuntimeError('not me')\n")
     console_script = Path(sys.executable).with_name("liteyuki")

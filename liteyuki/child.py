@@ -14,6 +14,7 @@ import re
 import runpy
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -64,6 +65,10 @@ def main(arguments: list[str]) -> int:
     run: dict[str, Callable[..., None]] = {"app": run_app, "script": run_script, "target": run_target}
     try:
         run[kind](*words)
+    except SystemExit as stop:
+        if _was_loading(stop):
+            _report("cannot_start", [text("child.exited_while_loading", place=_place(stop), code=stop.code)])
+        raise
     except CannotStart as error:
         _report("cannot_start", [str(error)])
         return _COULD_NOT_START
@@ -219,6 +224,11 @@ def _watch_loading(nonebot: Any) -> list[str]:
 
     logger.add(note, level="ERROR", format="{message}", filter=lambda record: record["function"] == "load_plugin")
     return problems
+
+
+def _was_loading(stop: SystemExit) -> bool:
+    """Whether the import of a plugin raised it."""
+    return any(frame.f_code.co_name == "load_plugin" for frame, _ in traceback.walk_tb(stop.__traceback__))
 
 
 def _one_line(error: BaseException) -> str:

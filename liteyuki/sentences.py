@@ -233,6 +233,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "插件 {name} 未能加载，位于 {place}：{error}；其余插件照常运行，修好后请在聊天中发送 /重启",
         "The plugin {name} did not load, at {place}: {error}. The others run; mend it, then say /restart in the chat",
     ),
+    "child.exited_while_loading": (
+        "有插件在加载时退出了整个程序（{code}），位于 {place}；请修正它，或把它从项目中移除",
+        "a plugin ended the whole program while it was loaded ({code}), at {place}; mend it, or take it out of the project",
+    ),
     "child.port_taken": (
         "端口 {host}:{port} 已被占用；请停止占用它的程序，或在 .env 中设置另一个 PORT",
         "Port {host}:{port} is taken; stop the program that has it, or set another PORT in .env",

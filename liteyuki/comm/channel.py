@@ -242,18 +242,21 @@ class Channel(Generic[T]):
         self._is_delivering = True
         try:
             while self._inbox.frames and self._handlers:
-                with self.lock:
-                    value = self._take()
-                self._hand_out(loop, value)
+                self._hand_out(loop)
         except ChannelBroken:
             return  # told when it broke
         finally:
             self._is_delivering = False
 
-    def _hand_out(self, loop: asyncio.AbstractEventLoop, value: object) -> None:
-        for handler in tuple(self._handlers):
-            if accepts(handler, value, self.name):
-                run_handler(handler, value, self.name, lambda coroutine: self._tasks.start(loop, coroutine))
+    def _hand_out(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self.lock:
+            value, transport = self._next_value()
+        handlers = [handler for handler in self._handlers if accepts(handler, value, self.name)]
+        # As late as can be: a process that is killed before this leaves the message to the next one.
+        if transport is not None:
+            transport.mark_taken()
+        for handler in handlers:
+            run_handler(handler, value, self.name, lambda coroutine: self._tasks.start(loop, coroutine))
 
     async def _answer(self, number: int, value: object, transports: int) -> None:
         answer = await self._calls.answer(number, value)
@@ -349,18 +352,23 @@ class Channel(Generic[T]):
         return bool(self._inbox.frames)
 
     def _take(self) -> T:
+        value, transport = self._next_value()
+        if transport is not None:
+            transport.mark_taken()
+        return value
+
+    def _next_value(self) -> tuple[T, Transport | None]:
+        """The oldest value, no longer in the inbox, and the transport that is to be told when it is taken."""
         frame, is_of_this_transport = self._inbox.take()
         if self._inbox.frames and self._inbox.has_waiters:
             self._inbox.wake_one()  # several may have come at once
         self._received += 1
-        if is_of_this_transport and self.link.transport is not None:
-            self.link.transport.mark_taken()
         try:
             value: T = decode(frame.flags, frame.body)
         except CodecError as error:
             self._break(str(error))
             raise ChannelBroken(self.name, str(error)) from error
-        return value
+        return value, self.link.transport if is_of_this_transport else None
 
     def _ended(self, error: TransportEnded | FrameError) -> None:
         if isinstance(error, FrameError):

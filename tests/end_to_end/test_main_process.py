@@ -335,3 +335,36 @@ def test_a_folder_of_the_project_that_has_our_name(project: Project) -> None:
     with MainProcess([str(console_script), "run"], project.directory, {}) as main:
         main.wait_ready()
         assert "not me" not in main.text
+
+
+def test_a_stream_of_numbers_survives_restarts_in_both_directions(project: Project) -> None:
+    project.write_pyproject('[tool.liteyuki]\nplugin_dirs = ["main_plugins"]')
+    folder = project.directory / "main_plugins"
+    folder.mkdir()
+    (folder / "stream.py").write_text(
+        "import asyncio\nfrom liteyuki import get_bot\nfrom liteyuki.comm import get_channel\nbot = get_bot()\n"
+        "active = get_channel('nonebot-active')\n"
+        "@bot.on_after_start\nasync def stream():\n"
+        "    number = 0\n    while True:\n        active.send(number)\n        number += 1\n"
+        "        await asyncio.sleep(0.001)\n"
+        "@active.on_receive()\nasync def hear(value):\n    print('up', value, flush=True)\n"
+    )
+    project.write_plugin(
+        "stream_end",
+        "import asyncio\nfrom nonebot import get_driver\nfrom liteyuki.comm import active_channel\n"
+        "@active_channel.on_receive()\nasync def hear(value):\n"
+        "    print('down', value, flush=True)\n    active_channel.send(value)\n    await asyncio.sleep(0)\n",
+    )
+    with project.run() as main, OneBot(project.port) as qq:
+        for run in range(1, 5):
+            main.wait_ready(run)
+            qq.wait_connected(run)
+            qq.say("/restart")
+            qq.wait_said("^重启完成", count=run)
+        main.wait_ready(5)
+        last = int(main.wait_for(r"^down (\d+)", count=3000)[1])
+        main.wait_for(f"^down {last + 100}$")
+        assert main.stop() == 0
+        for direction in ("down", "up"):
+            seen = [int(line.split()[1]) for line in main.lines if line.startswith(direction)]
+            assert seen == list(range(len(seen))), direction

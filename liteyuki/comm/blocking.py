@@ -32,12 +32,12 @@ def remember(channel: "Channel[Any]") -> None:
 
 
 def serve_others(blocked: "Channel[Any]") -> None:
-    """What has come over other channels came before what `blocked` is about to return, so it goes first."""
+    """One message of each other channel, before `blocked` returns one of its own: they take turns."""
     for channel in tuple(_bound):
         if channel is not blocked and channel.link.loop is blocked.link.loop:
             with channel.lock:
-                channel.link.read()
-            channel.deliver()
+                channel.something_came()
+            channel.deliver(at_most=1)
 
 
 def wait(blocked: "Channel[Any]", timeout: float | None) -> None:

@@ -1,6 +1,7 @@
 """`Channel`: what plugin authors hold in their hands."""
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -137,7 +138,7 @@ class Channel(Generic[T]):
         try:
             while True:
                 with self.lock:
-                    if self._something_came():
+                    if self.something_came():
                         return self._take()
                     self._raise_if_closed()
                     if self._peer_stops:
@@ -166,7 +167,7 @@ class Channel(Generic[T]):
         while True:
             with self.lock:
                 self._bind_to_running_loop()
-                if self._something_came():
+                if self.something_came():
                     return self._take()
                 self._raise_if_closed()
                 waiter = self._inbox.new_waiter()
@@ -230,8 +231,11 @@ class Channel(Generic[T]):
         self._let_threads_read(False)
         self._deliver_soon()
 
-    def deliver(self) -> None:
-        """Hand what has arrived to the handlers. On the loop's thread, without the lock; for `comm` itself."""
+    def deliver(self, *, at_most: int = sys.maxsize) -> None:
+        """Hand what has arrived to the handlers, so many messages. On the loop's thread, without the lock.
+
+        For `comm` itself.
+        """
         loop = self.link.loop
         if loop is None or loop.is_closed():
             return
@@ -241,7 +245,8 @@ class Channel(Generic[T]):
             return  # a handler of this channel holds the loop up: the next one's turn comes after it
         self._is_delivering = True
         try:
-            while self._inbox.frames and self._handlers:
+            while self._inbox.frames and self._handlers and at_most > 0:
+                at_most -= 1
                 self._hand_out(loop)
         except ChannelBroken:
             return  # told when it broke
@@ -346,9 +351,11 @@ class Channel(Generic[T]):
         else:
             self._calls.receive(frame)
 
-    def _something_came(self) -> bool:
-        if not self._inbox.frames:
-            self.link.read()
+    def something_came(self) -> bool:
+        """Whether there is a value to take; reads if there is none yet. For `comm` itself, under the lock."""
+        # One read may have brought other frames only, such as the greeting.
+        while not self._inbox.frames and self.link.read():
+            pass
         return bool(self._inbox.frames)
 
     def _take(self) -> T:

@@ -9,6 +9,7 @@ import pytest
 from liteyuki.comm import message
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.framing import MAX_FRAME_BYTES
+from liteyuki.comm.transport import MemoryTransport, memory_pair
 from liteyuki.errors import ChannelClosed, MessageTooLarge
 from tests.unit.joined import DEADLINE, Joiner, run
 
@@ -229,3 +230,34 @@ def test_the_repr_tells_the_state(joiner: Joiner) -> None:
     assert repr(child) == "<Channel 'talk-child' attached, receive, 0 sent, 1 received>"
     child.close()
     assert repr(child) == "<Channel 'talk-child' closed, receive, 0 sent, 1 received>"
+
+
+class CountingTransport(MemoryTransport):
+    """Counts the writes."""
+
+    flushes = 0
+
+    def flush(self) -> bool:
+        self.flushes += 1
+        return super().flush()
+
+
+def test_what_is_sent_while_the_loop_turns_once_goes_out_in_one_write() -> None:
+    async def body() -> None:
+        one, other = memory_pair()
+        counting = CountingTransport.__new__(CountingTransport)
+        counting.__dict__.update(one.__dict__)
+        main, child = Channel[int]("main"), Channel[int]("child")
+        main.bind(asyncio.get_running_loop())
+        main.attach(counting)
+        child.attach(other)
+        before = counting.flushes
+        for number in range(100):
+            main.send(number)
+        assert counting.flushes == before
+        assert [await asyncio.wait_for(child.async_receive(), DEADLINE) for _ in range(100)] == list(range(100))
+        assert counting.flushes == before + 1
+        main.close()
+        child.close()
+
+    run(body())

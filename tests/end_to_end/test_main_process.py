@@ -126,7 +126,7 @@ def test_second_signal_ends_it_now(project: Project) -> None:
         main.wait_for("^stubborn$")
         main.send(signal.SIGINT)
         assert main.wait() == 1
-        assert not is_alive(bot)
+        wait_until_gone(bot)
 
 
 def test_plugins_on_both_sides_talk(project: Project) -> None:

@@ -37,7 +37,6 @@ class Asked:
 
     reason: str
     origin: Origin
-    at: float
 
 
 class Keeper:

@@ -21,8 +21,6 @@ from liteyuki.supervise.spec import ProcessSpec, ProgramKind
 
 __all__ = ["Generation", "child_arguments"]
 
-_STOPPED_BY_US: Final = -int(STOP_SIGNAL)
-
 
 # Not `-m`: that would look for our modules, and Python's own, in the project's folder first.
 _RUN_CHILD: Final = (
@@ -180,10 +178,6 @@ class Generation:
         self.kill()
         await asyncio.wait({self.exited})
         return False
-
-    def stopped_normally(self, code: int) -> bool:
-        """Whether `code` is how a process ends that we have asked to."""
-        return code == 0 or (self.was_asked_to_stop and code == _STOPPED_BY_US)
 
     def describe(self) -> str:
         """What runs, for the log."""

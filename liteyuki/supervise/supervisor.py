@@ -1,7 +1,6 @@
 """The table of processes, and the one path that every request takes."""
 
 import asyncio
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -140,7 +139,7 @@ class Supervisor:
             logger.info(text("restart.repeated", name=name, origin=describe(origin)))
             return RestartAnswer("repeated", name)
         wants_to_answer = origin.target is not None and asked_by == name
-        asked = Asked(reason, origin, time.monotonic())
+        asked = Asked(reason, origin)
         if not self.keeper(name).request_restart(asked, hold=wants_to_answer):
             logger.info(text("restart.already", name=name, origin=describe(origin)))
             return RestartAnswer("already", name)

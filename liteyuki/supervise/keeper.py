@@ -5,7 +5,6 @@ import dataclasses
 import inspect
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from liteyuki._platform import resident_memory_bytes, signal_name
@@ -21,7 +20,7 @@ from liteyuki.supervise.policy import Action, Decision, Exit, History, decide
 from liteyuki.supervise.process import Generation
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
 
-__all__ = ["Asked", "Keeper"]
+__all__ = ["Keeper"]
 
 _WARN_AFTER: Final = 60.0
 """Seconds without becoming ready after which the log says what is waited for."""
@@ -29,14 +28,6 @@ _WARN_AFTER: Final = 60.0
 
 _HOLD: Final = 2.0
 """Seconds that whoever asked in a chat has to answer there before its process is stopped."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A restart that somebody asked for."""
-
-    reason: str
-    origin: Origin
 
 
 class Keeper:
@@ -67,7 +58,8 @@ class Keeper:
         self._listener = listener
         self._history = History()
         self._generations = 0
-        self._asked: Asked | None = None
+        self._asked: Origin | None = None
+        """Who asked for the restart that is under way."""
         self._stop_is_due = False
         self._stopping = False
         self._is_held = False
@@ -86,14 +78,14 @@ class Keeper:
             return True
         return self.generation.uptime < _WARN_AFTER
 
-    def request_restart(self, asked: Asked, *, hold: bool = False) -> bool:
+    def request_restart(self, origin: Origin, *, hold: bool = False) -> bool:
         """Restart it, whatever it does now. False if that is under way already.
 
         `hold`: do not begin before `begin_restart`, or two seconds have passed.
         """
         if self.restart_is_under_way:
             return False
-        self._asked = asked
+        self._asked = origin
         self._is_held = hold
         if hold:
             self._hold_timer = asyncio.get_running_loop().call_later(_HOLD, self.begin_restart)
@@ -136,7 +128,7 @@ class Keeper:
             restarts=max(0, self._generations - 1),
             uptime=generation.uptime if generation else None,
             memory_bytes=resident_memory_bytes(generation.pid) if generation else None,
-            restart_for=self._asked.origin.who if self._asked else None,
+            restart_for=self._asked.who if self._asked else None,
         )
 
     # --- its life
@@ -299,14 +291,14 @@ class Keeper:
         self._console.write(data)
 
     async def _tell(self, kind: EventKind, generation: Generation) -> None:
-        origin = self._asked.origin if self._asked else None
+        origin = self._asked
         told = self._listener(Event(kind, self.spec.name, generation.number, origin))
         if inspect.isawaitable(told):
             await told
 
-    def _tell_soon(self, kind: EventKind, generation: Generation | None, asked: Asked | None) -> None:
+    def _tell_soon(self, kind: EventKind, generation: Generation | None, asked: Origin | None) -> None:
         number = generation.number if generation else self._generations
-        told = self._listener(Event(kind, self.spec.name, number, asked.origin if asked else None))
+        told = self._listener(Event(kind, self.spec.name, number, asked))
         if inspect.isawaitable(told):
             task = asyncio.ensure_future(told)
             self._telling.add(task)

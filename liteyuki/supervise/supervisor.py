@@ -14,7 +14,7 @@ from liteyuki.log import logger
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind, Listener
 from liteyuki.supervise.guard import Guard
-from liteyuki.supervise.keeper import Asked, Keeper
+from liteyuki.supervise.keeper import Keeper
 from liteyuki.supervise.notices import Notices
 from liteyuki.supervise.requests import serve_requests
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
@@ -139,8 +139,7 @@ class Supervisor:
             logger.info(text("restart.repeated", name=name, origin=describe(origin)))
             return RestartAnswer("repeated", name)
         wants_to_answer = origin.target is not None and asked_by == name
-        asked = Asked(reason, origin)
-        if not self.keeper(name).request_restart(asked, hold=wants_to_answer):
+        if not self.keeper(name).request_restart(origin, hold=wants_to_answer):
             logger.info(text("restart.already", name=name, origin=describe(origin)))
             return RestartAnswer("already", name)
         logger.info(text("restart.asked", name=name, origin=describe(origin), reason=reason or "-"))

@@ -1,12 +1,17 @@
-"""`python -m benchmarks [NAME...]`: run the benchmarks, all unless named, and print their tables."""
+"""`python -m benchmarks [NAME...]`: run the benchmarks, all unless named, and print their tables.
+
+A name with a colon, such as `channels:str`, is a part of the one before the colon.
+"""
 
 import sys
 
-from benchmarks.main_job import BENCHMARKS
+from benchmarks import channels, main_job
+
+BENCHMARKS = {**main_job.BENCHMARKS, **channels.BENCHMARKS}
 
 
 def main() -> int:
-    names = sys.argv[1:] or list(BENCHMARKS)
+    names = sys.argv[1:] or [name for name in BENCHMARKS if ":" not in name]
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         print(f"no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)

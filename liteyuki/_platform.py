@@ -22,10 +22,12 @@ __all__ = [
     "ExitWatch",
     "die_with_parent",
     "forbid_inheriting",
+    "is_sealed",
     "kill_group",
     "listener_of_port",
     "lock_file",
     "make_standard_handles",
+    "open_shared_page",
     "resident_memory_bytes",
     "signal_name",
     "spawn_guard",
@@ -53,6 +55,33 @@ def spawn_options(handles: tuple[int, ...]) -> dict[str, Any]:
 
 def forbid_inheriting(handle: int) -> None:
     os.set_inheritable(handle, False)
+
+
+def open_shared_page(size_bytes: int) -> int:
+    """A handle of memory that several processes can map. Raises `OSError` if handles run out."""
+    if not hasattr(os, "memfd_create"):
+        import tempfile
+
+        handle, path = tempfile.mkstemp(prefix="liteyuki-")
+        Path(path).unlink()
+        os.truncate(handle, size_bytes)
+        return handle
+    handle = os.memfd_create("liteyuki", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.truncate(handle, size_bytes)
+    fcntl.fcntl(handle, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+    return handle
+
+
+def is_sealed(handle: int, size_bytes: int) -> bool:
+    """Whether `handle` is memory of at least that size, and (where the system can tell) stays so."""
+    if os.fstat(handle).st_size < size_bytes:
+        return False
+    if not hasattr(os, "memfd_create"):
+        return True
+    try:
+        return bool(fcntl.fcntl(handle, fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK)
+    except OSError:
+        return False  # some other kind of file
 
 
 def kill_group(leader_pid: int) -> None:

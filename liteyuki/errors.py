@@ -8,17 +8,28 @@
     ├── NoMainProcess               nobody to ask: start the bot with `liteyuki run`
     ├── UnknownProcess              no process of that name: the names are in it
     ├── ControlError                the main process refused a request over its control socket
+    ├── StorageError                about one key of `shared_memory`
+    │   ├── StorageFull             no room for it: delete keys, or give them a time to live
+    │   ├── NotANumber              what is there cannot be incremented: set a number first
+    │   ├── NumberTooLarge          an int that no float holds, and a float: increment it by an int
+    │   └── UnreadableValue         it cannot be rebuilt in this process: set it anew, or delete it
     └── ChannelError
         ├── ChannelClosed           closed here or over there: take a new channel
         ├── ChannelBroken           the other side sent what cannot be read; the channel is closed
         ├── ChannelNotFound         no channel of that name: the names that are, are in it
         ├── ChannelModeError        this channel is received from in the other way already
-        ├── MessageTooLarge         over the frame limit: send it in parts
+        ├── ChannelFull             the other side takes nothing: wait (`asend`, `timeout`), or leave it
+        ├── ChannelInUse            the channel has its other end already: make a new one
+        ├── NoHandlesLeft           the system gives this process no more handles
+        ├── MessageTooLarge         over the channel's limit: send it in parts
+        ├── WrongType               a value is not of the channel's type: send what `expected` says
         ├── PeerGone                the other process ended before it answered
         └── RemoteError             the other process's handler raised
 
 `TypeError` is raised for a value that no channel carries, `TimeoutError` when a stated time has passed.
 """
+
+import os
 
 from liteyuki.locale import text
 
@@ -27,18 +38,27 @@ __all__ = [
     "ChannelBroken",
     "ChannelClosed",
     "ChannelError",
+    "ChannelFull",
+    "ChannelInUse",
     "ChannelModeError",
     "ChannelNotFound",
     "ConfigError",
     "ControlError",
     "LiteyukiError",
     "MessageTooLarge",
+    "NoHandlesLeft",
     "NoMainProcess",
+    "NotANumber",
+    "NumberTooLarge",
     "PeerGone",
     "ProjectError",
     "RemoteError",
     "StartError",
+    "StorageError",
+    "StorageFull",
     "UnknownProcess",
+    "UnreadableValue",
+    "WrongType",
 ]
 
 
@@ -100,6 +120,49 @@ class ControlError(LiteyukiError):
         self.code = code
 
 
+class StorageError(LiteyukiError):
+    """Anything about one key of `shared_memory`. Attribute: `key`."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class StorageFull(StorageError):
+    """There is no room for a value; what was there before still is.
+
+    Attributes, all in bytes: `size_bytes` that it takes with its key, `free_bytes`, and `limit_bytes` of them all.
+    """
+
+    def __init__(self, key: str, size_bytes: int, free_bytes: int, limit_bytes: int) -> None:
+        super().__init__(key, text("error.storage_full", key=key, size=size_bytes, free=free_bytes, limit=limit_bytes))
+        self.size_bytes = size_bytes
+        self.free_bytes = free_bytes
+        self.limit_bytes = limit_bytes
+
+
+class NotANumber(StorageError, TypeError):
+    """What the key holds is neither an int nor a float, so it cannot be incremented."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key, text("error.not_a_number", key=key))
+
+
+class NumberTooLarge(StorageError, OverflowError):
+    """An int that no float can hold was to be added to a float, or the other way round."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key, text("error.number_too_large", key=key))
+
+
+class UnreadableValue(StorageError):
+    """The value cannot be rebuilt in this process. Attribute: `detail`."""
+
+    def __init__(self, key: str, detail: str) -> None:
+        super().__init__(key, text("error.unreadable_value", key=key, detail=detail))
+        self.detail = detail
+
+
 class ChannelError(LiteyukiError):
     """Anything about a channel. Attribute: `channel`, its name."""
 
@@ -141,16 +204,58 @@ class ChannelModeError(ChannelError):
         self.wanted = wanted
 
 
-class MessageTooLarge(ChannelError):
-    """A message is over the frame limit; nothing was sent. Attributes: `size_bytes`, `max_frame_bytes`."""
+class ChannelFull(ChannelError):
+    """The other side takes too little; this message was not sent. Attribute: `max_queued_bytes`."""
 
-    def __init__(self, channel: str, size_bytes: int, max_frame_bytes: int) -> None:
+    def __init__(self, channel: str, max_queued_bytes: int) -> None:
+        super().__init__(channel, text("error.channel_full", channel=channel, limit=max_queued_bytes))
+        self.max_queued_bytes = max_queued_bytes
+
+
+class ChannelInUse(ChannelError):
+    """A channel that has its other end already, or stands twice in one message, cannot be sent."""
+
+    def __init__(self, channel: str) -> None:
+        super().__init__(channel, text("error.channel_in_use", channel=channel))
+
+
+class NoHandlesLeft(ChannelError):
+    """The system gives no more handles; nothing was sent. Attribute: `errno`."""
+
+    def __init__(self, channel: str, errno: int) -> None:
+        super().__init__(channel, text("error.no_handles", channel=channel, reason=os.strerror(errno)))
+        self.errno = errno
+
+
+class MessageTooLarge(ChannelError):
+    """A message is over the channel's limit; nothing was sent. Attributes: `size_bytes`, `max_message_bytes`."""
+
+    def __init__(self, channel: str, size_bytes: int, max_message_bytes: int) -> None:
         super().__init__(
             channel,
-            text("error.too_large", channel=channel, size=size_bytes, limit=max_frame_bytes),
+            text("error.too_large", channel=channel, size=size_bytes, limit=max_message_bytes),
         )
         self.size_bytes = size_bytes
-        self.max_frame_bytes = max_frame_bytes
+        self.max_message_bytes = max_message_bytes
+
+
+class WrongType(ChannelError, TypeError):
+    """A value is not of the channel's type: send what `expected` says.
+
+    Attributes: `carries` (that type), `path` (where in the value, `""` for all of it), `expected` and `found`, as
+    people write them, and the `value` as a whole.
+    """
+
+    def __init__(self, channel: str, carries: str, path: str, expected: str, found: str, value: object) -> None:
+        super().__init__(
+            channel,
+            text("error.wrong_type", channel=channel, carries=carries, path=path, expected=expected, found=found),
+        )
+        self.carries = carries
+        self.path = path
+        self.expected = expected
+        self.found = found
+        self.value = value
 
 
 class PeerGone(ChannelError):

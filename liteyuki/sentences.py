@@ -379,12 +379,35 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     # --- channels
     "frame.too_large": ("一帧有 {size} 字节，超过上限 {limit}", "a frame of {size} bytes is over the limit of {limit}"),
     "frame.kind": ("没有种类为 {kind} 的帧", "there is no frame of kind {kind}"),
+    "frame.no_handles": (
+        "一帧要带 {wanted} 个句柄，只来了 {came} 个",
+        "a frame is to bring {wanted} handles, but {came} have come",
+    ),
+    "frame.handles_lost": (
+        "随数据来的句柄没有收全；本进程的句柄可能用完了（ulimit -n）",
+        "not all handles that came with the data could be taken; this process may have run out of them (ulimit -n)",
+    ),
+    "frame.handles_unclaimed": ("来了不属于任何一帧的句柄", "handles have come that belong to no frame"),
+    "frame.pieces": ("分片不成一条消息", "the pieces do not make up a message"),
+    "frame.wants": ("另一端要求的通知太多", "the other side wants to be told of too many things"),
+    "frame.bound": (
+        "另一端不顾上限（{limit} 字节）继续发送",
+        "the other side goes on sending beyond the bound of {limit} bytes",
+    ),
     "frame.no_page": ("第一帧没有带来计数页", "the first frame came without the page of counters"),
     "codec.depth": ("嵌套太深", "nested too deep"),
     "codec.structure": ("内容的结构不对", "its structure is none of ours"),
     "codec.extension": ("没有扩展类型 {code}", "there is no extension type {code}"),
     "channel.reason_stopping": ("主进程正在停止本进程", "the main process is stopping this one"),
     "channel.reason_ended": ("另一端已结束，或关闭了它", "the other end has ended, or has closed it"),
+    "channel.reason_replaced": (
+        "同名的另一个通道取代了它",
+        "another channel of that name has taken its place",
+    ),
+    "channel.reason_forked": (
+        "它属于 fork 之前的进程；请在那里使用它，或在这里新建通道",
+        "it belongs to the process that was forked; use it there, or make a new channel here",
+    ),
     "channel.reason_closed_here": ("已在此处关闭", "it was closed here"),
     "channel.reason_broken": ("收到了无法读取的数据：{detail}", "what arrived cannot be read: {detail}"),
     "channel.reason_deadlock": (
@@ -400,6 +423,19 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "channel.version": (
         "另一端使用协议版本 {theirs}，这里是 {ours}；请让两端使用同一版本",
         "the other end speaks protocol version {theirs}, this one {ours}; install the same version on both sides",
+    ),
+    "channel.lost": (
+        "通道 {channel} 的另一端突然结束，它刚发送、还没写出的消息丢失了",
+        "the other end of channel {channel} ended so suddenly that messages which it had just sent, "
+        "and not written yet, are lost",
+    ),
+    "channel.dropped": (
+        "通道 {channel} 关闭时有 {count} 条消息没有送到，已丢弃",
+        "channel {channel} was closed before {count} messages were delivered; they are dropped",
+    ),
+    "channel.hearer_failed": (
+        "通道 {channel} 的内部处理函数出错",
+        "an internal handler of channel {channel} failed",
     ),
     "channel.cut": (
         "通道 {channel}：另一端在发送途中结束，丢失了一条未发完的消息（{bytes} 字节）",
@@ -427,6 +463,46 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "请改用 await channel.async_receive()",
         "channel {channel}: receive() at {place} holds up the event loop, so the bot can do nothing else meanwhile; "
         "use `await channel.async_receive()`",
+    ),
+    "typed.missing": ("缺失", "missing"),
+    "typed.key_of": ("{type} 的键", "a key of {type}"),
+    "typed.depth": ("至多嵌套 {levels} 层的值", "a value nested at most {levels} deep"),
+    # --- shared memory
+    "storage.stalled": (
+        "通道 {channel}：另一端没有及时读取，发布给它的消息将被丢弃，直到它恢复",
+        "channel {channel}: the other end does not read, so what is published to it is dropped until it does",
+    ),
+    "storage.dropped": (
+        "通道 {channel}：丢弃了 {count} 条发布给它的消息",
+        "channel {channel}: {count} publications to it were dropped",
+    ),
+    "storage.loop_stalled": (
+        "本进程的事件循环没有及时处理订阅的消息，主题 {topic} 等的新消息将被丢弃，直到它恢复",
+        "the event loop of this process does not take what it subscribes to, so publications (of {topic}, ...) are dropped until it does",
+    ),
+    "storage.loop_dropped": (
+        "丢弃了 {count} 条本进程订阅的消息",
+        "{count} publications that this process subscribes to were dropped",
+    ),
+    "storage.unreadable_publication": (
+        "主题 {topic}：收到的消息无法还原：{error}",
+        "topic {topic}: a publication cannot be rebuilt here: {error}",
+    ),
+    "storage.bad_name": (
+        "键和主题必须是 str，而不是 {type}",
+        "a key or a topic is a str, not {type}",
+    ),
+    "storage.bad_ttl": (
+        "ttl 必须是大于 0 的秒数，或 None（永不过期），而不是 {ttl}",
+        "ttl is a number of seconds above 0, or None for no end, not {ttl}",
+    ),
+    "storage.bad_increment": (
+        "只能增加 int 或 float，而不是 {type}",
+        "only an int or a float can be added, not {type}",
+    ),
+    "storage.watch_on_loop": (
+        "在事件循环上请用 async for 遍历 watch，否则会阻塞整个循环",
+        "on an event loop, iterate a watch with `async for`; this would hold the loop up",
     ),
     # --- errors
     "error.config": ("{source} 的设置 {key}：{problem}", "{source}, setting {key}: {problem}"),
@@ -483,9 +559,53 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "channel {channel} is received from with {mode} already, so {wanted} cannot be used; "
         "take another channel, or one way only",
     ),
+    "error.say_process": (
+        "通道 {channel} 要连接哪个进程？请写明 to=…（{known}）",
+        "which process is channel {channel} for? Say so with to=... ({known})",
+    ),
+    "channel.name_taken": (
+        "进程 {process} 设置了通道 {channel}，取代本进程里同名的通道",
+        "process {process} has set a channel {channel}, which takes the place of one of that name in this process",
+    ),
+    "channel.not_connected": (
+        "通道 {channel} 没能接到进程 {process}：{reason}",
+        "channel {channel} could not be connected to process {process}: {reason}",
+    ),
+    "error.channel_full": (
+        "通道 {channel} 已有 {limit} 字节待对方接收，这条消息没有发送；请用 asend 等待，或稍后再发",
+        "channel {channel} holds {limit} bytes that the other side has not taken, so this message was not sent; "
+        "wait with asend, or send it later",
+    ),
+    "error.channel_in_use": (
+        "通道 {channel} 已经连接，或在一条消息里出现了两次，不能发送；请新建一个 Channel 再发送",
+        "channel {channel} is connected already, or stands in one message twice, so it cannot be sent; "
+        "make a new Channel and send that",
+    ),
+    "error.no_handles": (
+        "通道 {channel} 需要新的句柄，但系统不再给出（{reason}）；请提高上限（ulimit -n），或关闭不用的通道",
+        "channel {channel} needs a new handle and the system gives none ({reason}); "
+        "raise the limit (ulimit -n), or close channels that are not used",
+    ),
+    "error.close_timeout": (
+        "通道 {channel} 关闭时，{seconds} 秒内没能写出最后 {count} 条消息，已丢弃",
+        "channel {channel} was closed, but its last {count} messages could not be written within {seconds} s "
+        "and are dropped",
+    ),
     "error.too_large": (
         "通道 {channel} 的一条消息有 {size} 字节，超过上限 {limit}；请分段发送",
         "a message of {size} bytes is over the limit of channel {channel}, {limit}; send it in parts",
+    ),
+    "error.wrong_type": (
+        "通道 {channel} 传送 {carries}，但值{path} 是 {found}，而不是 {expected}",
+        "channel {channel} carries {carries}, but the value{path} is {found}, not {expected}",
+    ),
+    "error.unchecked_type": (
+        "通道无法检查 {annotation}；请在此处改用 Any 或一个类",
+        "channels cannot check {annotation}; write Any there, or a class",
+    ),
+    "error.unresolved_type": (
+        "通道无法检查 {annotation}，因为运行时不认识它（{error}）；请导入它（不能只在 TYPE_CHECKING 之下），或在此处改用 Any",
+        "channels cannot check {annotation}, which is not known at run time ({error}); import it (not under TYPE_CHECKING only), or write Any there",
     ),
     "error.peer_gone": (
         "通道 {channel}：另一端的进程不在，或在回答之前结束了",
@@ -502,6 +622,22 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "error.receive_timeout": (
         "通道 {channel}：{seconds} 秒内没有收到消息",
         "channel {channel}: nothing came within {seconds} s",
+    ),
+    "error.storage_full": (
+        "“{key}”需要 {size} 字节，而共享存储只剩 {free} 字节（上限 {limit}）；请删除不用的键、设置 ttl，或把大的内容存成文件、只共享路径",
+        "{key!r} takes {size} bytes, but the shared memory has only {free} of {limit} left; delete keys, give them a ttl, or keep what is large in a file and share its path",
+    ),
+    "error.not_a_number": (
+        "“{key}”的值不是 int 或 float，不能增加；请先用 set 设为数字",
+        "{key!r} holds neither an int nor a float, so it cannot be incremented; set it to a number first",
+    ),
+    "error.number_too_large": (
+        "“{key}”：整数太大，不能与 float 相加；请改用 int",
+        "{key!r}: the int is too large to be added to a float; increment an int by an int",
+    ),
+    "error.unreadable_value": (
+        "“{key}”的值在本进程中无法还原：{detail}；请重新设置或删除它",
+        "the value of {key!r} cannot be rebuilt in this process: {detail}; set it anew, or delete it",
     ),
     "error.unsendable": (
         "通道不能传送 {type}{place}；请改用基本类型，或用 @message 注册数据类、枚举或 pydantic 模型",

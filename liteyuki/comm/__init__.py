@@ -3,18 +3,22 @@
 from typing import TYPE_CHECKING, Any
 
 from liteyuki.comm.channel import Channel
+from liteyuki.comm.codec_hooks import register_codec_hook
 from liteyuki.comm.main_process import logs, restart, status
 from liteyuki.comm.messages import Origin, ProcessStatus, RestartAnswer
 from liteyuki.comm.registered import UnknownMessage, message
 from liteyuki.comm.registry import (
     attach_channels,
     get_channel,
+    get_channel_async,
     get_channels,
     own_channel,
     own_process,
     set_channel,
     set_channels,
 )
+from liteyuki.comm.stats import ChannelStats
+from liteyuki.comm.storage import MISSING, Change, SharedMemory, Watch, shared_memory
 
 if TYPE_CHECKING:
     active_channel: Channel[Any]
@@ -22,20 +26,28 @@ if TYPE_CHECKING:
 
 # Not the two above: `import *` must work where there is no main process.
 __all__ = [
+    "MISSING",
+    "Change",
     "Channel",
+    "ChannelStats",
     "Origin",
     "ProcessStatus",
     "RestartAnswer",
+    "SharedMemory",
     "UnknownMessage",
+    "Watch",
     "attach_channels",
     "get_channel",
+    "get_channel_async",
     "get_channels",
     "logs",
     "message",
     "own_process",
+    "register_codec_hook",
     "restart",
     "set_channel",
     "set_channels",
+    "shared_memory",
     "status",
 ]
 

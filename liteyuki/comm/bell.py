@@ -36,9 +36,12 @@ class Bell:
 def wait_readable(handles: list[int], timeout: float | None, *, or_writable: Collection[int] = ()) -> list[int]:
     """Block this thread until one of `handles` is readable (or has ended), or `timeout` seconds have passed.
 
-    Those that are in `or_writable` as well are also waited for to take something; all that are ready.
+    Those that are in `or_writable` are waited for to take something, also; all that are ready.
     """
     poll = select.poll()
     for handle in handles:
         poll.register(handle, select.POLLIN | (select.POLLOUT if handle in or_writable else 0))
+    for handle in or_writable:
+        if handle not in handles:
+            poll.register(handle, select.POLLOUT)
     return [handle for handle, _ in poll.poll(None if timeout is None else max(0.0, timeout) * 1000)]

@@ -7,7 +7,7 @@ handlers itself; one that awaits something goes on when the loop turns again.
 import traceback
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from liteyuki.comm.bell import wait_readable
 from liteyuki.errors import ChannelClosed
@@ -15,23 +15,23 @@ from liteyuki.locale import text
 from liteyuki.log import logger
 
 if TYPE_CHECKING:
-    from liteyuki.comm.channel import Channel
+    from liteyuki.comm.endpoint import Endpoint
 
 __all__ = ["remember", "wait", "warn_once"]
 
 _OWN_CODE: Final = str(Path(__file__).parent)
 
 # All channels that a loop reads for, and the places that have been warned of: one process, one table.
-_bound: "weakref.WeakSet[Channel[Any]]" = weakref.WeakSet()
+_bound: "weakref.WeakSet[Endpoint]" = weakref.WeakSet()
 _warned: set[str] = set()
 
 
-def remember(channel: "Channel[Any]") -> None:
+def remember(channel: "Endpoint") -> None:
     """`channel` is bound to a loop from now on."""
     _bound.add(channel)
 
 
-def serve_others(blocked: "Channel[Any]") -> None:
+def serve_others(blocked: "Endpoint") -> None:
     """One message of each other channel, before `blocked` returns one of its own: they take turns."""
     for channel in tuple(_bound):
         if channel is not blocked and channel.link.loop is blocked.link.loop:
@@ -40,11 +40,11 @@ def serve_others(blocked: "Channel[Any]") -> None:
             channel.deliver(at_most=1)
 
 
-def wait(blocked: "Channel[Any]", timeout: float | None) -> None:
+def wait(blocked: "Endpoint", timeout: float | None) -> None:
     """Until `blocked` may have something to receive: serve all channels of its loop, on its thread."""
     link = blocked.link
     blocked.deliver()
-    channels: dict[int, Channel[Any]] = {}
+    channels: dict[int, Endpoint] = {}
     unsent: set[int] = set()
     for channel in tuple(_bound):
         other = channel.link
@@ -52,7 +52,7 @@ def wait(blocked: "Channel[Any]", timeout: float | None) -> None:
             continue
         with channel.lock:
             done = other.flush_now()
-            if other.transport is not None:
+            if other.transport is not None and not other.is_paused:
                 channels[other.transport.fileno()] = channel
                 if not done:
                     unsent.add(other.transport.fileno())

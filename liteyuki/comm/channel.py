@@ -1,22 +1,28 @@
 """`Channel`: what plugin authors hold in their hands."""
 
 import asyncio
-import sys
-import threading
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, TypeVar, get_args
 
 from liteyuki.comm import blocking
-from liteyuki.comm.calls import NO_REPLY, Calls, pack_numbered
-from liteyuki.comm.codec import CodecError, decode, encode
-from liteyuki.comm.framing import MAX_FRAME_BYTES, Frame, FrameError, FrameKind, pack_frame
-from liteyuki.comm.handlers import FilterFunc, Handler, TaskStarter, accepts, run_handler
-from liteyuki.comm.hello import check_hello, pack_hello
-from liteyuki.comm.inbox import Inbox, wait_in_thread
-from liteyuki.comm.link import Link
-from liteyuki.comm.transport import Transport, TransportEnded
-from liteyuki.errors import ChannelBroken, ChannelClosed, ChannelModeError, MessageTooLarge, PeerGone
+from liteyuki.comm.calls import NO_REPLY, pack_number
+from liteyuki.comm.codec import encode_plain
+from liteyuki.comm.endpoint import Endpoint
+from liteyuki.comm.ends import Ack, ChannelEnd, ChannelOptions
+from liteyuki.comm.framing import MAX_MESSAGE_BYTES, FrameKind
+from liteyuki.comm.handlers import FilterFunc, Handler
+from liteyuki.comm.inbox import wait_in_thread
+from liteyuki.comm.outbox import BATCH_BYTES, MESSAGE_COST_BYTES, TEXT_HEAD_BYTES, Entry, Item, cost_bytes
+from liteyuki.comm.pipe import PipeTransport
+from liteyuki.comm.receiver import check
+from liteyuki.comm.room import Need
+from liteyuki.comm.sending import admit_in_thread, admit_on_loop, answer_in_thread
+from liteyuki.comm.stats import ChannelStats
+from liteyuki.comm.typed import check_for
+from liteyuki.comm.waiting import LoopWaiter, ThreadWaiter
+from liteyuki.errors import ChannelClosed, ChannelFull, PeerGone
 from liteyuki.locale import text
 from liteyuki.log import logger
 
@@ -25,59 +31,173 @@ __all__ = ["Channel"]
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[[Any], Any])
 
-_ON_RECEIVE: Literal["on_receive"] = "on_receive"
-_RECEIVE: Literal["receive"] = "receive"
+_CLOSE_TIMEOUT: Final = 10.0
+_SENT_IN_TURN: Final = 1000
+"""After so many messages `asend` lets the loop turn."""
 
 
-class Channel(Generic[T]):
+class Channel(Endpoint, Generic[T]):
     """A named, full-duplex, ordered stream of values between two processes.
 
     `send` and `receive` may be called from any thread; whatever is `async` belongs on the event loop. There is
     one receive mode per channel and process, decided by the first use: `on_receive` handlers, or `receive`
     (with `async_receive` and iteration). A value arrives with the same type that was sent; see `send`.
+    `Channel[SomeType](name)` checks on both sides that values are of that type.
 
     The core makes two for each process, `{process}-active` and `{process}-passive`; take them with
-    `liteyuki.comm.get_channel`. They belong to the process's name and survive its restarts: what is sent while
-    no child is there, or was not taken by the last one, reaches the next, in order.
+    `liteyuki.comm.get_channel`, and add your own with `set_channel`. They belong to the process's name and survive
+    its restarts: what is sent while no child is there, or was not taken by the last one, reaches the next, in order.
+    A channel may also be sent over a channel: whoever receives it holds its other end.
+
+    `max_queued_bytes` bounds what each side may have sent and the other not taken; `max_message_bytes` one message,
+    which may be larger than that bound when nothing else is queued. With `ack="handled"` a message counts as taken
+    when its handlers have finished, not when they start: a process that dies in one gets it again, `redelivered`.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.lock = threading.RLock()
-        self.link = Link(self.lock, on_frames=self._sort, on_end=self._ended, on_loop_read=self.deliver)
-        self._calls = Calls(name)
-        self._tasks = TaskStarter()
-        self._mode: Literal["on_receive", "receive"] | None = None
-        self._handlers: list[Handler] = []
-        self._inbox = Inbox()
-        self._greeted = False
-        self._is_delivering = False
-        self._peer_stops = False
-        self._closed: ChannelClosed | None = None
-        self._sent = self._received = 0
+    def __init__(
+        self,
+        name: str,
+        *,
+        max_queued_bytes: int = 16 * 1024 * 1024,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        ack: Ack = "taken",
+    ) -> None:
+        super().__init__(name, ChannelOptions(max_queued_bytes, max_message_bytes, ack))
+        self._type: Any = None
+        self._max_small_bytes = min(BATCH_BYTES, max_message_bytes)
+        self._waits = self._refused = self._sent_in_turn = 0
+
+    @property
+    def __orig_class__(self) -> Any:
+        """`Channel[SomeType]`, if that is how it was made."""
+        return self._type
+
+    @__orig_class__.setter
+    def __orig_class__(self, alias: Any) -> None:
+        self._type = alias
+        self.receiver.checker = check_for(get_args(alias)[0])
 
     def __repr__(self) -> str:
         state = "unattached" if self.link.transport is None else "attached"
-        if self._closed is not None:
+        if self.closed is not None:
             state = "closed"
-        mode = self._mode or "no receiver yet"
-        return f"<Channel {self.name!r} {state}, {mode}, {self._sent} sent, {self._received} received>"
+        return f"<Channel {self.name!r} {state}, {self.receiver.mode or 'no receiver yet'}, {self.stats}>"
+
+    @property
+    def stats(self) -> ChannelStats:
+        """Figures so far. From any thread."""
+        with self.lock:
+            self.look_for_room()
+            outbox, receiver = self.outbox, self.receiver
+            return ChannelStats(
+                sent=outbox.accepted,
+                sent_bytes=outbox.accepted_bytes,
+                received=receiver.received,
+                received_bytes=receiver.inbox.received_bytes,
+                queued=outbox.messages,
+                queued_bytes=outbox.queued_bytes,
+                dropped=outbox.dropped,
+                largest_bytes=outbox.largest_bytes,
+                waits=self._waits,
+                refused=self._refused,
+            )
+
+    @property
+    def redelivered(self) -> bool:
+        """In a handler, or after `receive`: whether an earlier process has begun to handle this value."""
+        return self.receiver.is_redelivered
 
     # --- sending
 
-    def send(self, value: T) -> None:
-        """Send one value to the other process; on the event loop this never blocks.
+    def send(self, value: T, *, timeout: float | None = None) -> None:
+        """Send one value to the other process.
 
-        Raises `TypeError`, before anything is queued, for a value that no channel carries; `MessageTooLarge`
-        above `MAX_FRAME_BYTES`; `ChannelClosed`. From any thread.
+        Raises `TypeError`, before anything is queued, for a value that no channel carries, or that is not of this
+        one's type (`WrongType`); `MessageTooLarge`; `ChannelClosed`. When `max_queued_bytes` are queued already, a
+        thread waits for the other side, `timeout` seconds if given, and the event loop's own thread not at all:
+        then it raises `ChannelFull`. On the loop, `asend` waits without holding it up. From any thread.
         """
-        flags, payload = encode(value)
-        self._check_size(payload)
+        entry = self._send_fast(value)
+        if entry is None:
+            return
         with self.lock:
-            self._raise_if_closed()
-            self._bind_to_running_loop()
-            self.link.send_message(pack_frame(FrameKind.MESSAGE, flags, payload))
-            self._sent += 1
+            if not self.room and self._add(entry):
+                return
+            if self.link.on_loop_thread():
+                self._refused += 1
+                raise ChannelFull(self.name, self.outbox.max_queued_bytes)
+            self._waits += 1
+        if not admit_in_thread(self, self._need(entry), lambda: self._add(entry), timeout):
+            self._refused += 1
+            raise ChannelFull(self.name, self.outbox.max_queued_bytes)
+
+    async def asend(self, value: T, *, timeout: float | None = None) -> None:
+        """Like `send`, but wait without holding the event loop up; a cancelled `asend` has sent nothing.
+
+        Raises `ChannelFull` after `timeout` seconds. On the event loop only.
+        """
+        entry = self._send_fast(value)
+        if entry is None:
+            self._sent_in_turn += 1
+            if self._sent_in_turn >= _SENT_IN_TURN:
+                self._sent_in_turn = 0
+                await asyncio.sleep(0)  # the loop must turn, or nobody takes anything
+            return
+        with self.lock:
+            is_sent = not self.room and self._add(entry)
+            self._waits += not is_sent
+        if not is_sent and not await admit_on_loop(self, self._need(entry), lambda: self._add(entry), timeout):
+            self._refused += 1
+            raise ChannelFull(self.name, self.outbox.max_queued_bytes)
+
+    def _send_fast(self, value: T) -> Entry | None:
+        """None if it is sent, as a small plain message is for which there is room; else what is to be sent."""
+        if self._type is not None:
+            check(self.name, self.receiver.checker, value)
+        entry: str | bytes | None
+        if type(value) is str and value.isascii():  # type: ignore[attr-defined]
+            # It cannot change any more, nor fail: it is encoded with its neighbours when they leave.
+            entry = value  # type: ignore[assignment]
+            size = len(value) + TEXT_HEAD_BYTES  # type: ignore[arg-type]
+        else:
+            entry = encode_plain(value)
+            size = len(entry) if entry is not None else self._max_small_bytes + 1
+        if entry is None or size > self._max_small_bytes:
+            return self.pack(FrameKind.MESSAGE, value)
+        outbox, link = self.outbox, self.link
+        with self.lock:
+            waiting_bytes = outbox.waiting_bytes + size + MESSAGE_COST_BYTES
+            if waiting_bytes > outbox.free_bytes:
+                return entry
+            outbox.waiting.append(entry)
+            outbox.waiting_bytes = waiting_bytes
+            if waiting_bytes >= link.flush_at_bytes:
+                self._bind_to_running_loop()
+                link.flush_soon()
+        return None
+
+    def _add(self, entry: Entry) -> bool:
+        """Queue a message if there is room. With the lock."""
+        self.raise_if_closed()
+        self._bind_to_running_loop()
+        size = cost_bytes(entry)
+        if not self.outbox.has_room(size):
+            self.look_for_room()
+            if not self.outbox.has_room(size):
+                return False
+        if isinstance(entry, Item):
+            self.connect_ends(entry)
+            self.outbox.add_item(entry)
+        else:
+            self.outbox.waiting.append(entry)
+            self.outbox.waiting_bytes += size
+        self.link.flush_soon()
+        return True
+
+    def _need(self, entry: Entry) -> Need:
+        self._let_threads_read(False)
+        is_message = not isinstance(entry, Item) or entry.kind == FrameKind.MESSAGE
+        return self.room.need_for(cost_bytes(entry), is_message=is_message)
 
     async def request(self, value: object, *, timeout: float | None = None) -> Any:
         """Send `value` to the other side's `on_request` handler and return what that returns.
@@ -85,34 +205,85 @@ class Channel(Generic[T]):
         Raises `RemoteError` if the handler raised, `PeerGone` if no process is attached or it ends before it
         answers, `TimeoutError` after `timeout` seconds; and as `send` does. On the event loop only.
         """
+        deadline = None if timeout is None else time.monotonic() + timeout
         with self.lock:
-            self._raise_if_closed()
+            self.raise_if_closed()
             self._bind_to_running_loop()
-            number, future = self._calls.begin()
-            try:
-                flags, body = pack_numbered(number, value)
-                self._check_size(body)
-                if not self.link.send_control(FrameKind.REQUEST, flags, body):
-                    raise PeerGone(self.name)
-            except BaseException:
-                self._calls.forget(number)
-                raise
-        self._let_threads_read(False)
+            number, future = self.calls.begin()
         try:
-            return await asyncio.wait_for(future, timeout)
+            item = self.pack(FrameKind.REQUEST, value, pack_number(number))
+            with self.lock:
+                is_sent = self._ask(item, number)
+            if not is_sent and not await admit_on_loop(
+                self, self._need(item), lambda: self._ask(item, number), timeout
+            ):
+                raise self._no_answer(timeout)
+            self._let_threads_read(False)
+            left = None if deadline is None else deadline - time.monotonic()
+            return await asyncio.wait_for(future, left)
         except asyncio.TimeoutError as error:
-            raise TimeoutError(text("error.request_timeout", channel=self.name, seconds=timeout)) from error
+            raise self._no_answer(timeout) from error
         finally:
             with self.lock:
-                self._calls.forget(number)
+                self.calls.forget(number)
+            if future.done() and not future.cancelled():
+                future.exception()  # looked at, though this caller may have learned it in another way
+
+    def call(self, value: object, *, timeout: float | None = None) -> Any:
+        """Like `request`, for threads, and for processes without an event loop. From any thread.
+
+        On the event loop's own thread it holds that up: better there, `request`.
+        """
+        waiter = ThreadWaiter()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self.lock:
+            self.raise_if_closed()
+            number, future = self.calls.begin_in_thread(waiter)
+        try:
+            item = self.pack(FrameKind.REQUEST, value, pack_number(number))
+            with self.lock:
+                is_sent = self._ask(item, number)
+            if not is_sent and not admit_in_thread(self, self._need(item), lambda: self._ask(item, number), timeout):
+                raise self._no_answer(timeout)
+            self._let_threads_read(False)
+            if not answer_in_thread(self, future, waiter, deadline):
+                raise self._no_answer(timeout)
+            return future.result()
+        finally:
+            with self.lock:
+                self.calls.forget(number)
+
+    def _ask(self, item: Item, number: int) -> bool:
+        self.raise_if_closed()
+        if self.link.transport is None or not self.calls.is_waiting(number):
+            raise PeerGone(self.name)
+        return self.admit(item)
+
+    def _no_answer(self, timeout: float | None) -> TimeoutError:
+        return TimeoutError(text("error.request_timeout", channel=self.name, seconds=timeout))
 
     def notify(self, value: object) -> None:
-        """Like `request`, from any thread, for something that wants no answer; lost if nobody is attached."""
-        flags, body = pack_numbered(NO_REPLY, value)
-        self._check_size(body)
+        """Like `request`, from any thread, for something that wants no answer; lost if nobody is attached.
+
+        Raises `ChannelFull` if the other side does not read.
+        """
+        self._say(self.pack(FrameKind.REQUEST, value, pack_number(NO_REPLY)))
+
+    def tell(self, value: object) -> None:
+        """Send one value outside of the stream of messages, to what the other side has registered with `hear`.
+
+        Never blocks; lost if nobody is attached. Raises `ChannelFull` if the other side does not read. From any
+        thread.
+        """
+        self._say(self.pack(FrameKind.TELL, value))
+
+    def _say(self, item: Item) -> None:
         with self.lock:
-            self._raise_if_closed()
-            self.link.send_control(FrameKind.REQUEST, flags, body)
+            self.raise_if_closed()
+            self._bind_to_running_loop()
+            if self.link.transport is not None and not self.admit(item):
+                self._refused += 1
+                raise ChannelFull(self.name, self.outbox.max_queued_bytes)
 
     # --- receiving, one value at a time
 
@@ -120,12 +291,15 @@ class Channel(Generic[T]):
         """Block this thread until a value has come, and return it.
 
         Raises `TimeoutError` after `timeout` seconds, `ChannelModeError` if the channel has `on_receive`
-        handlers, `ChannelClosed` when no value can come any more. On the event loop's own thread it holds that
-        up; other channels' handlers still start. Better there: `async_receive`.
+        handlers, `ChannelClosed` when no value can come any more, `WrongType` for a value that a typed channel
+        does not carry. On the event loop's own thread it holds that up; other channels' handlers still start.
+        Better there: `async_receive`.
         """
-        self._claim(_RECEIVE)
         with self.lock:
+            self.receiver.claim("receive")
+            self.receiver.finish_in_hand()
             self._bind_to_running_loop()
+            self.link.flush_unless_loop_will()
         deadline = None if timeout is None else time.monotonic() + timeout
         on_loop = self.link.on_loop_thread()
         if on_loop:
@@ -133,18 +307,21 @@ class Channel(Generic[T]):
             blocking.serve_others(self)
         elif self.link.transport is not None and not self._must_watch():
             self._let_threads_read(True)
-        with self.lock:
-            self._inbox.threads += 1
-        try:
-            while True:
-                with self.lock:
-                    if self.something_came():
-                        return self._take()
-                    self._raise_if_closed()
-                    if self._peer_stops:
-                        raise ChannelClosed(self.name, text("channel.reason_stopping"))
-                    bell = self._inbox.prepare_to_wait()
-                    transport = self.link.transport
+        inbox = self.receiver.inbox
+        while True:
+            with self.lock:
+                self.raise_if_closed_here()
+                if self.something_came():
+                    value: T = self.take()
+                    return value
+                self.raise_if_closed()
+                if self.peer_stops:
+                    raise ChannelClosed(self.name, text("channel.reason_stopping"))
+                bell = inbox.prepare_to_wait()
+                transport = self.link.transport
+                inbox.threads += 1
+            try:
+                self.tell_hearers()
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     raise TimeoutError(text("error.receive_timeout", channel=self.name, seconds=timeout))
@@ -152,31 +329,42 @@ class Channel(Generic[T]):
                     blocking.wait(self, left)
                 else:
                     wait_in_thread(bell, transport.fileno() if transport is not None else None, left)
-        finally:
-            with self.lock:
-                self._inbox.threads -= 1
-                if self._inbox.threads and (self._inbox.frames or self._closed or self._peer_stops):
-                    self._inbox.ring()  # what woke this thread is the next one's business too
+            finally:
+                with self.lock:
+                    inbox.threads -= 1
+                    if inbox.threads and (inbox or self.closed or self.peer_stops):
+                        inbox.ring()  # what woke this thread is the next one's business too
 
     async def async_receive(self) -> T:
         """Wait for a value and return it; a cancelled wait loses none.
 
-        Raises `ChannelModeError` and `ChannelClosed` as `receive` does. On the event loop only.
+        Raises `ChannelModeError`, `ChannelClosed` and `WrongType` as `receive` does. On the event loop only.
         """
-        self._claim(_RECEIVE)
+        with self.lock:
+            self.receiver.claim("receive")
+            self.receiver.finish_in_hand()
+        inbox = self.receiver.inbox
         while True:
             with self.lock:
                 self._bind_to_running_loop()
-                if self.something_came():
-                    return self._take()
-                self._raise_if_closed()
-                waiter = self._inbox.new_waiter()
+                self.raise_if_closed_here()
+                # If the loop reads, it has read what there was.
+                if inbox or (not self.link.is_watched and self.something_came()):
+                    value: T = self.take()
+                    return value
+                self.raise_if_closed()
+                waiter = LoopWaiter()
+                inbox.waiters.append(waiter)
             self._let_threads_read(False)
             try:
-                await waiter
+                await waiter.future
             except asyncio.CancelledError:
                 with self.lock:
-                    self._inbox.withdraw(waiter)
+                    # If it was its turn, it is the next one's now.
+                    if waiter in inbox.waiters:
+                        inbox.waiters.remove(waiter)
+                    elif inbox:
+                        inbox.wake_one()
                 raise
 
     def __iter__(self) -> Iterator[T]:
@@ -205,8 +393,10 @@ class Channel(Generic[T]):
         """
 
         def register(function: F) -> F:
-            self._claim(_ON_RECEIVE)
-            self._register(self._handlers, Handler(function, filter_func))
+            with self.lock:
+                self.receiver.claim("on_receive")
+                self.receiver.handlers += (Handler(function, filter_func),)
+            self._has_handlers()
             return function
 
         return register
@@ -219,206 +409,65 @@ class Channel(Generic[T]):
         """
 
         def register(function: F) -> F:
-            self._register(self._calls.handlers, Handler(function, filter_func))
+            with self.lock:
+                self.calls.handlers += (Handler(function, filter_func),)
+            self._has_handlers()
             return function
 
         return register
 
-    def _register(self, handlers: list[Handler], handler: Handler) -> None:
+    def _has_handlers(self) -> None:
         with self.lock:
-            handlers.append(handler)
             self._bind_to_running_loop()
         self._let_threads_read(False)
-        self._deliver_soon()
+        self.deliver_soon()
 
-    def deliver(self, *, at_most: int = sys.maxsize) -> None:
-        """Hand what has arrived to the handlers, so many messages. On the loop's thread, without the lock.
+    # --- the end
 
-        For `comm` itself.
-        """
-        loop = self.link.loop
-        if loop is None or loop.is_closed():
-            return
-        while self._calls.requests:
-            self._tasks.start(loop, self._answer(*self._calls.requests.popleft()))
-        if self._is_delivering:
-            return  # a handler of this channel holds the loop up: the next one's turn comes after it
-        self._is_delivering = True
-        try:
-            while self._inbox.frames and self._handlers and at_most > 0:
-                at_most -= 1
-                self._hand_out(loop)
-        except ChannelBroken:
-            return  # told when it broke
-        finally:
-            self._is_delivering = False
-
-    def _hand_out(self, loop: asyncio.AbstractEventLoop) -> None:
-        with self.lock:
-            value, transport = self._next_value()
-        handlers = [handler for handler in self._handlers if accepts(handler, value, self.name)]
-        # As late as can be: a process that is killed before this leaves the message to the next one.
-        if transport is not None:
-            transport.mark_taken()
-        for handler in handlers:
-            run_handler(handler, value, self.name, lambda coroutine: self._tasks.start(loop, coroutine))
-
-    async def _answer(self, number: int, value: object, transports: int) -> None:
-        answer = await self._calls.answer(number, value)
-        with self.lock:
-            if answer is not None and transports == self._calls.transports:
-                self.link.send_control(*answer)
-
-    # --- the other side comes and goes (for the core)
-
-    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Read, write and call handlers through `loop`, which runs on this thread."""
-        with self.lock:
-            self.link.bind(loop)
-        blocking.remember(self)
-        loop.call_soon(self.deliver)
-
-    def keep_untaken(self) -> None:
-        """Keep each message until it is taken, across transports: the main process's side of a channel."""
-        self.link.keeps_untaken = True
-
-    def attach(self, transport: Transport, *, generation: int = 0) -> None:
-        """Talk over `transport` from now on, and greet whoever is there."""
-        with self.lock:
-            self._raise_if_closed()
-            self._greeted = self._peer_stops = False
-            self._inbox.transport_changed()
-            self._calls.transports += 1
-            self.link.attach(transport, pack_hello(generation))
-            self._inbox.wake_all()
-
-    def detach(self) -> None:
-        """The other process is gone. What it sent is still received; what it had not taken is kept."""
-        with self.lock:
-            self.link.read_all()
-            self.link.detach()
-            self._calls.fail_all()
-
-    def say_stop(self) -> None:
-        """Tell the other side that nothing more will come: whoever blocks in its `receive` goes on."""
-        with self.lock:
-            self.link.send_control(FrameKind.STOP)
-
-    def close(self) -> None:
+    def close(self, timeout: float = _CLOSE_TIMEOUT) -> None:
         """Close this end. Using the channel raises `ChannelClosed` from then on.
 
-        What is queued is still sent: now, or, on an event loop, as fast as the other side takes it.
+        What is queued is still sent: a thread blocks for that, `timeout` seconds at most, and raises `TimeoutError`
+        if something was left, which is dropped. On the event loop's own thread nothing blocks: the rest is sent
+        in the background, and what is left in the end is logged. There, `aclose` waits.
         """
-        with self.lock:
-            if self._closed is None:
-                self._closed = ChannelClosed(self.name, text("channel.reason_closed_here"))
-                self.link.detach_when_flushed()
-                self._calls.fail_all()
-                self._inbox.wake_all()
-
-    @property
-    def pending(self) -> int:
-        """How many sent messages nobody over there has taken, as far as this side keeps them."""
-        with self.lock:
-            self.link.forget_taken()
-            return len(self.link.unsent)
-
-    # --- inside, under the lock
-
-    def _sort(self, frames: list[Frame]) -> None:
-        for frame in frames:
-            try:
-                self._sort_one(frame)
-            except (CodecError, FrameError) as error:
-                self._break(str(error))
-                return
-        if self._inbox.frames:
-            self._inbox.wake_one()
-        if (self._calls.requests or (self._inbox.frames and self._handlers)) and not self.link.loop_reads:
-            self._deliver_soon()
-
-    def _sort_one(self, frame: Frame) -> None:
-        if not self._greeted:
-            check_hello(frame)
-            self._greeted = True
-        elif frame.kind == FrameKind.MESSAGE:
-            self._inbox.add(frame)
-        elif frame.kind == FrameKind.HELLO:
-            raise FrameError(text("channel.second_hello"))
-        elif frame.kind == FrameKind.STOP:
-            self._peer_stops = True
-            self._inbox.wake_all()
-        else:
-            self._calls.receive(frame)
-
-    def something_came(self) -> bool:
-        """Whether there is a value to take; reads if there is none yet. For `comm` itself, under the lock."""
-        # One read may have brought other frames only, such as the greeting.
-        while not self._inbox.frames and self.link.read():
-            pass
-        return bool(self._inbox.frames)
-
-    def _take(self) -> T:
-        value, transport = self._next_value()
-        if transport is not None:
-            transport.mark_taken()
-        return value
-
-    def _next_value(self) -> tuple[T, Transport | None]:
-        """The oldest value, no longer in the inbox, and the transport that is to be told when it is taken."""
-        frame, is_of_this_transport = self._inbox.take()
-        if self._inbox.frames and self._inbox.has_waiters:
-            self._inbox.wake_one()  # several may have come at once
-        self._received += 1
-        try:
-            value: T = decode(frame.flags, frame.body)
-        except CodecError as error:
-            self._break(str(error))
-            raise ChannelBroken(self.name, str(error)) from error
-        return value, self.link.transport if is_of_this_transport else None
-
-    def _ended(self, error: TransportEnded | FrameError) -> None:
-        if isinstance(error, FrameError):
-            self._break(str(error))
+        if not self.begin_to_close():
             return
-        if error.unfinished_bytes:
-            logger.warning(text("channel.cut", channel=self.name, bytes=error.unfinished_bytes))
-        self._lose_transport(ChannelClosed(self.name, text("channel.reason_ended")))
+        if self.link.on_loop_thread() and self.link.loop is not None:
+            self._tasks.start(self.link.loop, self._close_in_background(timeout))
+            return
+        self.link.write_out(timeout)
+        self._raise_unless_all(self.end_closing(), timeout)
 
-    def _break(self, detail: str) -> None:
-        broken = ChannelBroken(self.name, text("channel.reason_broken", detail=detail))
-        logger.error(str(broken))
-        self._lose_transport(broken)
+    async def aclose(self, timeout: float = _CLOSE_TIMEOUT) -> None:
+        """Like `close`, but wait without holding the event loop up. On the event loop only."""
+        if self.begin_to_close():
+            dropped = 0
+            try:
+                await self.written(timeout)
+            finally:
+                dropped = self.end_closing()
+            self._raise_unless_all(dropped, timeout)
 
-    def _lose_transport(self, reason: ChannelClosed) -> None:
-        if self.link.keeps_untaken:
-            # The main process's side waits for the next child.
-            self.link.detach()
-            self._calls.fail_all()
-        else:
-            self._close(reason)
+    async def _close_in_background(self, timeout: float) -> None:
+        try:
+            await self.written(timeout)
+        finally:
+            dropped = self.end_closing()
+            if dropped:
+                logger.warning(text("channel.dropped", channel=self.name, count=dropped))
 
-    def _close(self, reason: ChannelClosed) -> None:
-        if self._closed is None:
-            self._closed = reason
-        self.link.detach()
-        self._calls.fail_all()
-        self._inbox.wake_all()
+    def _raise_unless_all(self, dropped: int, timeout: float) -> None:
+        if dropped:
+            raise TimeoutError(text("error.close_timeout", channel=self.name, count=dropped, seconds=timeout))
 
-    def _raise_if_closed(self) -> None:
-        if self._closed is not None:
-            raise type(self._closed)(self.name, self._closed.reason)
+    # --- inside
 
-    def _claim(self, wanted: Literal["on_receive", "receive"]) -> None:
-        with self.lock:
-            if self._mode is None:
-                self._mode = wanted
-            elif self._mode != wanted:
-                raise ChannelModeError(self.name, self._mode, wanted)
-
-    def _check_size(self, payload: bytes) -> None:
-        if len(payload) > MAX_FRAME_BYTES:
-            raise MessageTooLarge(self.name, len(payload), MAX_FRAME_BYTES)
+    def _open(self, end: ChannelEnd) -> "Channel[Any]":
+        """An end that came inside a value, opened."""
+        channel = Channel[Any](end.name, **end.options._asdict())
+        channel.attach(PipeTransport(socket.socket(fileno=end.handle.take())))
+        return channel
 
     def _bind_to_running_loop(self) -> None:
         """Whoever uses a channel on a loop before the startup hook has bound it binds it thereby."""
@@ -431,11 +480,12 @@ class Channel(Generic[T]):
 
     def _must_watch(self) -> bool:
         return bool(
-            self._handlers
-            or self._calls.handlers
-            or self._calls.has_callers
-            or self._inbox.has_waiters
-            or self.link.keeps_untaken
+            self.receiver.handlers
+            or self.calls.handlers
+            or self.calls.has_callers
+            or self.receiver.inbox.waiters
+            or self.room
+            or self.is_open_for_next
         )
 
     def _let_threads_read(self, allowed: bool) -> None:
@@ -443,8 +493,3 @@ class Channel(Generic[T]):
             if self.link.thread_reads != allowed:
                 self.link.thread_reads = allowed
                 self.link.update_watch()
-
-    def _deliver_soon(self) -> None:
-        loop = self.link.loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self.deliver)

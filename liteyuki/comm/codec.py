@@ -1,32 +1,45 @@
 """Values <-> bytes, with no I/O and no pickle: receiving runs nothing.
 
 MessagePack through ormsgpack carries most values as they are. What it lacks travels as extension types: scalars
-(`Decimal`, `datetime`, ...) as one extension each; containers (`tuple`, `set`, a `dict` with keys other than `str`,
-registered messages) as a list whose first element is an empty extension, the *marker*. Only a value that holds
-such a container needs a walk in Python, here and over there; the flag `TAGGED` tells the receiver.
+(`Decimal`, `datetime`, ...) as one extension each; containers as marked lists (`tagging.py`). Only a value that holds
+such a container needs a walk in Python, here and over there; the flag `TAGGED` tells the receiver. Large `bytes`
+travel as they are (`RAW`), and buffers of codec hooks beside the value (`BUFFERS`), so that nobody copies them more
+than once.
 """
 
-import re
-from collections.abc import Callable, Hashable
+import struct
+from collections.abc import Collection
 from typing import Any, Final
 
 import ormsgpack
 
 from liteyuki.comm import scalars
-from liteyuki.comm.registered import RegisteredClass, UnknownMessage, class_named, entry_of
+from liteyuki.comm.framing import RAW, Buffer
+from liteyuki.comm.tagging import CodecError, HandOver, Tagger, TakeIn, Unsendable, Untagger
 from liteyuki.locale import text
 
-__all__ = ["TAGGED", "CodecError", "decode", "encode"]
+__all__ = [
+    "BUFFERS",
+    "LARGE_BYTES",
+    "TAGGED",
+    "CodecError",
+    "decode",
+    "decode_batch",
+    "encode",
+    "encode_parts",
+    "encode_plain",
+]
 
 TAGGED: Final = 1
 """Flag: the value holds markers, so the receiver must walk it."""
+BUFFERS: Final = 4
+"""Flag: a table of lengths (count u32, then u64 each), the value, and its buffers, each aligned."""
 
-MAX_DEPTH: Final = 200
-"""How deep containers may be nested; ormsgpack's own limit lies a little above."""
+LARGE_BYTES: Final = 64 * 1024
+"""From this size on, `bytes` are not copied into a payload."""
 
-_SHOWN_CHARACTERS: Final = 60
-
-_TUPLE, _SET, _FROZENSET, _DICT, _MESSAGE, _ENUM = range(64, 70)
+_ALIGNMENT: Final = 64
+_COUNT: Final = struct.Struct("<I")
 _STRICT: Final = (
     ormsgpack.OPT_PASSTHROUGH_BIG_INT
     | ormsgpack.OPT_PASSTHROUGH_DATACLASS
@@ -36,197 +49,136 @@ _STRICT: Final = (
     | ormsgpack.OPT_PASSTHROUGH_TUPLE
     | ormsgpack.OPT_PASSTHROUGH_UUID
 )
-_PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes})
-_SEQUENCES: Final[dict[type, int]] = {tuple: _TUPLE, set: _SET, frozenset: _FROZENSET}
+_HARMLESS: Final = frozenset({type(None), bool, int, float, str, bytes})
+_BYTES_OR_EXTENSION: Final = bytes([*range(0xC4, 0xCA), *range(0xD4, 0xD9)])
+"""How MessagePack begins bytes and extensions. CJK text has none of these, so many messages hold none."""
+_NOT_A_VALUE: Final = (struct.error, ValueError, TypeError, OverflowError, ArithmeticError, LookupError, AttributeError)
 
 
-class CodecError(Exception):
-    """The bytes are no value. The text says why."""
+def encode_plain(value: object) -> bytes | None:
+    """The payload of a value that needs no flags; None if it does, or no channel carries it."""
+    kind = type(value)
+    try:
+        if kind is str:
+            return ormsgpack.packb(value)
+        if kind is bytes and len(value) > LARGE_BYTES:  # type: ignore[arg-type]
+            return None
+        payload = ormsgpack.packb(value, _scalar, _STRICT)
+    except TypeError:
+        return None
+    if kind in _HARMLESS:
+        return payload
+    # `translate` is many times as fast as a regular expression.
+    if len(payload.translate(None, _BYTES_OR_EXTENSION)) < len(payload) and _holds_impostor(value):
+        return None
+    return payload
 
 
-class _Marker:
-    """Stands first in a list that is to become another container."""
-
-    __slots__ = ("code",)
-
-    def __init__(self, code: int) -> None:
-        self.code = code
-
-
-_MARKERS: Final = {code: _Marker(code) for code in (_TUPLE, _SET, _FROZENSET, _DICT, _MESSAGE, _ENUM)}
-_EXTENSIONS: Final = {code: ormsgpack.Ext(code, b"") for code in _MARKERS}
-
-
-def encode(value: object) -> tuple[int, bytes]:
-    """Flags and bytes of `value`.
+def encode_parts(value: object, hand_over: HandOver | None = None) -> tuple[int, list[Buffer]]:
+    """Flags, and the payload in parts that nobody has joined.
 
     Raises `TypeError`, naming the type, the place inside the value and the way out, if no channel carries it.
     """
+    if type(value) is bytes and len(value) > LARGE_BYTES:
+        return RAW, [value]
+    payload = encode_plain(value)
+    if payload is not None:
+        return 0, [payload]
+    tagger = Tagger(hand_over)
     try:
-        payload = ormsgpack.packb(value, default=_scalar, option=_STRICT)
-    except TypeError:
-        payload = None
-    if payload is not None and not _may_hold_impostor(value, payload):
-        return 0, payload
+        tagged = tagger.tag(value)
+    except Unsendable as error:
+        raise TypeError(str(error)) from None
     try:
-        return TAGGED, ormsgpack.packb(_tag(value, (), MAX_DEPTH), default=_scalar, option=_STRICT)
+        payload = ormsgpack.packb(tagged, _scalar, _STRICT)
     except TypeError as error:
-        # What _tag cannot know before: a str with lone surrogates.
-        if isinstance(error, _Unsendable):
-            raise TypeError(str(error)) from None
+        # What the walk cannot know before: a str with lone surrogates.
         raise TypeError(text("error.unsendable_str")) from error
+    if not tagger.buffers:
+        return TAGGED, [payload]
+    return TAGGED | BUFFERS, _laid_out([payload, *tagger.buffers])
 
 
-def decode(flags: int, payload: bytes) -> Any:
+def encode(value: object) -> tuple[int, bytes]:
+    """Flags and payload of `value`. Raises as `encode_parts` does."""
+    payload = encode_plain(value)
+    if payload is not None:
+        return 0, payload
+    flags, parts = encode_parts(value)
+    return flags, b"".join(parts)
+
+
+def decode(flags: int, payload: Buffer, take_in: TakeIn | None = None) -> Any:
     """The value that `encode` was given. Raises `CodecError` for anything that `encode` does not make."""
     try:
-        if flags & TAGGED:
-            return _untag(ormsgpack.unpackb(payload, ext_hook=_marker_or_scalar), MAX_DEPTH)
-        return ormsgpack.unpackb(payload, ext_hook=scalars.unpack)
+        if not flags & (TAGGED | RAW | BUFFERS):
+            return ormsgpack.unpackb(payload, ext_hook=scalars.unpack)
+        if flags & RAW:
+            return payload if type(payload) is bytes else bytes(payload)
+        buffers: list[memoryview] = []
+        if flags & BUFFERS:
+            # A small frame comes as `bytes`, and what is made of buffers may be written to.
+            payload, *buffers = _cut(memoryview(bytearray(payload) if type(payload) is bytes else payload))
+        untagger = Untagger(buffers, take_in)
+        return untagger.untag(ormsgpack.unpackb(payload, ext_hook=untagger.extension))
     except CodecError:
         raise
-    except (ValueError, TypeError, OverflowError, ArithmeticError, LookupError, AttributeError) as error:
+    except _NOT_A_VALUE as error:
         raise CodecError(f"{error} ({error.__cause__})" if error.__cause__ else str(error)) from error
 
 
-class _Unsendable(TypeError):
-    def __init__(self, value: object, path: tuple[str, ...], key: str = "error.unsendable") -> None:
-        kind = type(value)
-        place = text("error.place", path="".join(path)) if path else ""
-        super().__init__(text(key, type=f"{kind.__module__}.{kind.__qualname__}", place=place))
+def decode_batch(payload: Buffer) -> list[Any]:
+    """The values of a batch. Raises `CodecError` as `decode` does."""
+    values = decode(0, payload)
+    if type(values) is not list or not values:
+        raise CodecError(text("codec.structure"))
+    return values
 
 
 def _scalar(value: object) -> object:
-    """ormsgpack's `default`: the extension of a scalar. A container ends in TypeError, and then in `_tag`."""
+    """ormsgpack's `default`: the extension of a scalar. A container ends in TypeError, and then in the walk."""
     return ormsgpack.Ext(*scalars.pack(value))
 
 
-# How MessagePack begins bytes and extensions. CJK text has none of these bytes, so most messages hold none.
-_BYTES_OR_EXTENSION: Final = re.compile(rb"[\xc4-\xc9\xd4-\xd8]")
-
-
-def _may_hold_impostor(value: object, payload: bytes) -> bool:
-    """ormsgpack packs some types without asking `default` that would arrive as another: look where they may be."""
-    if type(value) in _PLAIN or _BYTES_OR_EXTENSION.search(payload) is None:
-        return False
-    return _holds_impostor(value)
-
-
 def _holds_impostor(value: object) -> bool:
+    """Whether ormsgpack has packed, without asking `default`, what would arrive as another type."""
     if type(value) is dict:
-        return any(map(_holds_impostor, value.values()))
-    if type(value) is list:
-        return any(map(_holds_impostor, value))
-    return isinstance(value, (bytearray, memoryview, ormsgpack.Ext))
+        items: Collection[object] = value.values()
+    elif type(value) is list:
+        items = value
+    else:
+        return isinstance(value, (bytearray, memoryview, ormsgpack.Ext))
+    # Most containers hold nothing but plain values, and this tells without a step of Python for each.
+    if _HARMLESS.issuperset(map(type, items)):
+        return False
+    return any(map(_holds_impostor, items))
 
 
-def _tag(value: Any, path: tuple[str, ...], depth: int) -> object:
-    """`value` with every container that MessagePack lacks turned into a marked list."""
-    kind = type(value)
-    if kind in _PLAIN:
-        return value if kind is not int or scalars.fits_64_bits(value) else _scalar(value)
-    if depth <= 0:
-        raise _Unsendable(value, (), "error.unsendable_depth")
-    if kind is list:
-        return [_tag(item, (*path, f"[{i}]"), depth - 1) for i, item in enumerate(value)]
-    if kind is dict:
-        if all(type(key) is str for key in value):
-            return {key: _tag(item, (*path, f"[{_shown(key)}]"), depth - 1) for key, item in value.items()}
-        flat: list[object] = [_EXTENSIONS[_DICT]]
-        for key, item in value.items():
-            flat += (
-                _tag(key, (*path, f"<{_shown(key)}>"), depth - 1),
-                _tag(item, (*path, f"[{_shown(key)}]"), depth - 1),
-            )
-        return flat
-    if (code := _SEQUENCES.get(kind)) is not None:
-        return [
-            _EXTENSIONS[code],
-            *(_tag(item, (*path, f"[{i}]"), depth - 1) for i, item in enumerate(value)),
-        ]
-    if scalars.carries(kind):
-        try:
-            return _scalar(value)
-        except TypeError:
-            raise _Unsendable(value, path, "error.unsendable_zone") from None
-    if (entry := entry_of(kind)) is not None:
-        return _tag_registered(entry, value, path, depth)
-    raise _Unsendable(value, path)
+def _laid_out(parts: list[bytes]) -> list[Buffer]:
+    lengths = struct.pack(f"<{len(parts)}Q", *map(len, parts))
+    laid_out: list[Buffer] = [_COUNT.pack(len(parts)) + lengths]
+    size = len(laid_out[0])
+    for part in parts:
+        padding = -size % _ALIGNMENT
+        if padding:
+            laid_out.append(bytes(padding))
+        laid_out.append(part)
+        size += padding + len(part)
+    return laid_out
 
 
-def _shown(key: object) -> str:
-    """A key of a dict, as part of a place inside a value."""
-    try:
-        shown = repr(key)
-    except ValueError:
-        shown = type(key).__qualname__  # an int of more digits than Python prints
-    return shown if len(shown) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "…"
-
-
-def _tag_registered(entry: RegisteredClass, value: object, path: tuple[str, ...], depth: int) -> object:
-    if entry.is_enum:
-        return [_EXTENSIONS[_ENUM], entry.name, _tag(entry.enum_value(value), path, depth - 1)]
-    fields = {name: _tag(item, (*path, f".{name}"), depth - 2) for name, item in entry.take_apart(value).items()}
-    return [_EXTENSIONS[_MESSAGE], entry.name, fields]
-
-
-def _marker_or_scalar(code: int, data: bytes) -> object:
-    return _MARKERS.get(code) or scalars.unpack(code, data)
-
-
-def _untag(value: Any, depth: int) -> Any:
-    kind = type(value)
-    if kind is dict:
-        if depth <= 0:
-            raise CodecError(text("codec.depth"))
-        return {key: _untag(item, depth - 1) for key, item in value.items()}
-    if kind is list:
-        if depth <= 0:
-            raise CodecError(text("codec.depth"))
-        if value and type(value[0]) is _Marker:
-            return _REBUILD[value[0].code]([_untag(item, depth - 1) for item in value[1:]])
-        return [_untag(item, depth - 1) for item in value]
-    if kind is _Marker:
+def _cut(payload: memoryview) -> list[memoryview]:
+    (count,) = _COUNT.unpack_from(payload)
+    if _COUNT.size + 8 * count > len(payload):
         raise CodecError(text("codec.structure"))
-    return value
-
-
-def _dict_from(flat: list[Any]) -> dict[Hashable, Any]:
-    if len(flat) % 2:
+    position = _COUNT.size + 8 * count
+    parts = []
+    for length in struct.unpack_from(f"<{count}Q", payload, _COUNT.size):
+        position += -position % _ALIGNMENT
+        if length > len(payload) - position:
+            raise CodecError(text("codec.structure"))
+        parts.append(payload[position : position + length])
+        position += length
+    if not parts or position != len(payload):
         raise CodecError(text("codec.structure"))
-    return dict(zip(flat[::2], flat[1::2], strict=True))
-
-
-def _message_from(parts: list[Any]) -> object:
-    name, fields = _named(parts)
-    if type(fields) is not dict:
-        raise CodecError(text("codec.structure"))
-    entry = class_named(name)
-    return UnknownMessage(name, fields) if entry is None or entry.is_enum else entry.put_together(fields)
-
-
-def _enum_from(parts: list[Any]) -> object:
-    name, value = _named(parts)
-    entry = class_named(name)
-    if entry is None or not entry.is_enum:
-        return UnknownMessage(name, {"value": value})
-    try:
-        return entry.enum_member(value)
-    except ValueError:
-        return UnknownMessage(name, {"value": value})
-
-
-def _named(parts: list[Any]) -> tuple[str, Any]:
-    if len(parts) != 2 or type(parts[0]) is not str:
-        raise CodecError(text("codec.structure"))
-    return parts[0], parts[1]
-
-
-_REBUILD: Final[dict[int, Callable[[list[Any]], Any]]] = {
-    _TUPLE: tuple,
-    _SET: set,
-    _FROZENSET: frozenset,
-    _DICT: _dict_from,
-    _MESSAGE: _message_from,
-    _ENUM: _enum_from,
-}
+    return parts

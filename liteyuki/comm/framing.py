@@ -1,19 +1,34 @@
 """Bytes <-> frames, with no I/O.
 
 A frame is a 6-byte header (little-endian: body length u32, kind u8, flags u8) and a body. The length is checked
-against the limit before anything is allocated for the body.
+against the limit before anything is allocated for the body. The upper half of the flags counts the handles that
+travel with a frame, beside the stream of bytes.
+
+What is too large for one frame comes as a LARGE frame, which says how much, and PIECE frames that make up its body;
+frames that carry no message may stand in between. Memory grows as pieces arrive, never because they were promised.
 """
 
+import io
 import struct
+from collections import deque
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from liteyuki.comm.handle import Handle
 from liteyuki.locale import text
 
 __all__ = [
+    "COUNT",
+    "HANDLES_SHIFT",
+    "HEADER",
     "HEADER_BYTES",
+    "LARGE_HEAD",
     "MAX_FRAME_BYTES",
+    "MAX_HANDLES",
+    "MAX_MESSAGE_BYTES",
     "PROTOCOL_VERSION",
+    "RAW",
+    "Buffer",
     "Frame",
     "FrameError",
     "FrameKind",
@@ -21,12 +36,27 @@ __all__ = [
     "pack_frame",
 ]
 
-PROTOCOL_VERSION: Final = 1
+PROTOCOL_VERSION: Final = 2
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
-"""The largest body that is sent or accepted."""
+"""The largest body of one frame that is accepted."""
+MAX_MESSAGE_BYTES: Final = 1024 * 1024 * 1024
+"""The largest message that is sent or accepted, unless a channel says otherwise."""
 
-_HEADER: Final = struct.Struct("<IBB")
-HEADER_BYTES: Final = _HEADER.size
+RAW: Final = 2
+"""Flag of a message: its body is the value itself, which is `bytes`."""
+HANDLES_SHIFT: Final = 4
+MAX_HANDLES: Final = 15
+"""With one frame; what the upper half of the flags can count."""
+
+HEADER: Final = struct.Struct("<IBB")
+HEADER_BYTES: Final = HEADER.size
+LARGE_HEAD: Final = struct.Struct("<BBQ")
+"""The body of a LARGE frame: kind, flags and length of the frame that its pieces make up."""
+
+COUNT: Final = struct.Struct("<Q")
+"""The body of a ROOM_WANTED frame, and what stands before the value of a request or a reply."""
+
+Buffer = bytes | bytearray | memoryview
 
 
 class FrameKind(IntEnum):
@@ -44,12 +74,33 @@ class FrameKind(IntEnum):
     """The handler of the request of that number raised."""
     STOP = 6
     """Nothing more will be sent in this direction: whoever waits to receive should not."""
+    BATCH = 7
+    """Several messages: a MessagePack array of values that need no walk."""
+    LARGE = 8
+    """The head of a frame that comes in pieces; see `LARGE_HEAD`."""
+    PIECE = 9
+    """The next part of it."""
+    ROOM_WANTED = 10
+    """Say ROOM when so many messages (u64) of this transport have been taken."""
+    ROOM = 11
+    """They have."""
+    TELL = 12
+    """A value outside of the stream of messages, from core to core."""
+    PAGE = 13
+    """From whoever made the pair, before all else: the page of counters, and which half is whose (u8)."""
+
+
+_KINDS: Final = frozenset(int(kind) for kind in FrameKind)
+_IN_PIECES: Final = frozenset(
+    {FrameKind.MESSAGE, FrameKind.REQUEST, FrameKind.REPLY, FrameKind.FAILURE, FrameKind.TELL}
+)
 
 
 class Frame(NamedTuple):
     kind: int
     flags: int
-    body: bytes
+    body: Buffer
+    handles: tuple[Handle, ...] = ()
 
 
 class FrameError(Exception):
@@ -58,16 +109,39 @@ class FrameError(Exception):
 
 def pack_frame(kind: int, flags: int, body: bytes) -> bytes:
     """One frame as bytes. The caller has checked the size of `body` against the limit."""
-    return _HEADER.pack(len(body), kind, flags) + body
+    return HEADER.pack(len(body), kind, flags) + body
+
+
+class _Large:
+    """A frame of which pieces are still to come."""
+
+    def __init__(self, kind: int, flags: int, missing_bytes: int, handles: tuple[Handle, ...]) -> None:
+        self.kind = kind
+        self.flags = flags
+        self.missing_bytes = missing_bytes
+        self.handles = handles
+        # A BytesIO gives its content away as `bytes` without a copy, which no bytearray can.
+        self.body = io.BytesIO()
+
+    def frame(self) -> Frame:
+        body: Buffer = self.body.getvalue() if self.flags & RAW else self.body.getbuffer()
+        return Frame(self.kind, self.flags, body, self.handles)
 
 
 class FrameParser:
-    """Cuts a stream of bytes, in pieces of any size, into frames. Not for several threads at once."""
+    """Cuts a stream of bytes, in pieces of any size, into frames. Not for several threads at once.
 
-    def __init__(self, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
+    `handles` is where the transport puts what came beside the stream, before it feeds the bytes that came with it.
+    """
+
+    def __init__(self, max_frame_bytes: int = MAX_FRAME_BYTES, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
+        self.handles: deque[Handle] = deque()
         self._max_frame_bytes = max_frame_bytes
+        self.max_message_bytes = max_message_bytes
         self._rest = bytearray()
         self._wanted_bytes = HEADER_BYTES
+        self._large: _Large | None = None
+        self._piece_bytes = 0
 
     def feed(self, data: bytes | memoryview, into: list[Frame]) -> None:
         """Append every frame that `data` completes to `into`.
@@ -82,26 +156,76 @@ class FrameParser:
             data = bytes(rest)
             rest.clear()
         position, end = 0, len(data)
-        while end - position >= HEADER_BYTES:
-            length, kind, flags = _HEADER.unpack_from(data, position)
-            if length > self._max_frame_bytes:
-                raise FrameError(text("frame.too_large", size=length, limit=self._max_frame_bytes))
-            if kind not in _KINDS:
-                raise FrameError(text("frame.kind", kind=kind))
-            body_at = position + HEADER_BYTES
-            if end - body_at < length:
+        while True:
+            if self._piece_bytes and position < end:
+                position = self._take_piece(data, position, into)
+            if end - position < HEADER_BYTES:
+                self._wanted_bytes = HEADER_BYTES
+                break
+            length, kind, flags = HEADER.unpack_from(data, position)
+            self._check(length, kind)
+            position += HEADER_BYTES
+            if kind == FrameKind.PIECE:
+                self._begin_piece(length)
+                continue
+            if end - position < length:
+                position -= HEADER_BYTES
                 self._wanted_bytes = HEADER_BYTES + length
-                rest += data[position:]
-                return
-            position = body_at + length
-            into.append(Frame(kind, flags, bytes(data[body_at:position])))
-        self._wanted_bytes = HEADER_BYTES
+                break
+            body = bytes(data[position : position + length])
+            position += length
+            if kind == FrameKind.LARGE:
+                self._begin_large(body, flags)
+            else:
+                handles = self._handles_of(flags) if flags >> HANDLES_SHIFT else ()
+                into.append(Frame(kind, flags, body, handles))
         rest += data[position:]
+
+    def _check(self, length: int, kind: int) -> None:
+        limit = self._max_frame_bytes
+        if kind == FrameKind.MESSAGE:
+            limit = min(limit, self.max_message_bytes)
+        if length > limit:
+            raise FrameError(text("frame.too_large", size=length, limit=limit))
+        if kind not in _KINDS:
+            raise FrameError(text("frame.kind", kind=kind))
+
+    def _handles_of(self, flags: int) -> tuple[Handle, ...]:
+        count = flags >> HANDLES_SHIFT
+        if len(self.handles) < count:
+            raise FrameError(text("frame.no_handles", wanted=count, came=len(self.handles)))
+        return tuple(self.handles.popleft() for _ in range(count))
+
+    def _begin_large(self, body: bytes, flags: int) -> None:
+        if self._large is not None or len(body) != LARGE_HEAD.size:
+            raise FrameError(text("frame.pieces"))
+        kind, large_flags, size = LARGE_HEAD.unpack(body)
+        if size > self.max_message_bytes:
+            raise FrameError(text("frame.too_large", size=size, limit=self.max_message_bytes))
+        if kind not in _IN_PIECES or not size or large_flags >> HANDLES_SHIFT != flags >> HANDLES_SHIFT:
+            raise FrameError(text("frame.pieces"))
+        self._large = _Large(kind, large_flags, size, self._handles_of(flags))
+
+    def _begin_piece(self, length: int) -> None:
+        if self._large is None or not 0 < length <= self._large.missing_bytes:
+            raise FrameError(text("frame.pieces"))
+        self._piece_bytes = length
+
+    def _take_piece(self, data: bytes | memoryview, position: int, into: list[Frame]) -> int:
+        """Add what `data` has of the piece from `position` on; where it ends."""
+        large = self._large
+        assert large is not None
+        part = memoryview(data)[position : position + self._piece_bytes]
+        large.body.write(part)
+        large.missing_bytes -= len(part)
+        self._piece_bytes -= len(part)
+        if not large.missing_bytes:
+            self._large = None
+            into.append(large.frame())
+        return position + len(part)
 
     @property
     def unfinished_bytes(self) -> int:
         """How many bytes of a frame have come whose rest has not."""
-        return len(self._rest)
-
-
-_KINDS: Final = frozenset(int(kind) for kind in FrameKind)
+        large = self._large
+        return len(self._rest) + (HEADER_BYTES + LARGE_HEAD.size + large.body.tell() if large is not None else 0)

@@ -56,17 +56,16 @@ def accepts(handler: Handler, value: object, channel: str) -> bool:
         return False
 
 
-def run_handler(
-    handler: Handler, value: object, channel: str, start: Callable[[Coroutine[Any, Any, None]], None]
-) -> None:
-    """Call `handler` now; if it is asynchronous, `start` what it returns. An error of its is logged."""
+def run_handler(handler: Handler, value: object, channel: str) -> Coroutine[Any, Any, None] | None:
+    """Call `handler` now; if it is asynchronous, what remains to be run. An error of its is logged."""
     try:
         result = handler.function(value)
     except PLUGIN_ERRORS_OF_A_CALL as error:
         _log_failure(error, handler, value, channel)
-        return
-    if inspect.isawaitable(result):
-        start(_finish(result, handler, value, channel))
+        return None
+    if result is None or not inspect.isawaitable(result):
+        return None
+    return _finish(result, handler, value, channel)
 
 
 async def _finish(result: Awaitable[Any], handler: Handler, value: object, channel: str) -> None:

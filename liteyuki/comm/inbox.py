@@ -1,10 +1,20 @@
-"""What has come over a channel and nobody has taken, and who waits for it: coroutines and threads."""
+"""What has come over a channel and nobody has taken, and who waits for it: coroutines and threads.
 
-import asyncio
+Frames stay as they came until somebody gets to them: a decoded value may take ten times the memory.
+"""
+
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 from liteyuki.comm.bell import Bell, wait_readable
-from liteyuki.comm.framing import Frame
+from liteyuki.comm.codec import decode, decode_batch
+from liteyuki.comm.framing import Frame, FrameError, FrameKind
+from liteyuki.comm.handle import Handle
+from liteyuki.comm.outbox import REDELIVERED
+from liteyuki.comm.tagging import TakeIn
+from liteyuki.comm.waiting import LoopWaiter
+from liteyuki.locale import text
 
 __all__ = ["Inbox", "wait_in_thread"]
 
@@ -12,47 +22,76 @@ __all__ = ["Inbox", "wait_in_thread"]
 class Inbox:
     """Not for use without the channel's lock held."""
 
-    def __init__(self) -> None:
-        self.frames: deque[Frame] = deque()
+    def __init__(self, max_queued_bytes: int, take_in: Callable[[tuple[Handle, ...]], TakeIn]) -> None:
         self.threads = 0
         """How many threads wait, or are about to."""
-        self.earlier = 0
-        """How many of the oldest frames came over a transport that is gone."""
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self.waiters: deque[LoopWaiter] = deque()
+        """The coroutines that wait."""
+        self.received_bytes = 0
+        self.values: deque[Any] = deque()
+        """What the oldest frame held, as far as it is not taken."""
+        self.is_earlier = False
+        """Whether `values` came over a transport that is gone."""
+        self.is_redelivered = False
+        """Whether an earlier process has begun to handle them."""
+        self._max_queued_bytes = max_queued_bytes
+        self._take_in = take_in
+        self._frames: deque[Frame] = deque()
+        self._queued_bytes = 0
+        self._earlier_frames = self._earlier_bytes = 0
         self._bell: Bell | None = None
 
-    def add(self, frame: Frame) -> None:
-        self.frames.append(frame)
+    def __bool__(self) -> bool:
+        return bool(self.values or self._frames)
 
-    def take(self) -> tuple[Frame, bool]:
-        """The oldest frame, and whether it came over the transport of the moment."""
-        frame = self.frames.popleft()
-        if self.earlier:
-            self.earlier -= 1
-            return frame, False
-        return frame, True
+    # --- what comes
+
+    def add(self, frame: Frame) -> None:
+        """Raises `FrameError` if the other side sends on although it knows that there is no room."""
+        if self._queued_bytes > self._max_queued_bytes:
+            raise FrameError(text("frame.bound", limit=self._max_queued_bytes))
+        self._frames.append(frame)
+        self._queued_bytes += len(frame.body)
+        self.received_bytes += len(frame.body)
 
     def transport_changed(self) -> None:
-        self.earlier = len(self.frames)
-
-    # --- coroutines
+        self.is_earlier = True
+        self._earlier_frames = len(self._frames)
+        self._earlier_bytes += self._queued_bytes
+        self._queued_bytes = 0
 
     @property
-    def has_waiters(self) -> bool:
-        return bool(self._waiters)
+    def holds_too_much(self) -> bool:
+        """Whether what earlier transports have left is as much as one side may leave."""
+        return self._earlier_bytes > self._max_queued_bytes
 
-    def new_waiter(self) -> "asyncio.Future[None]":
-        """To be awaited without the lock: done when it is worth looking again."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        return waiter
+    @property
+    def queued_bytes(self) -> int:
+        return self._earlier_bytes + self._queued_bytes
 
-    def withdraw(self, waiter: "asyncio.Future[None]") -> None:
-        """The coroutine was cancelled. If it was its turn, it is the next one's now."""
-        if waiter in self._waiters:
-            self._waiters.remove(waiter)
-        elif self.frames:
-            self.wake_one()
+    # --- what is taken
+
+    def open_frame(self) -> None:
+        """Get the values of the oldest frame, which must be there. Raises `CodecError`."""
+        frame = self._frames.popleft()
+        self.is_earlier = self._earlier_frames > 0
+        if self.is_earlier:
+            self._earlier_frames -= 1
+            self._earlier_bytes -= len(frame.body)
+        else:
+            self._queued_bytes -= len(frame.body)
+        self.is_redelivered = bool(frame.flags & REDELIVERED)
+        if frame.kind == FrameKind.BATCH:
+            self.values.extend(decode_batch(frame.body))
+        else:
+            take_in = self._take_in(frame.handles) if frame.handles else None
+            self.values.append(decode(frame.flags, frame.body, take_in))
+
+    def clear(self) -> None:
+        """Nobody will take what is here."""
+        self._frames.clear()
+        self.values.clear()
+        self._queued_bytes = self._earlier_frames = self._earlier_bytes = 0
 
     # --- threads
 
@@ -70,24 +109,16 @@ class Inbox:
 
     def wake_one(self) -> None:
         """Something has come: for a coroutine if one waits, else for a thread."""
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.get_loop().call_soon_threadsafe(_wake, waiter)
-                return
-        if self.threads:
+        if self.waiters:
+            self.waiters.popleft().wake()
+        elif self.threads:
             self.ring()
 
     def wake_all(self) -> None:
         """Nothing may come any more: everybody is to look again."""
-        while self._waiters:
-            self.wake_one()
+        while self.waiters:
+            self.waiters.popleft().wake()
         self.ring()
-
-
-def _wake(waiter: "asyncio.Future[None]") -> None:
-    if not waiter.done():
-        waiter.set_result(None)
 
 
 def wait_in_thread(bell: Bell, handle: int | None, timeout: float | None) -> None:

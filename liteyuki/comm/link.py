@@ -1,22 +1,31 @@
-"""A channel's connection: the transport of the moment, what is still to be sent, and who reads.
+"""A channel's connection: the transport of the moment, who writes to it, and who reads from it.
 
-A link outlives its transports. In the main process it keeps every message until the other side has *taken* it, so
-that the next child gets, in order, what the last one did not.
+A link outlives its transports. Writing happens at once where that is possible: the first message of a turn of the
+event loop leaves right away, those that follow in the same turn leave together. What the OS does not take yet, the
+loop writes when it can; where no loop runs, a thread that lives as long as there is something to write.
 """
 
 import asyncio
 import contextlib
 import threading
-from collections import deque
+import time
 from collections.abc import Callable
+from typing import Final
 
 from liteyuki.comm.bell import wait_readable
 from liteyuki.comm.framing import Frame, FrameError, FrameKind, pack_frame
-from liteyuki.comm.transport import Transport, TransportEnded
+from liteyuki.comm.outbox import BATCH_BYTES, Item, Outbox
+from liteyuki.comm.pipe import dead_end
+from liteyuki.comm.transport import BEGUN, TAKEN, UNWRITTEN, Transport, TransportEnded
+from liteyuki.comm.writer import Bursts, Writer
 
 __all__ = ["Link", "LinkEnd"]
 
-_LAST_READS = 256
+_LAST_READS: Final = 256
+_FLUSH_BYTES: Final = 4 * 1024 * 1024
+"""How much one turn of the loop writes, so that a large message leaves it time for others."""
+_LOOK_AGAIN: Final = 0.2
+"""Seconds after which a thread that writes looks whether the transport is still there."""
 
 LinkEnd = Callable[[TransportEnded | FrameError], None]
 
@@ -24,49 +33,53 @@ LinkEnd = Callable[[TransportEnded | FrameError], None]
 class Link:
     """Not for use without `lock` held, except where it says otherwise.
 
-    `on_frames` is called with every batch that has been read, `on_end` when the transport has ended or broken;
-    both with the lock held, on whatever thread was reading. `on_loop_read` is called without it, on the loop,
-    after the loop has read.
+    `on_frames` is called with every batch that has been read, `on_end` when the transport has ended or broken,
+    `on_progress` when something that had to wait was written; all with the lock held, on whatever thread was at
+    it. `on_loop_read` is called without it, on the loop, after the loop has read.
     """
 
     def __init__(
         self,
         lock: threading.RLock,
+        outbox: Outbox,
         *,
         on_frames: Callable[[list[Frame]], None],
         on_end: LinkEnd,
+        on_progress: Callable[[], None],
         on_loop_read: Callable[[], None],
     ) -> None:
         self.lock = lock
         self.transport: Transport | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
-        self.keeps_untaken = False
         self.thread_reads = False
+        """True while a thread reads for itself, and the loop keeps out of it."""
+        self.is_paused = False
+        """True while nothing more is to be read."""
         self.loop_reads = False
         """True while the loop reads, and will deliver right after."""
-        self.unsent: deque[bytes] = deque()
-        """Messages that no transport has been given, or (kept) that no other side has taken."""
+        self.flush_at_bytes = 0
+        """From so many waiting bytes on, whoever adds some is to call `flush_soon`."""
+        self._flush_is_due = False
+        self._outbox = outbox
         self._on_frames = on_frames
         self._on_end = on_end
+        self._on_progress = on_progress
         self._on_loop_read = on_loop_read
         self._loop_thread = 0
-        self._flush_is_due = False
         self._watched = -1
         self._writable_watched = -1
-        self._taken_before = 0
-        self._ends_when_flushed = False
+        self._bursts = Bursts()
+        self._writer: Writer | None = None
+        self._is_reading = False
+        self._is_blocked = False
+        """True while the OS takes no more, and the loop or a thread waits until it does."""
 
     # --- the transport comes and goes
 
     def attach(self, transport: Transport, hello: bytes) -> None:
         """Use `transport` from now on; `hello` goes first, then everything unsent."""
         self.transport = transport
-        self._taken_before = 0
-        transport.write(pack_frame(FrameKind.HELLO, 0, hello))
-        for frame in self.unsent:
-            transport.write(frame)
-        if not self.keeps_untaken:
-            self.unsent.clear()
+        transport.write([pack_frame(FrameKind.HELLO, 0, hello)])
         self.flush()
         self.update_watch()
 
@@ -75,123 +88,210 @@ class Link:
         if self.transport is None:
             return
         self._unwatch()
-        self.forget_taken()
+        peer = self.transport.peer
+        self._outbox.take_back(peer[TAKEN], peer[BEGUN], dead_end)
         self.transport.close()
         self.transport = None
 
-    def forget_taken(self) -> None:
-        """Drop kept messages that the other side has taken."""
-        if self.transport is None or not self.keeps_untaken:
-            return
-        taken = self.transport.taken_by_peer()
-        # The other side writes this counter, so it is believed only as far as it can be true.
-        for _ in range(min(taken - self._taken_before, len(self.unsent))):
-            self.unsent.popleft()
-        self._taken_before = max(taken, self._taken_before)
+    def release(self) -> Transport | None:
+        """Give the transport away as it is."""
+        transport, self.transport = self.transport, None
+        self._unwatch()
+        return transport
 
-    # --- sending
+    def adopt(self, transport: Transport | None) -> None:
+        """Go on with a transport that has greeted already."""
+        self.transport = transport
+        self.flush()
+        self.update_watch()
 
-    def send_message(self, frame: bytes) -> None:
-        if self.keeps_untaken or self.transport is None:
-            self.unsent.append(frame)
-            self.forget_taken()
+    def forked(self) -> None:
+        """In a copy of the process: close this copy's handle, and touch nothing that is shared, such as the loop."""
+        self._watched = self._writable_watched = -1
+        self.loop = None
+        transport, self.transport = self.transport, None
+        if transport is not None:
+            transport.close()
+
+    # --- writing
+
+    def send_control(self, kind: FrameKind) -> None:
+        """Send what is only of use to the transport of the moment; nothing if there is none."""
         if self.transport is not None:
-            self.transport.write(frame)
+            self._outbox.add_item(Item(kind))
             self.flush_soon()
 
-    def send_control(self, kind: FrameKind, flags: int = 0, body: bytes = b"") -> bool:
-        """Send what is only of use to the transport of the moment. False if there is none."""
-        if self.transport is None:
-            return False
-        self.transport.write(pack_frame(kind, flags, body))
-        self.flush_soon()
-        return True
+    def send_urgent(self, frame: bytes) -> None:
+        """The same, before everything that waits."""
+        if self.transport is not None:
+            self._outbox.add_urgent(frame)
+            self.flush()
 
     def flush_soon(self) -> None:
-        """On the loop: one write when this turn ends. Elsewhere: now."""
-        if self.on_loop_thread():
+        """Write now, and on the loop what follows in this turn when it ends."""
+        if self.transport is None:
+            return
+        if self._flush_is_due:
+            if self._outbox.waiting_bytes < BATCH_BYTES and self._writer_lives():
+                self._set_unwritten()
+                return
+        elif self.on_loop_thread():
             assert self.loop is not None
-            if not self._flush_is_due:
-                self._flush_is_due = True
-                self.loop.call_soon(self._flush_on_loop)
-        else:
-            self.flush()
+            self._flush_is_due = True
+            self.loop.call_soon(self._flush_when_due)
+        elif self._bursts.is_one():
+            self._flush_is_due = True
+            self._set_unwritten()
+            self._have_flushed()
+            return
+        self.flush()
+
+    def _set_unwritten(self) -> None:
+        """Let the other side know, should this process be killed now, and do not come back before it is a lot."""
+        assert self.transport is not None
+        self.transport.own[UNWRITTEN] = 1
+        self.flush_at_bytes = 0 if self._is_blocked else BATCH_BYTES
+
+    def write_out(self, timeout: float) -> bool:
+        """Block this thread until the OS has all, so many seconds at most; whether it has. Without the lock."""
+        deadline = time.monotonic() + timeout
+        while True:
+            with self.lock:
+                if self.flush_now() or self.transport is None:
+                    return True
+                handle = self.transport.fileno()
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            wait_readable([], min(left, _LOOK_AGAIN), or_writable=[handle])
 
     def flush_now(self) -> bool:
         """Write what the OS takes without blocking; whether nothing is left."""
-        if self.transport is None:
+        transport, left = self.transport, _FLUSH_BYTES
+        if transport is None:
             return True
+        self._outbox.forget_taken(transport.peer[TAKEN])
         try:
-            return self.transport.flush()
+            while transport.flush() and left > 0:
+                write = self._outbox.next_write()
+                if write is None:
+                    transport.own[UNWRITTEN] = 0
+                    return True
+                transport.write(*write)
+                left -= len(write[0][-1])
         except TransportEnded:
-            self.read_all()
+            if not self._is_reading:  # or whoever reads gets to the end by itself, in order
+                self.read_all()
             return True
+        return False
 
     def flush(self) -> None:
-        """Write now. What the OS does not take yet, the loop writes later; without a loop, this blocks."""
-        if self.flush_now():
+        """Write now; what the OS does not take yet is written as soon as it does, without anybody waiting."""
+        if (self._is_blocked and self._writer_lives()) or self.flush_now():
             return
-        if self.loop is not None and self.loop.is_running():
-            self.run_on_loop(self._watch_writable)
-        else:
-            self._flush_blocking()
+        self._is_blocked = True
+        if self.transport is not None:
+            self._set_unwritten()
+        self._have_flushed()
 
-    def _flush_on_loop(self) -> None:
-        with self.lock:
-            self._flush_is_due = False
+    def _have_flushed(self) -> None:
+        """Have the loop write, or a thread where none runs."""
+        if self._loop_runs():
+            self.run_on_loop(self._watch_writable if self._is_blocked else self._flush_when_due)
+        elif self._writer is None:
+            self._writer = Writer(self._write_in_background, self._writer_is_idle)
+        else:
+            self._writer.wake()
+
+    def _loop_runs(self) -> bool:
+        return self.loop is not None and self.loop.is_running()
+
+    def _writer_lives(self) -> bool:
+        """Whether whoever was to go on writing still can: a loop may have ended meanwhile."""
+        return self._writer is not None or self._loop_runs()
+
+    def flush_unless_loop_will(self) -> None:
+        """Write what a loop that does not run now has left."""
+        if self.transport is not None and not self._loop_runs() and self._outbox.is_unsent:
             self.flush()
 
-    def _flush_blocking(self) -> None:
-        # Reading meanwhile: two processes that only write to each other would wait for ever.
-        while not self.flush_now() and self.transport is not None:
-            handle = self.transport.fileno()
-            wait_readable([handle], None, or_writable=[handle])
-            self.read()
+    def _flush_when_due(self) -> None:
+        with self.lock:
+            self._flush_is_due = False
+            self.flush_at_bytes = 0
+            if self._outbox.is_unsent:
+                self.flush()
+            self._on_progress()
+
+    def _write_in_background(self) -> int | None:
+        """A writer's next step: the handle to wait for until it takes more, -1 if all is out, None to end."""
+        with self.lock:
+            if self._loop_runs() or self.transport is None:
+                # A loop that runs by now goes on.
+                self._writer = None
+                was_blocked, self._is_blocked = self._is_blocked, False
+                if self.transport is not None and (was_blocked or self._flush_is_due):
+                    self._have_flushed()
+                return None
+            self._flush_is_due = False
+            self.flush_at_bytes = 0
+            self._is_blocked = not self.flush_now()
+            self._on_progress()
+            return self.transport.fileno() if self._is_blocked and self.transport is not None else -1
+
+    def _writer_is_idle(self) -> bool:
+        """Nothing was to be written for a while: whether the writer may end."""
+        with self.lock:
+            if self._flush_is_due or self._is_blocked:
+                return False
+            self._writer = None
+            return True
 
     def _watch_writable(self) -> None:
         with self.lock:
             if self.transport is None or self.loop is None or self._writable_watched >= 0:
+                return
+            if not self._is_blocked:
                 return
             self._writable_watched = self.transport.fileno()
             self.loop.add_writer(self._writable_watched, self._on_writable)
 
     def _on_writable(self) -> None:
         with self.lock:
-            if not self.flush_now() or self.loop is None or self._writable_watched < 0:
+            if self._writable_watched < 0:
                 return
-            self.loop.remove_writer(self._writable_watched)
-            self._writable_watched = -1
-            if self._ends_when_flushed:
-                self.detach()
+            if self.flush_now() and self.loop is not None and self._writable_watched >= 0:
+                self.loop.remove_writer(self._writable_watched)
+                self._writable_watched = -1
+                self._is_blocked = False
+            self._on_progress()
 
-    def detach_when_flushed(self) -> None:
-        """Let go of the transport as soon as all that is queued is out."""
-        self.flush()
-        if self._writable_watched >= 0:
-            self._ends_when_flushed = True
-        else:
-            self.detach()
-
-    # --- receiving
+    # --- reading
 
     def read(self) -> bool:
         """Read what is there, without blocking; whether anything was."""
-        if self.transport is None:
+        if self.transport is None or self.is_paused or self._is_reading:
             return False
+        self._is_reading = True
         try:
             frames = self.transport.read()
+            if frames:
+                self._on_frames(frames)
         except (TransportEnded, FrameError) as error:
             self._on_end(error)
             return False
-        if frames:
-            self._on_frames(frames)
+        finally:
+            self._is_reading = False
         return bool(frames)
 
     def read_all(self) -> None:
         """Read all that has arrived, before a transport is given up."""
         for _ in range(_LAST_READS):  # more than a socket holds; somebody else may have the other end, and go on
-            if not self.read():
+            # Not until nothing comes out of it: one read may bring a part of a large message only.
+            handle = self.transport.fileno() if self.transport is not None else -1
+            if self.transport is None or (handle >= 0 and not wait_readable([handle], 0)):
                 return
+            self.read()
 
     # --- the event loop
 
@@ -202,8 +302,11 @@ class Link:
         self._unwatch()
         self.loop = loop
         self._loop_thread = threading.get_ident()
-        self._flush_is_due = False
+        self._flush_is_due = self._is_blocked = False
+        self.flush_at_bytes = 0
         self.update_watch()
+        if self.transport is not None:
+            self.flush()
 
     def on_loop_thread(self) -> bool:
         """Whether this is the thread on which the bound loop runs now."""
@@ -217,7 +320,7 @@ class Link:
     def _update_watch(self) -> None:
         with self.lock:
             wanted = -1
-            if self.transport is not None and not self.thread_reads:
+            if self.transport is not None and not self.thread_reads and not self.is_paused:
                 wanted = self.transport.fileno()
             if self._watched == wanted or self.loop is None:
                 return
@@ -234,6 +337,15 @@ class Link:
             self.loop_reads = False
         self._on_loop_read()
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether the loop reads whatever arrives."""
+        return self._watched >= 0
+
+    def loop_will_read(self) -> bool:
+        """Whether the loop reads while this thread waits."""
+        return self.loop is not None and self.loop.is_running() and not self.on_loop_thread()
+
     def run_on_loop(self, callback: Callable[[], None]) -> None:
         """Call `callback` on the loop's thread: now if this is it, else soon. Needs a bound loop."""
         assert self.loop is not None
@@ -248,6 +360,8 @@ class Link:
         """Take the handles out of the loop, before they are closed."""
         watched, writable, loop = self._watched, self._writable_watched, self.loop
         self._watched = self._writable_watched = -1
+        if writable >= 0:
+            self._is_blocked = False
         if loop is None or loop.is_closed():
             return
         if watched >= 0:

@@ -3,15 +3,19 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from liteyuki.comm.ends import ChannelEnd
 from liteyuki.comm.registered import message
 
 __all__ = [
     "BeginRestart",
+    "ChannelOffer",
+    "ChannelRefused",
     "ClaimNotice",
     "ConnectionPoint",
     "DeliverNotice",
     "LogsRequest",
     "NoticeOutcome",
+    "OpenChannel",
     "Origin",
     "ProcessStatus",
     "RestartAnswer",
@@ -22,6 +26,35 @@ __all__ = [
 ]
 
 RestartOutcome = Literal["accepted", "already", "repeated", "unknown", "stopping"]
+
+
+@message(name="liteyuki.OpenChannel")
+@dataclass(frozen=True)
+class OpenChannel:
+    """Child to main: it has set a channel whose other end is for `to` (None: for the main process)."""
+
+    name: str
+    to: str | None
+    options: tuple[Any, ...]
+    """Those of `ChannelOptions`."""
+
+
+@message(name="liteyuki.ChannelOffer")
+@dataclass(frozen=True)
+class ChannelOffer:
+    """Main to child: here is your end of that channel; the other one is the main process's, or another child's."""
+
+    name: str
+    end: ChannelEnd
+    is_direct: bool
+
+
+@message(name="liteyuki.ChannelRefused")
+@dataclass(frozen=True)
+class ChannelRefused:
+    """Main to child: a channel that it has set cannot be connected. `reason` is a sentence for the log."""
+
+    reason: str
 
 
 @message(name="liteyuki.Origin")

@@ -1,180 +1,225 @@
-"""The transport over an inherited OS handle: one end of a stream socket pair, and a page of shared memory.
+"""The transport over an OS handle: one end of a stream socket pair, and a page of shared memory.
 
 A socket rather than a pipe: it is full duplex, and another process of the same user cannot open it again through
-`/proc/<pid>/fd`. The page holds two counters, messages *taken* in each direction. It outlives a child that is
-killed at any moment, so that the main process knows exactly which messages the next child must still get, and
-costs no acknowledgement on the wire. It travels with the first frame, as ancillary data (unix(7), SCM_RIGHTS).
+`/proc/<pid>/fd`. The page holds each side's counters. It outlives a process that is killed at any moment, so that
+the other one knows exactly which messages must be sent again, and costs no acknowledgement on the wire. Whoever
+makes a pair puts the page into both directions before anything else, as ancillary data (unix(7), SCM_RIGHTS), so
+that either end can be given away.
+
+Large messages go through the socket too. A memfd per message was measured at a half to a third of that speed: the
+system spends more on fresh pages than the second copy costs, and both processes copy at the same time here.
 """
 
+import array
 import mmap
-import os
 import socket
 import struct
-from pathlib import Path
-from typing import Final
+import threading
+from collections import deque
+from collections.abc import MutableSequence, Sequence
+from typing import Any, Final
 
-from liteyuki.comm.framing import Frame, FrameError, FrameParser
-from liteyuki.comm.transport import TransportEnded
+from liteyuki._platform import is_sealed, open_shared_page
+from liteyuki.comm.framing import MAX_MESSAGE_BYTES, Buffer, Frame, FrameError, FrameKind, FrameParser, pack_frame
+from liteyuki.comm.handle import Handle
+from liteyuki.comm.transport import COUNTERS, TransportEnded
 from liteyuki.locale import text
 
-__all__ = ["PipeTransport", "child_end", "main_end", "pipe_pair"]
+__all__ = ["PipeTransport", "dead_end", "pipe_pair"]
 
 _READ_BYTES: Final = 256 * 1024
-_WRITE_BYTES: Final = 256 * 1024
-_COUNTERS: Final = struct.Struct("@Q")
-"""Native, so that one counter is written in one store and never read half-written."""
-_PAGE_BYTES: Final = 2 * _COUNTERS.size
-_TO_CHILD, _TO_MAIN = 0, _COUNTERS.size
+_BUFFER_BYTES: Final = 1024 * 1024
+"""What the system is asked to hold in each direction; it may allow less."""
+_MAX_PARTS: Final = 64
+_COUNTER: Final = struct.Struct("@Q")
+_HALF_BYTES: Final = 64
+"""Each side writes a cache line of its own."""
+_PAGE_BYTES: Final = 2 * _HALF_BYTES
+_HANDLE_ITEM_BYTES: Final = array.array("i").itemsize
+_MAX_UNCLAIMED: Final = 64
+"""Handles that have come before the frame that they belong to."""
+_ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_MAX_UNCLAIMED * _HANDLE_ITEM_BYTES)
+_CLOSE_ON_EXEC: Final = int(getattr(socket, "MSG_CMSG_CLOEXEC", 0))
+_TRUNCATED: Final = int(socket.MSG_CTRUNC)
+
+# One buffer for each thread that reads, whatever it reads: pages that are in use already are the fastest.
+_per_thread = threading.local()
+
+
+def _read_buffer() -> memoryview:
+    buffer: memoryview | None = getattr(_per_thread, "buffer", None)
+    if buffer is None:
+        buffer = _per_thread.buffer = memoryview(bytearray(_READ_BYTES))
+    return buffer
 
 
 class PipeTransport:
-    """One end. Made by `main_end` or `child_end`; it owns the socket from then on."""
+    """One end. It owns the socket from construction on."""
 
-    def __init__(self, end: socket.socket, *, page: mmap.mmap | None, page_handle: int = -1) -> None:
+    own: MutableSequence[int] | memoryview
+    peer: Sequence[int] | memoryview
+
+    def __init__(self, end: socket.socket) -> None:
         end.setblocking(False)
         self._socket = end
-        self._queued: list[bytes] = []
-        self._sending = memoryview(b"")
+        self._queued: deque[tuple[list[Buffer], Sequence[Handle]]] = deque()
         self._parser = FrameParser()
         self._error: Exception | None = None
-        self._page = page
-        self._page_handle = page_handle  # main's end: still to be passed over
-        self._is_main = page is not None
-        self._taken = 0
-        self._taken_by_peer = 0
+        self._page: mmap.mmap | None = None
+        self.own, self.peer = [0] * COUNTERS, [0] * COUNTERS
+        self.max_message_bytes = MAX_MESSAGE_BYTES
 
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def write(self, frame: bytes) -> None:
-        self._queued.append(frame)
+    def write(self, parts: Sequence[Buffer], handles: Sequence[Handle] = ()) -> None:
+        self._queued.append((list(parts), handles))
 
     def flush(self) -> bool:
-        while self._sending or self._queued:
-            if not self._sending:
-                self._sending = memoryview(self._next_piece())
+        queued = self._queued
+        while queued:
+            parts, handles = queued[0]
             try:
-                sent = self._send(self._sending)
+                sent = self._send(parts, handles)
             except BlockingIOError:
                 return False
             except OSError as error:
                 raise TransportEnded from error
-            self._sending = self._sending[sent:]
+            if handles:
+                queued[0] = (parts, ())
+            if _drop(parts, sent):
+                queued.popleft()
         return True
 
-    def _next_piece(self) -> bytes:
-        """As many queued frames as one write should carry; a large one goes alone, uncopied."""
-        if len(self._queued) == 1 or len(self._queued[0]) >= _WRITE_BYTES:
-            return self._queued.pop(0)
-        size = 0
-        for count, frame in enumerate(self._queued):
-            size += len(frame)
-            if size > _WRITE_BYTES and count:
-                break
-        else:
-            count = len(self._queued)
-        piece = b"".join(self._queued[:count])
-        del self._queued[:count]
-        return piece
-
-    def _send(self, data: memoryview) -> int:
-        if self._page_handle < 0:
-            return self._socket.send(data)
-        sent = socket.send_fds(self._socket, [data], [self._page_handle])
-        os.close(self._page_handle)
-        self._page_handle = -1
-        return sent
+    def _send(self, parts: list[Buffer], handles: Sequence[Handle]) -> int:
+        if handles:
+            numbers = array.array("i", [handle.fileno() for handle in handles])
+            return self._socket.sendmsg(parts, [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)])
+        if len(parts) == 1:
+            return self._socket.send(parts[0])
+        return self._socket.sendmsg(parts[:_MAX_PARTS])
 
     def read(self) -> list[Frame]:
         frames: list[Frame] = []
         if self._error is not None:
             raise self._error
+        had_page = self._page is not None
         try:
             data = self._receive()
-            if data:
-                self._parser.feed(data, frames)
-            else:
+            if not data:
                 raise TransportEnded(self._parser.unfinished_bytes)
+            self._parser.max_message_bytes = self.max_message_bytes
+            try:
+                self._parser.feed(data, frames)
+            finally:
+                if self._page is None:
+                    self._open_page(frames)
         except BlockingIOError:
             pass
         except (TransportEnded, FrameError) as error:
             if not frames:
                 raise
-            self._error = error
+            self._error = error.with_traceback(None)  # which would hold on to what was read
             # So that whoever waits for this handle comes back for the error.
             self._socket.shutdown(socket.SHUT_RD)
         except OSError as error:
             # The other side closed without having read all of ours; what it sent has been read.
             raise TransportEnded(self._parser.unfinished_bytes) from error
+        if not frames and self._page is not None and not had_page:
+            return self.read()  # the page comes by itself; what was sent is behind it
         return frames
 
-    def _receive(self) -> bytes:
-        if self._is_main or self._page is not None:
-            return self._socket.recv(_READ_BYTES)
-        # The child's first read brings the page. What is not asked for here would be closed by the kernel.
-        data, handles, _, _ = socket.recv_fds(self._socket, _READ_BYTES, 1, getattr(socket, "MSG_CMSG_CLOEXEC", 0))
-        for handle in handles:
-            self._page = mmap.mmap(handle, _PAGE_BYTES)
-            os.close(handle)
-        if data and self._page is None:
+    def _receive(self) -> memoryview:
+        buffer = _read_buffer()
+        # Always with room for handles: the system closes those that are not asked for.
+        count, ancillary, flags, _ = self._socket.recvmsg_into([buffer], _ANCILLARY_BYTES, _CLOSE_ON_EXEC)
+        if ancillary:
+            self._keep_handles(ancillary)
+        if flags & _TRUNCATED:
+            raise FrameError(text("frame.handles_lost"))
+        return buffer[:count]
+
+    def _keep_handles(self, ancillary: list[tuple[int, int, bytes]]) -> None:
+        for level, kind, data in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                numbers = array.array("i")
+                numbers.frombytes(data[: len(data) - len(data) % _HANDLE_ITEM_BYTES])
+                self._parser.handles.extend(map(Handle, numbers))
+        if len(self._parser.handles) > _MAX_UNCLAIMED:
+            raise FrameError(text("frame.handles_unclaimed"))
+
+    def _open_page(self, frames: list[Frame]) -> None:
+        """Take the page from the first frame. Raises `FrameError` if that is anything else."""
+        if not frames:
+            return
+        kind, _, body, handles = frames[0]
+        if kind != FrameKind.PAGE or len(handles) != 1 or len(body) != 1 or body[0] > 1:
+            frames.clear()
             raise FrameError(text("frame.no_page"))
-        return data
-
-    def mark_taken(self) -> None:
-        self._taken += 1
-        if self._page is not None:
-            _COUNTERS.pack_into(self._page, _TO_MAIN if self._is_main else _TO_CHILD, self._taken)
-
-    def taken_by_peer(self) -> int:
-        if self._page is None:
-            return self._taken_by_peer
-        taken: int = _COUNTERS.unpack_from(self._page, _TO_CHILD if self._is_main else _TO_MAIN)[0]
-        return taken
+        del frames[0]
+        handle = handles[0].fileno()
+        # A process that made the page smaller would otherwise crash this one with SIGBUS.
+        if not is_sealed(handle, _PAGE_BYTES):
+            raise FrameError(text("frame.no_page"))
+        self._page = mmap.mmap(handle, _PAGE_BYTES)
+        handles[0].close()
+        halves = [_counters(self._page, at) for at in (0, _HALF_BYTES)]
+        own = halves[body[0]]
+        own[:] = memoryview(array.array("Q", self.own))
+        self.own, self.peer = own, halves[1 - body[0]]
 
     def close(self) -> None:
         self._socket.close()
+        self._queued.clear()
         if self._page is not None:
-            self._taken_by_peer = self.taken_by_peer()
-            self._page.close()
+            # What the counters say is still asked for.
+            self.own, self.peer = list(self.own), list(self.peer)
             self._page = None
-        if self._page_handle >= 0:
-            os.close(self._page_handle)
-            self._page_handle = -1
+
+
+def _counters(page: mmap.mmap, at: int) -> memoryview:
+    # As 64-bit words, so that each is written in one store and never read half-written.
+    return memoryview(page)[at : at + COUNTERS * _COUNTER.size].cast("Q")
+
+
+def _drop(parts: list[Buffer], sent: int) -> bool:
+    """Forget the first `sent` bytes of `parts`; whether that is all."""
+    if len(parts) == 1 and sent == len(parts[0]):
+        return True
+    while parts:
+        size = len(parts[0])
+        if sent < size:
+            if sent:
+                parts[0] = memoryview(parts[0])[sent:]
+            return False
+        sent -= size
+        del parts[0]
+    return True
+
+
+def dead_end() -> Handle:
+    """An end whose other end is closed already. Raises `OSError` if handles run out."""
+    one, other = pipe_pair()
+    one.close()
+    return Handle(other.detach())
 
 
 def pipe_pair() -> tuple[socket.socket, socket.socket]:
-    """Two connected ends: the main process's, and the one to hand to a child. Neither is inheritable yet."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    """Two connected ends, neither inheritable yet. Each may be handed to another process, or opened here.
 
-
-def main_end(end: socket.socket) -> PipeTransport:
-    """The main process's end, with a fresh page of counters. Raises `OSError` if handles run out."""
-    page_handle = _open_page()
+    Raises `OSError` if handles run out.
+    """
+    one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        page = mmap.mmap(page_handle, _PAGE_BYTES)
+        page = Handle(open_shared_page(_PAGE_BYTES))
+        # Which half of the page is whose is told to the end that reads it.
+        for writer, half in ((other, 0), (one, 1)):
+            writer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
+            rights: Any = array.array("i", [page.fileno()])
+            frame = pack_frame(FrameKind.PAGE, 1 << 4, bytes([half]))
+            writer.sendmsg([frame], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
     except OSError:
-        os.close(page_handle)
+        one.close()
+        other.close()
         raise
-    return PipeTransport(end, page=page, page_handle=page_handle)
-
-
-def child_end(handle: int) -> PipeTransport:
-    """The end that was inherited as `handle`. Raises `OSError` if that is no open socket."""
-    return PipeTransport(socket.socket(fileno=handle), page=None)
-
-
-def _open_page() -> int:
-    if not hasattr(os, "memfd_create"):
-        import tempfile
-
-        handle, path = tempfile.mkstemp(prefix="liteyuki-")
-        Path(path).unlink()
-        os.truncate(handle, _PAGE_BYTES)
-        return handle
-    import fcntl
-
-    handle = os.memfd_create("liteyuki", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.truncate(handle, _PAGE_BYTES)
-    # A child that made the page smaller would otherwise crash the main process with SIGBUS.
-    fcntl.fcntl(handle, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
-    return handle
+    return one, other

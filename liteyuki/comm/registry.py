@@ -2,20 +2,31 @@
 
 import asyncio
 import contextlib
+import socket
 import threading
+import time
+from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.handles import take_over
-from liteyuki.comm.pipe import child_end
+from liteyuki.comm.messages import ChannelOffer, ChannelRefused, OpenChannel
+from liteyuki.comm.pipe import PipeTransport
+from liteyuki.comm.sending import wait_in_thread
+from liteyuki.comm.storage_server import StorageServer
+from liteyuki.comm.storage_subscribers import Subscribers
+from liteyuki.comm.waiting import LoopWaiter, ThreadWaiter, Waiter
 from liteyuki.errors import ChannelNotFound, NoMainProcess
+from liteyuki.log import logger
 
 __all__ = [
+    "Broker",
     "Registry",
     "attach_channels",
     "current_registry",
     "get_channel",
+    "get_channel_async",
     "get_channels",
     "own_channel",
     "own_process",
@@ -23,6 +34,12 @@ __all__ = [
     "set_channel",
     "set_channels",
 ]
+
+
+class Broker(Protocol):
+    """Who connects channels that are set while processes run: the main process's supervisor."""
+
+    def connect(self, name: str, channel: Channel[Any], to: str | None) -> None: ...
 
 
 class Registry:
@@ -33,8 +50,14 @@ class Registry:
         """The name under which the main process keeps this one; None in the main process and elsewhere."""
         self.generation = 0
         self.channels: dict[str, Channel[Any]] = {}
+        self.broker: Broker | None = None
+        """Set in the main process."""
+        self.storage = StorageServer()
+        """What this process owns of `shared_memory`: in a child nothing."""
+        self.subscribers = Subscribers()
         self._inherits = inherits
         self._lock = threading.RLock()
+        self._waiters: deque[Waiter] = deque()
 
     def inherit(self) -> None:
         """Rebuild the channels that the main process has handed to this one. Once; later calls do nothing."""
@@ -45,7 +68,97 @@ class Registry:
             self.process, self.generation, handles = inheritance
             for name, handle in handles.items():
                 channel = self.channels[name] = Channel[Any](name)
-                channel.attach(child_end(handle), generation=self.generation)
+                channel.attach(PipeTransport(socket.socket(fileno=handle)), generation=self.generation)
+            if self.passive is not None:
+                self.passive.hear(self._hear)
+
+    @property
+    def passive(self) -> Channel[Any] | None:
+        """What a child and the main process's core talk over."""
+        return self.channels.get(f"{self.process}-passive") if self.process is not None else None
+
+    # --- names
+
+    def add(self, name: str, channel: Channel[Any]) -> None:
+        """Let this process find `channel`, and wake who waits for that."""
+        with self._lock:
+            self.channels[name] = channel
+            while self._waiters:
+                self._waiters.popleft().wake()
+
+    def find(self, name: str) -> Channel[Any] | None:
+        """The channel of that name; also if the main process has offered it, and nobody has read that yet."""
+        if name not in self.channels and (passive := self.passive) is not None:
+            with passive.lock:
+                passive.something_came()
+            passive.tell_hearers()
+        return self.channels.get(name)
+
+    def wait_for(self, name: str, timeout: float) -> Channel[Any]:
+        """Block this thread until there is such a channel. Raises `ChannelNotFound` after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while True:
+            waiter = ThreadWaiter()
+            with self._lock:
+                self._waiters.append(waiter)
+            channel = self.find(name)
+            left = deadline - time.monotonic()
+            if channel is not None or left <= 0:
+                break
+            wait_in_thread(self.passive, waiter, left)
+        with self._lock, contextlib.suppress(ValueError):
+            self._waiters.remove(waiter)
+        if channel is None:
+            raise ChannelNotFound(name, tuple(self.channels))
+        return channel
+
+    async def wait_for_async(self, name: str, timeout: float | None) -> Channel[Any]:
+        """The same on the event loop; without a timeout, as long as it takes."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (channel := self.find(name)) is None:
+            waiter = LoopWaiter()
+            with self._lock:
+                self._waiters.append(waiter)
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            try:
+                await asyncio.wait_for(waiter.future, left)
+            except asyncio.TimeoutError:
+                raise ChannelNotFound(name, tuple(self.channels)) from None
+        return channel
+
+    # --- channels made at run time
+
+    def connect(self, name: str, channel: Channel[Any], to: str | None) -> None:
+        """Make `channel` available under its name, here and over there."""
+        before = self.find(name)
+        self.add(name, channel)
+        if self.broker is not None:
+            self.broker.connect(name, channel, to)
+        elif (passive := self.passive) is not None and channel is not before:
+            if to is not None:
+                channel.keep_untaken()
+            if before is not None and before.is_untouched and not channel.is_attached:
+                channel.adopt(before)
+            elif not channel.is_attached:
+                passive.tell(OpenChannel(name, to, tuple(channel.options)))
+
+    def _hear(self, value: object) -> None:
+        """What the main process's core tells."""
+        if isinstance(value, ChannelRefused):
+            logger.error(value.reason)
+        if not isinstance(value, ChannelOffer):
+            return
+        with self._lock:
+            channel = self.channels.get(value.name)
+            if channel is None or channel.closed is not None:
+                channel = Channel[Any](value.name, **value.end.options._asdict())
+            if value.is_direct:
+                channel.keep_untaken()
+            channel.attach(PipeTransport(socket.socket(fileno=value.end.handle.take())), generation=self.generation)
+            self.add(value.name, channel)
+            loop = self.passive.link.loop if self.passive is not None else None
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(channel.bind, loop)
 
 
 # What `get_channel` and its kin act on; tests put their own here with `replaced_registry`.
@@ -69,21 +182,33 @@ def replaced_registry(registry: Registry | None = None) -> Iterator[Registry]:
         _current = before
 
 
-def get_channel(name: str) -> Channel[Any]:
-    """The channel of that name in this process. Raises `ChannelNotFound`, which lists the names that are.
+def get_channel(name: str, *, timeout: float = 0.0) -> Channel[Any]:
+    """The channel of that name in this process.
 
-    Works when a plugin is imported, before any event loop runs; the order in which plugins load never matters.
+    Raises `ChannelNotFound`, which lists the names that are, if there is none within `timeout` seconds; on the event
+    loop, `get_channel_async` waits without holding that up. Works when a plugin is imported, before any event loop
+    runs; the order in which plugins load never matters. From any thread.
     """
     registry = current_registry()
-    try:
-        return registry.channels[name]
-    except KeyError:
-        raise ChannelNotFound(name, tuple(registry.channels)) from None
+    channel = registry.find(name)
+    return channel if channel is not None else registry.wait_for(name, timeout)
 
 
-def set_channel(name: str, channel: Channel[Any]) -> None:
-    """Let this process find `channel` under `name`."""
-    current_registry().channels[name] = channel
+async def get_channel_async(name: str, *, timeout: float | None = None) -> Channel[Any]:
+    """The channel of that name, as soon as there is one. Raises `ChannelNotFound` after `timeout` seconds."""
+    return await current_registry().wait_for_async(name, timeout)
+
+
+def set_channel(name: str, channel: Channel[Any], *, to: str | None = None) -> None:
+    """Let this process find `channel` under `name`, and the process on its other side as well.
+
+    In a child that is the main process, or with `to` the child of that name, which is connected directly. In the
+    main process it is the child `to`, which may be left out if there is just one. What is sent before the other
+    side is there waits. Like those that the core makes, the channel survives restarts of either child: whoever sets
+    or gets it again goes on with what was not taken. Raises `UnknownProcess`, and `ValueError` if `to` is left out
+    and there are several.
+    """
+    current_registry().connect(name, channel, to)
 
 
 def get_channels() -> dict[str, Channel[Any]]:
@@ -91,9 +216,10 @@ def get_channels() -> dict[str, Channel[Any]]:
     return dict(current_registry().channels)
 
 
-def set_channels(channels: Mapping[str, Channel[Any]]) -> None:
+def set_channels(channels: Mapping[str, Channel[Any]], *, to: str | None = None) -> None:
     """`set_channel` for each."""
-    current_registry().channels.update(channels)
+    for name, channel in channels.items():
+        set_channel(name, channel, to=to)
 
 
 def own_process() -> str | None:
@@ -114,3 +240,4 @@ def attach_channels(loop: asyncio.AbstractEventLoop | None = None) -> None:
     running = loop or asyncio.get_running_loop()
     for channel in get_channels().values():
         channel.bind(running)
+    current_registry().subscribers.bind(running)

@@ -4,14 +4,21 @@ A channel knows only `Transport`. The pipe (`pipe.py`) implements it over an inh
 over two deques, for tests of plugins and for the contract suite that every transport passes.
 """
 
+import os
 import socket
 import threading
 from collections import deque
-from typing import Protocol
+from collections.abc import MutableSequence, Sequence
+from typing import Final, Protocol
 
-from liteyuki.comm.framing import MAX_FRAME_BYTES, Frame, FrameParser
+from liteyuki.comm.framing import MAX_MESSAGE_BYTES, Buffer, Frame, FrameParser
+from liteyuki.comm.handle import Handle
 
-__all__ = ["MemoryTransport", "Transport", "TransportEnded", "memory_pair"]
+__all__ = ["BEGUN", "COUNTERS", "TAKEN", "UNWRITTEN", "MemoryTransport", "Transport", "TransportEnded", "memory_pair"]
+
+UNWRITTEN, BEGUN, TAKEN = 0, 1, 2
+"""The places of the counters in `Transport.own` and `Transport.peer`."""
+COUNTERS: Final = 3
 
 
 class TransportEnded(Exception):
@@ -31,18 +38,39 @@ class Transport(Protocol):
     No method blocks. A channel calls all of them under its lock, so an implementation needs none of its own
     towards its own side. `fileno` is what to wait on: for reading when `read` had nothing, for writing when
     `flush` was not done.
+
+    `own` holds three numbers for the other side to see: whether there are messages here that were sent and are *not
+    written* yet (0 or 1), how many of the other side's have *begun* to be handled here, and how many were *taken*.
+    `peer` holds the other side's, and keeps them when that side is killed, at whatever moment. Both are attributes
+    to be looked up anew each time.
     """
+
+    max_message_bytes: int
+    """The largest message that is accepted."""
+
+    @property
+    def own(self) -> MutableSequence[int] | memoryview:
+        """This side's counters."""
+        ...
+
+    @property
+    def peer(self) -> Sequence[int] | memoryview:
+        """The other side's."""
+        ...
 
     def fileno(self) -> int:
         """The OS handle that becomes readable when `read` has something to return or to raise."""
         ...
 
-    def write(self, frame: bytes) -> None:
-        """Queue one packed frame. It leaves with the next `flush`."""
+    def write(self, parts: Sequence[Buffer], handles: Sequence[Handle] = ()) -> None:
+        """Queue bytes, in several parts, and the handles that travel with them; they leave with `flush`.
+
+        The handles stay the caller's, who keeps them open until `flush` is done.
+        """
         ...
 
     def flush(self) -> bool:
-        """Pass on what is queued, in as few writes as possible; whether all of it is out.
+        """Pass on what is queued; whether all of it is out.
 
         Raises `TransportEnded` if nobody will ever read it.
         """
@@ -55,14 +83,6 @@ class Transport(Protocol):
         """
         ...
 
-    def mark_taken(self) -> None:
-        """One more message of the other side's has been taken by whoever receives here."""
-        ...
-
-    def taken_by_peer(self) -> int:
-        """How many of this side's messages the other side has taken, however it died since."""
-        ...
-
     def close(self) -> None:
         """Give the handle back; what is queued and not flushed is lost. Twice is harmless."""
         ...
@@ -72,35 +92,41 @@ class _Line:
     """One direction of a memory pair."""
 
     def __init__(self) -> None:
-        self.frames: deque[bytes] = deque()
-        self.taken = 0
+        self.pieces: deque[tuple[bytes, list[Handle]]] = deque()
         self.ended = False
 
 
 class MemoryTransport:
-    """An end of `memory_pair`: the frames stay in this process, a socket pair only wakes the reader."""
+    """An end of `memory_pair`: the bytes stay in this process, a socket pair only wakes the reader."""
 
-    def __init__(self, incoming: _Line, outgoing: _Line, bell: socket.socket, lock: threading.Lock) -> None:
-        self._incoming = incoming
-        self._outgoing = outgoing
+    def __init__(
+        self,
+        lines: tuple[_Line, _Line],
+        counters: tuple[list[int], list[int]],
+        bell: socket.socket,
+        lock: threading.Lock,
+    ) -> None:
+        self._incoming, self._outgoing = lines
+        self.own, self.peer = counters
         self._bell = bell
         self._lock = lock
-        self._queued: list[bytes] = []
-        self._parser = FrameParser(MAX_FRAME_BYTES)
+        self._queued: list[tuple[bytes, list[Handle]]] = []
+        self._parser = FrameParser()
         self._error: Exception | None = None
+        self.max_message_bytes = MAX_MESSAGE_BYTES
 
     def fileno(self) -> int:
         return self._bell.fileno()
 
-    def write(self, frame: bytes) -> None:
-        self._queued.append(frame)
+    def write(self, parts: Sequence[Buffer], handles: Sequence[Handle] = ()) -> None:
+        self._queued.append((b"".join(parts), [Handle(os.dup(handle.fileno())) for handle in handles]))
 
     def flush(self) -> bool:
         with self._lock:
             if self._incoming.ended:
                 raise TransportEnded
             if self._queued:
-                self._outgoing.frames.extend(self._queued)
+                self._outgoing.pieces.extend(self._queued)
                 self._queued.clear()
                 self._ring()
         return True
@@ -116,32 +142,33 @@ class MemoryTransport:
                 pass
             except OSError:
                 raise TransportEnded from None
-            pieces = tuple(self._incoming.frames)
-            self._incoming.frames.clear()
+            pieces = tuple(self._incoming.pieces)
+            self._incoming.pieces.clear()
             ended = self._incoming.ended
+        self._parser.max_message_bytes = self.max_message_bytes
         try:
-            for piece in pieces:
-                self._parser.feed(piece, frames)
+            for data, handles in pieces:
+                self._parser.handles.extend(handles)
+                self._parser.feed(data, frames)
             if ended:
                 raise TransportEnded(self._parser.unfinished_bytes)
         except Exception as error:
             if not frames:
                 raise
-            self._error = error
+            self._error = error.with_traceback(None)  # which would hold on to what was read
             # So that whoever waits for this handle comes back for the error.
             self._bell.shutdown(socket.SHUT_RD)
         return frames
-
-    def mark_taken(self) -> None:
-        self._incoming.taken += 1
-
-    def taken_by_peer(self) -> int:
-        return self._outgoing.taken
 
     def close(self) -> None:
         with self._lock:
             if not self._outgoing.ended:
                 self._outgoing.ended = True
+                for _, handles in (*self._incoming.pieces, *self._queued):
+                    for handle in handles:
+                        handle.close()
+                self._incoming.pieces.clear()
+                self._queued.clear()
                 self._ring()
                 self._bell.close()
 
@@ -160,4 +187,8 @@ def memory_pair() -> tuple[MemoryTransport, MemoryTransport]:
     one.setblocking(False)
     other.setblocking(False)
     there, back, lock = _Line(), _Line(), threading.Lock()
-    return MemoryTransport(back, there, one, lock), MemoryTransport(there, back, other, lock)
+    mine, theirs = [0] * COUNTERS, [0] * COUNTERS
+    return (
+        MemoryTransport((back, there), (mine, theirs), one, lock),
+        MemoryTransport((there, back), (theirs, mine), other, lock),
+    )

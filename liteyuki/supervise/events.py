@@ -10,6 +10,8 @@ __all__ = ["Event", "EventKind", "Listener"]
 
 
 class EventKind(Enum):
+    STARTED = auto()
+    """A generation has been launched."""
     BEFORE_SHUTDOWN = auto()
     """A process is about to be stopped for good."""
     BEFORE_RESTART = auto()

@@ -162,6 +162,7 @@ class Keeper:
         self.state = ProcessState.STARTING
         key = "process.started" if generation.number == 1 else "process.started_again"
         logger.info(text(key, name=self.spec.name, pid=generation.pid, what=generation.describe()))
+        self._tell_soon(EventKind.STARTED, generation, None)
         if not self.spec.program.has_channels:
             self.state = ProcessState.READY
             self._became_ready(generation)

@@ -14,7 +14,9 @@ from typing import Any, Final
 from liteyuki._platform import STOP_SIGNAL, kill_group, spawn_options, watch_exit
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.handles import offer
-from liteyuki.comm.pipe import main_end, pipe_pair
+from liteyuki.comm.pipe import PipeTransport, pipe_pair
+from liteyuki.comm.registry import current_registry
+from liteyuki.comm.storage_server import detached, end_watches
 from liteyuki.supervise.guard import Guard
 from liteyuki.supervise.output import Output
 from liteyuki.supervise.spec import ProcessSpec, ProgramKind
@@ -120,8 +122,13 @@ class Generation:
         self._output.start(loop)
         self._channels = tuple(channels.values())
         for name, end in ends.items():
-            channels[name].attach(main_end(end), generation=self.number)
+            channels[name].attach(PipeTransport(end), generation=self.number)
         self._stop_watching = watch_exit(self.pid, loop, self._reap)
+
+    def add_channel(self, channel: Channel[Any]) -> None:
+        """Let go of `channel` as well when this generation ends."""
+        if channel not in self._channels:
+            self._channels += (channel,)
 
     def _reap(self) -> None:
         """It has exited: end what it has left in its group, then collect it, so that no pid is mistaken."""
@@ -140,6 +147,7 @@ class Generation:
             self._output.finish()
         for channel in self._channels:
             channel.detach()
+            detached(channel, current_registry())
         self._channels = ()
         if self._lifeline >= 0:
             os.close(self._lifeline)
@@ -159,6 +167,7 @@ class Generation:
             return
         self.was_asked_to_stop = True
         for channel in self._channels:
+            end_watches(channel, current_registry())
             channel.say_stop()
         assert self._child is not None
         self._child.send_signal(STOP_SIGNAL)

@@ -14,6 +14,8 @@ from liteyuki.comm.messages import (
     StateReport,
     StatusRequest,
 )
+from liteyuki.comm.registry import current_registry
+from liteyuki.comm.storage_server import serve_storage
 from liteyuki.log import logger
 from liteyuki.supervise.spec import ProcessState
 
@@ -27,6 +29,7 @@ MAX_LOG_LINES = 200
 
 def serve_requests(channel: Channel[Any], supervisor: "Supervisor", process: str) -> None:
     """Answer what `process` asks over `channel`. A plugin's own `on_request` handlers stay possible beside."""
+    serve_storage(channel, current_registry())
 
     @channel.on_request(lambda value: isinstance(value, RestartRequest))
     def restart(request: RestartRequest) -> RestartAnswer:

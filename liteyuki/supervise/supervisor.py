@@ -7,10 +7,11 @@ from typing import Any
 
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.messages import ConnectionPoint, Origin, ProcessStatus, RestartAnswer, SandboxUsers
-from liteyuki.comm.registry import set_channel
+from liteyuki.comm.registry import current_registry
 from liteyuki.errors import UnknownProcess
 from liteyuki.locale import text
 from liteyuki.log import logger
+from liteyuki.supervise.broker import Broker
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind, Listener
 from liteyuki.supervise.guard import Guard
@@ -45,12 +46,14 @@ class Supervisor:
         listener: Listener,
     ) -> None:
         self.notices = Notices()
+        self._broker = current_registry().broker = Broker(self)
         self._guard = Guard()
         self._listener = listener
         self._sandbox_users: set[str] = set()
         self._is_stopping = False
         self._gave_up = asyncio.Event()
         self._entries: dict[str, _Entry] = {}
+        current_registry().subscribers.bind(asyncio.get_running_loop())
         for spec in specs.values():
             keeper = Keeper(
                 spec,
@@ -69,7 +72,8 @@ class Supervisor:
         for name, channel in channels.items():
             channel.keep_untaken()
             channel.bind(asyncio.get_running_loop())
-            set_channel(name, channel)
+            current_registry().add(name, channel)
+        self._broker.serve(spec.name, channels[f"{spec.name}-passive"])
         serve_requests(channels[f"{spec.name}-passive"], self, spec.name)
         return channels
 
@@ -150,7 +154,7 @@ class Supervisor:
     def report(self, name: str, state: ProcessState, connection_point: ConnectionPoint | None) -> None:
         """A child says how far it is."""
         self._entries[name].connection_point = connection_point
-        if state is ProcessState.READY:
+        if state is ProcessState.READY and self._sandbox_users:
             self._tell_sandbox_users(name)
         self.keeper(name).report(state)
 
@@ -168,7 +172,9 @@ class Supervisor:
     # --- events
 
     def _on_event(self, event: Event) -> Any:
-        if event.kind is EventKind.READY:
+        if event.kind is EventKind.STARTED:
+            self._broker.started(event.process)
+        elif event.kind is EventKind.READY:
             for deliverer, notice in self.notices.became_ready(event.process):
                 self._notify(deliverer, notice)
         elif event.kind in (EventKind.GAVE_UP, EventKind.STAYS_STOPPED):

@@ -227,7 +227,7 @@ def test_values_travel_and_survive_the_child() -> None:
             os.kill(pid, signal.SIGKILL)
             received = [await asyncio.wait_for(channel.async_receive(), DEADLINE) for _ in range(100)]
             assert received == [("echo", number) for number in range(100)]
-            assert channel.pending == 0
+            assert channel.stats.queued == 0
 
     run(main())
 

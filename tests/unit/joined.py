@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import ormsgpack
 
 from liteyuki.comm.channel import Channel
-from liteyuki.comm.framing import FrameKind, pack_frame
-from liteyuki.comm.pipe import child_end, main_end, pipe_pair
+from liteyuki.comm.framing import PROTOCOL_VERSION, FrameKind, pack_frame
+from liteyuki.comm.pipe import PipeTransport, pipe_pair
 from liteyuki.comm.transport import Transport, memory_pair
 
 DEADLINE = 10.0
@@ -25,7 +25,7 @@ Make = Callable[[], tuple[Transport, Transport]]
 
 def _pipe() -> tuple[Transport, Transport]:
     one, other = pipe_pair()
-    return main_end(one), child_end(other.detach())
+    return PipeTransport(one), PipeTransport(other)
 
 
 TRANSPORTS: dict[str, Make] = {"memory": memory_pair, "pipe": _pipe}
@@ -37,30 +37,29 @@ class Joiner:
     def __init__(self, make: Make) -> None:
         self._make = make
         self._closing = contextlib.ExitStack()
+        self._closing_last = contextlib.ExitStack()
 
     def transports(self) -> tuple[Transport, Transport]:
         """The main process's end and the child's."""
         main, child = self._make()
-        self._closing.callback(main.close)
-        self._closing.callback(child.close)
+        self._closing_last.callback(main.close)
+        self._closing_last.callback(child.close)
         return main, child
 
-    def channel(self, name: str, transport: Transport | None = None) -> Channel[Any]:
-        channel = Channel[Any](name)
-        self._closing.callback(channel.close)
-        # What is queued for somebody who never reads must not hold a failed test up, so this comes first.
-        self._closing.callback(channel.detach)
+    def channel(self, name: str, transport: Transport | None = None, **options: Any) -> Channel[Any]:
+        channel = Channel[Any](name, **options)
+        self._closing.callback(close_at_once, channel)
         if transport is not None:
             channel.attach(transport)
         return channel
 
-    def channels(self, name: str = "talk") -> tuple[Channel[Any], Channel[Any]]:
+    def channels(self, name: str = "talk", **options: Any) -> tuple[Channel[Any], Channel[Any]]:
         main, child = self.transports()
-        return self.channel(f"{name}-main", main), self.channel(f"{name}-child", child)
+        return self.channel(f"{name}-main", main, **options), self.channel(f"{name}-child", child, **options)
 
-    def kept(self, name: str = "talk") -> Channel[Any]:
+    def kept(self, name: str = "talk", **options: Any) -> Channel[Any]:
         """The main process's side of a channel whose child is not there yet."""
-        channel = self.channel(f"{name}-main")
+        channel = self.channel(f"{name}-main", **options)
         channel.keep_untaken()
         return channel
 
@@ -77,15 +76,22 @@ class Joiner:
 
     def close(self) -> None:
         self._closing.close()
+        self._closing_last.close()
 
 
-def hello(version: object = 1) -> bytes:
+def close_at_once(channel: Channel[Any]) -> None:
+    """Whatever is left: what is queued for somebody who never reads must not hold a failed test up."""
+    if channel.begin_to_close():
+        channel.end_closing()
+
+
+def hello(version: object = PROTOCOL_VERSION) -> bytes:
     return pack_frame(FrameKind.HELLO, 0, ormsgpack.packb({"version": version, "generation": 1}))
 
 
 def send_raw(transport: Transport, *frames: bytes) -> None:
     for frame in frames:
-        transport.write(frame)
+        transport.write([frame])
     assert transport.flush()
 
 

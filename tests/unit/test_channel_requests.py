@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from liteyuki.comm import message
-from liteyuki.comm.framing import MAX_FRAME_BYTES, FrameKind, pack_frame
+from liteyuki.comm.framing import FrameKind, pack_frame
 from liteyuki.errors import ChannelBroken, MessageTooLarge, PeerGone, RemoteError
 from tests.unit.joined import DEADLINE, Joiner, hello, in_thread, run, send_raw, soon
 
@@ -115,8 +115,8 @@ def test_an_answer_that_no_channel_carries_is_the_handlers_failure(joiner: Joine
 
 def test_an_answer_over_the_limit_is_the_handlers_failure(joiner: Joiner) -> None:
     async def body() -> None:
-        main, child = joiner.channels()
-        main.on_request(lambda value: value == "large")(lambda value: bytes(MAX_FRAME_BYTES + 1))
+        main, child = joiner.channels(max_message_bytes=100_000)
+        main.on_request(lambda value: value == "large")(lambda value: bytes(100_000))
         main.on_request()(lambda value: value)
         with pytest.raises(RemoteError) as caught:
             await child.request("large", timeout=DEADLINE)
@@ -153,12 +153,12 @@ def test_a_request_that_nobody_takes_says_so(joiner: Joiner) -> None:
 
 def test_a_request_that_cannot_be_sent_is_refused(joiner: Joiner) -> None:
     async def body() -> None:
-        main, child = joiner.channels()
+        main, child = joiner.channels(max_message_bytes=100_000)
         main.on_request()(lambda value: value)
         with pytest.raises(TypeError, match="@message"):
             await child.request(object())
         with pytest.raises(MessageTooLarge):
-            await child.request(bytes(MAX_FRAME_BYTES))
+            await child.request(bytes(100_000))
         assert await child.request("next") == "next"
 
     run(body())

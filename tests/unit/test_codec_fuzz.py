@@ -64,13 +64,13 @@ def decode_or_refuse(flags: int, payload: bytes) -> None:
         decode(flags, payload)
 
 
-@given(st.integers(0, 3), st.binary(max_size=200))
+@given(st.integers(0, 15), st.binary(max_size=200))
 @settings(deadline=None, max_examples=400)
 def test_any_bytes_are_a_value_or_refused(flags: int, payload: bytes) -> None:
     decode_or_refuse(flags, payload)
 
 
-@given(st.integers(0, 1), values, st.data())
+@given(st.integers(0, 7), values, st.data())
 @settings(deadline=None, max_examples=200)
 def test_damaged_values_are_values_or_refused(flags: int, value: Any, data: st.DataObject) -> None:
     payload = bytearray(encode(value)[1])
@@ -89,7 +89,8 @@ _extensions = st.one_of(
     st.builds(ormsgpack.Ext, st.integers(0, 127), st.binary(max_size=20)),
     st.builds(ormsgpack.Ext, st.integers(1, 13), st.text("0123456789-+.eEsNaInf", max_size=12).map(str.encode)),
     st.builds(ormsgpack.Ext, st.sampled_from([4, 6]), _zoned.map(ormsgpack.packb)),
-    st.builds(ormsgpack.Ext, st.integers(64, 69), st.just(b"")),
+    st.builds(ormsgpack.Ext, st.integers(64, 70), st.just(b"")),
+    st.builds(ormsgpack.Ext, st.integers(71, 72), st.binary(max_size=5)),
 )
 _leaves = st.one_of(st.none(), st.booleans(), st.integers(-3, 300), st.floats(), st.text(max_size=3), _names)
 _trees = st.recursive(
@@ -97,8 +98,8 @@ _trees = st.recursive(
     lambda inner: st.one_of(
         st.lists(inner, max_size=4),
         st.dictionaries(st.one_of(st.text(max_size=3), st.sampled_from(["x", "y", "key", "left"])), inner, max_size=3),
-        st.builds(lambda marker, parts: [ormsgpack.Ext(marker, b""), *parts], st.integers(64, 69), st.lists(inner)),
-        st.builds(lambda marker, *parts: [ormsgpack.Ext(marker, b""), *parts], st.integers(68, 69), _names, inner),
+        st.builds(lambda marker, parts: [ormsgpack.Ext(marker, b""), *parts], st.integers(64, 70), st.lists(inner)),
+        st.builds(lambda marker, *parts: [ormsgpack.Ext(marker, b""), *parts], st.integers(68, 70), _names, inner),
     ),
     max_leaves=10,
 )
@@ -151,7 +152,7 @@ def test_what_would_be_a_pickle_is_refused_or_plain_bytes() -> None:
 
     RAN.clear()
     payload = pickle.dumps(Hostile())
-    for flags in 0, 1:
+    for flags in range(16):
         decode_or_refuse(flags, payload)
     assert decode(*encode(payload)) == payload
     assert RAN == []

@@ -13,7 +13,7 @@ import pytest
 import liteyuki.comm
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.handles import offer, take_over
-from liteyuki.comm.pipe import main_end, pipe_pair
+from liteyuki.comm.pipe import PipeTransport, pipe_pair
 from liteyuki.comm.registry import Registry, replaced_registry
 from liteyuki.errors import ChannelNotFound, NoMainProcess
 from tests.unit.joined import DEADLINE, run
@@ -33,7 +33,7 @@ class Ends:
             os.set_inheritable(other.fileno(), True)
             self.inherited[name] = other
             self.main[name] = Channel[Any](name)
-            self.main[name].attach(main_end(one))
+            self.main[name].attach(PipeTransport(one))
 
     @property
     def environment(self) -> dict[str, str]:

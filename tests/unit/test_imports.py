@@ -72,6 +72,17 @@ def test_imports_point_one_way(package: str) -> None:
             assert any(imported == p or imported.startswith(p + ".") for p in allowed), f"{module} -> {imported}"
 
 
+def test_pytest_is_imported_only_where_transports_are_tested() -> None:
+    importing = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("liteyuki", "nonebot_plugin_liteyuki_comm")
+        for path in (ROOT / package).rglob("*.py")
+        if any(name == "pytest" or name.startswith(("pytest.", "_pytest", "tests")) for name in imported_by(path))
+    }
+    contracts = ("handle_contract", "piece_contract", "transport_contract")
+    assert importing == {f"liteyuki/comm/testing/{name}.py" for name in contracts}
+
+
 def test_no_cycle_among_modules() -> None:
     graph: dict[str, set[str]] = {}
     for module in MODULES:

@@ -1,96 +1,72 @@
-"""What every transport promises: one suite that each of them passes.
+"""What every transport promises: one suite that each of them passes. Needs pytest.
 
-A transport's tests subclass `TransportContract` under a name that pytest collects, and say how to make a pair.
+    class TestMine(TransportContract):
+        def make(self) -> tuple[Transport, Transport]:
+            return my_pair()
+
+Whoever wants to see the values in a failed `assert` writes in `conftest.py`, before anything is imported from here:
+`pytest.register_assert_rewrite("liteyuki.comm.testing")`.
 """
 
 import contextlib
-import select
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import pytest
 
-from liteyuki.comm.framing import MAX_FRAME_BYTES, Frame, FrameError, FrameKind, pack_frame
-from liteyuki.comm.transport import Transport, TransportEnded
+from liteyuki.comm.framing import MAX_FRAME_BYTES, Frame, FrameError, FrameKind
+from liteyuki.comm.testing.frames import (
+    GARBAGE,
+    Pair,
+    is_readable,
+    message,
+    packed,
+    read_to_the_end,
+    receive,
+    write,
+)
+from liteyuki.comm.testing.handle_contract import HandleContract
+from liteyuki.comm.testing.piece_contract import PieceContract
+from liteyuki.comm.transport import BEGUN, COUNTERS, TAKEN, UNWRITTEN, TransportEnded
 
-__all__ = ["DEADLINE", "Pair", "TransportContract", "is_readable", "message", "receive"]
+__all__ = ["TransportContract"]
 
-DEADLINE = 10.0
-"""Seconds for anything that must happen at all."""
-
-GARBAGE = b"\xff" * 64
-"""No frame begins like this."""
-
-
-class Pair(NamedTuple):
-    here: Transport
-    there: Transport
-
-
-def message(number: int, size: int = 0) -> Frame:
-    return Frame(FrameKind.MESSAGE, 0, number.to_bytes(4, "little") + bytes(size))
-
-
-def write(transport: Transport, *frames: Frame) -> None:
-    for frame in frames:
-        transport.write(pack_frame(*frame))
+OF_THEIR_OWN = frozenset({FrameKind.PAGE, FrameKind.LARGE, FrameKind.PIECE})
+"""Kinds that a transport or its parser deals with itself."""
 
 
-def is_readable(transport: Transport, timeout: float = DEADLINE) -> bool:
-    poll = select.poll()
-    poll.register(transport.fileno(), select.POLLIN)
-    return bool(poll.poll(timeout * 1000))
-
-
-def receive(reader: Transport, count: int, *, writer: Transport | None = None) -> list[Frame]:
-    """Exactly `count` frames, with waits in between; `writer` goes on to flush meanwhile."""
-    frames: list[Frame] = []
-    while len(frames) < count:
-        if writer is not None:
-            writer.flush()
-        assert is_readable(reader), f"{len(frames)} of {count} frames, and nothing to read"
-        frames += reader.read()
-    assert len(frames) == count
-    return frames
-
-
-def read_to_the_end(reader: Transport) -> tuple[list[Frame], TransportEnded | FrameError]:
-    """All frames that come before the end, and the end."""
-    frames: list[Frame] = []
-    while True:
-        assert is_readable(reader), "neither a frame nor the end"
-        try:
-            frames += reader.read()
-        except (TransportEnded, FrameError) as error:
-            return frames, error
-
-
-class TransportContract(ABC):
-    @abstractmethod
-    def make(self) -> tuple[Transport, Transport]:
-        """Two connected ends; the suite closes them."""
+class TransportContract(PieceContract, HandleContract):
+    """A transport's tests subclass this, under a name that pytest collects, and say how to `make` a pair."""
 
     @pytest.fixture
     def pair(self) -> Iterator[Pair]:
         pair = Pair(*self.make())
         with contextlib.closing(pair.here), contextlib.closing(pair.there):
-            # The first frame of a side may carry what the other needs, as a channel's greeting does.
+            # Whatever a transport must learn from the other side, it has learned with the first frame.
             for one, other in (pair, pair[::-1]):
                 write(one, Frame(FrameKind.HELLO, 0, b""))
                 assert one.flush()
                 assert receive(other, 1) == [Frame(FrameKind.HELLO, 0, b"")]
             yield pair
 
+    # --- frames
+
     def test_frames_arrive_in_order_in_both_directions(self, pair: Pair) -> None:
         there = [message(number) for number in range(10)]
-        back = [Frame(kind, 200, bytes([kind])) for kind in FrameKind]
+        back = [Frame(kind, 13, bytes([kind])) for kind in FrameKind if kind not in OF_THEIR_OWN]
         write(pair.here, *there)
         write(pair.there, *back)
         assert pair.here.flush()
         assert pair.there.flush()
         assert receive(pair.there, len(there)) == there
         assert receive(pair.here, len(back)) == back
+
+    def test_the_very_first_read_brings_what_was_sent(self) -> None:
+        here, there = self.make()
+        with contextlib.closing(here), contextlib.closing(there):
+            write(here, message(1), message(2))
+            assert here.flush()
+            assert is_readable(there)
+            assert there.read() == [message(1), message(2)]
 
     def test_directions_may_alternate(self, pair: Pair) -> None:
         for number in range(20):
@@ -109,6 +85,13 @@ class TransportContract(ABC):
     def test_a_flush_of_nothing_is_done(self, pair: Pair) -> None:
         assert pair.here.flush()
         assert pair.there.read() == []
+
+    def test_the_parts_of_a_write_arrive_joined_whatever_they_are(self, pair: Pair) -> None:
+        frames = [message(number, number) for number in range(200)]
+        stream = b"".join(map(packed, frames))
+        pair.here.write([bytearray(stream[:1000]), b"", memoryview(stream)[1000:2000], stream[2000:]])
+        pair.here.write([stream[at : at + 7] for at in range(0, len(stream), 7)])
+        assert receive(pair.there, 400, writer=pair.here) == frames * 2
 
     def test_many_small_frames_arrive_in_order(self, pair: Pair) -> None:
         frames = [message(number, number % 7) for number in range(20_000)]
@@ -145,6 +128,8 @@ class TransportContract(ABC):
         assert not is_readable(pair.there, 0)
         assert not is_readable(pair.here, 0)
 
+    # --- the end
+
     def test_the_end_comes_after_all_frames(self, pair: Pair) -> None:
         frames = [message(number, 100) for number in range(50)]
         write(pair.here, *frames)
@@ -159,7 +144,7 @@ class TransportContract(ABC):
 
     def test_a_frame_that_was_cut_off_is_told_of_at_the_end(self, pair: Pair) -> None:
         write(pair.here, message(1))
-        pair.here.write(pack_frame(*message(2, 100))[:50])
+        pair.here.write([packed(message(2, 100))[:50]])
         assert pair.here.flush()
         pair.here.close()
         received, end = read_to_the_end(pair.there)
@@ -171,7 +156,7 @@ class TransportContract(ABC):
         write(pair.there, message(1))
         assert pair.there.flush()
         write(pair.here, message(2))
-        pair.here.write(pack_frame(*message(3, 100))[:50])
+        pair.here.write([packed(message(3, 100))[:50]])
         assert pair.here.flush()
         pair.here.close()
         received, end = read_to_the_end(pair.there)
@@ -190,56 +175,6 @@ class TransportContract(ABC):
         assert received == [message(1)]
         assert isinstance(end, TransportEnded)
 
-    def test_garbage_is_an_error_after_the_good_frames(self, pair: Pair) -> None:
-        write(pair.here, message(1), message(2))
-        pair.here.write(GARBAGE)
-        assert pair.here.flush()
-        assert pair.there.read() == [message(1), message(2)]
-        with pytest.raises(FrameError):
-            pair.there.read()
-
-    def test_whoever_waits_learns_of_an_error_behind_good_frames(self, pair: Pair) -> None:
-        write(pair.here, message(1))
-        pair.here.write(GARBAGE)
-        assert pair.here.flush()
-        assert is_readable(pair.there)
-        assert pair.there.read() == [message(1)]
-        assert is_readable(pair.there, 0)
-
-    def test_garbage_alone_is_an_error(self, pair: Pair) -> None:
-        pair.here.write(GARBAGE)
-        assert pair.here.flush()
-        received, end = read_to_the_end(pair.there)
-        assert received == []
-        assert isinstance(end, FrameError)
-
-    def test_a_frame_over_the_limit_is_an_error(self, pair: Pair) -> None:
-        pair.here.write((MAX_FRAME_BYTES + 1).to_bytes(4, "little") + bytes([FrameKind.MESSAGE, 0]))
-        assert pair.here.flush()
-        with pytest.raises(FrameError):
-            pair.there.read()
-
-    def test_each_side_knows_what_the_other_has_taken(self, pair: Pair) -> None:
-        for one, other, count in ((pair.here, pair.there, 3), (pair.there, pair.here, 5)):
-            assert one.taken_by_peer() == 0
-            for taken in range(1, count + 1):
-                other.mark_taken()
-                assert one.taken_by_peer() == taken
-        assert pair.here.taken_by_peer() == 3
-
-    @pytest.mark.parametrize("first", [0, 1])
-    def test_what_was_taken_is_known_after_both_sides_have_closed(self, pair: Pair, first: int) -> None:
-        one, other = pair[first], pair[1 - first]
-        for _ in range(4):
-            other.mark_taken()
-        other.close()
-        assert one.taken_by_peer() == 4
-        with pytest.raises(TransportEnded):
-            one.read()
-        assert one.taken_by_peer() == 4
-        one.close()
-        assert one.taken_by_peer() == 4
-
     def test_closing_twice_is_harmless(self, pair: Pair) -> None:
         for transport in pair:
             transport.close()
@@ -255,3 +190,61 @@ class TransportContract(ABC):
         received, end = read_to_the_end(pair.there)
         assert received == []
         assert isinstance(end, TransportEnded)
+
+    # --- what is no frame
+
+    def test_garbage_is_an_error_after_the_good_frames(self, pair: Pair) -> None:
+        write(pair.here, message(1), message(2))
+        pair.here.write([GARBAGE])
+        assert pair.here.flush()
+        assert pair.there.read() == [message(1), message(2)]
+        with pytest.raises(FrameError):
+            pair.there.read()
+
+    def test_whoever_waits_learns_of_an_error_behind_good_frames(self, pair: Pair) -> None:
+        write(pair.here, message(1))
+        pair.here.write([GARBAGE])
+        assert pair.here.flush()
+        assert is_readable(pair.there)
+        assert pair.there.read() == [message(1)]
+        assert is_readable(pair.there, 0)
+
+    def test_garbage_alone_is_an_error(self, pair: Pair) -> None:
+        pair.here.write([GARBAGE])
+        assert pair.here.flush()
+        received, end = read_to_the_end(pair.there)
+        assert received == []
+        assert isinstance(end, FrameError)
+
+    def test_a_frame_over_the_limit_is_an_error(self, pair: Pair) -> None:
+        pair.here.write([(MAX_FRAME_BYTES + 1).to_bytes(4, "little") + bytes([FrameKind.MESSAGE, 0])])
+        assert pair.here.flush()
+        with pytest.raises(FrameError):
+            pair.there.read()
+
+    # --- counters
+
+    def test_each_side_sees_what_the_other_has_counted(self, pair: Pair) -> None:
+        assert [list(one.own) for one in pair] == [list(one.peer) for one in pair] == [[0] * COUNTERS] * 2
+        for number in range(1, 4):
+            for place in (UNWRITTEN, BEGUN, TAKEN):
+                pair.here.own[place] = 10 * number + place
+                pair.there.own[place] = 2**40 * number + place
+                assert pair.there.peer[place] == 10 * number + place
+                assert pair.here.peer[place] == 2**40 * number + place
+        assert list(pair.here.own) == list(pair.there.peer) == [30, 31, 32]
+
+    @pytest.mark.parametrize("first", [0, 1])
+    def test_what_was_counted_is_known_after_both_sides_have_closed(self, pair: Pair, first: int) -> None:
+        one, other = pair[first], pair[1 - first]
+        other.own[UNWRITTEN], other.own[BEGUN], other.own[TAKEN] = 7, 6, 4
+        one.own[TAKEN] = 2
+        other.close()
+        assert list(one.peer) == [7, 6, 4]
+        assert list(other.peer) == [0, 0, 2]
+        with pytest.raises(TransportEnded):
+            one.read()
+        assert list(one.peer) == [7, 6, 4]
+        one.close()
+        assert list(one.peer) == [7, 6, 4]
+        assert list(one.own) == list(other.peer) == [0, 0, 2]

@@ -1,0 +1,58 @@
+"""Channel ends that travel inside values: the sender keeps one end of a new pair, the receiver gets the other."""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import ormsgpack
+
+from liteyuki.comm.framing import MAX_MESSAGE_BYTES
+from liteyuki.comm.handle import Handle
+from liteyuki.comm.tagging import CodecError, TakeIn
+from liteyuki.locale import text
+
+__all__ = ["Ack", "ChannelEnd", "ChannelOptions", "pack_end", "take_in"]
+
+Ack = Literal["taken", "handled"]
+
+
+class ChannelOptions(NamedTuple):
+    """What both ends of a channel go by."""
+
+    max_queued_bytes: int = 16 * 1024 * 1024
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    ack: Ack = "taken"
+
+
+class ChannelEnd(NamedTuple):
+    """An end that nobody has opened: a name, and the handle to open it with."""
+
+    name: str
+    options: ChannelOptions
+    handle: Handle
+
+
+def pack_end(number: int, name: str, options: ChannelOptions) -> bytes:
+    """The end that is the `number`-th handle of its frame."""
+    return ormsgpack.packb([number, name, *options])
+
+
+def take_in(handles: tuple[Handle, ...], open_end: Callable[[ChannelEnd], object]) -> TakeIn:
+    """For the decoder: what `open_end` makes of each end that came with `handles`."""
+
+    def take(data: bytes) -> object:
+        try:
+            parts: Any = ormsgpack.unpackb(data)
+            number, name, max_queued_bytes, max_message_bytes, ack = parts
+        except (ValueError, TypeError) as error:
+            raise CodecError(text("codec.structure")) from error
+        is_sound = type(name) is str and ack in ("taken", "handled")
+        is_sound = is_sound and type(max_queued_bytes) is type(max_message_bytes) is int
+        if not is_sound or type(number) is not int or not 0 <= number < len(handles):
+            raise CodecError(text("codec.structure"))
+        # Twice the same number would be two owners of one handle.
+        if handles[number].fileno() < 0:
+            raise CodecError(text("codec.structure"))
+        handle = Handle(handles[number].take())
+        return open_end(ChannelEnd(name, ChannelOptions(max_queued_bytes, max_message_bytes, ack), handle))
+
+    return take

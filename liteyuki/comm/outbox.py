@@ -1,0 +1,364 @@
+"""What a channel is still to send, and what the other side has not taken yet: the sender's half, with no I/O.
+
+Small plain messages wait as bare bytes and leave many to a frame; everything else waits as an `Item`. Messages stay
+here until the other side has *taken* them, so that the next process over there gets, in order, what this one did
+not. All that is here counts against one bound, so a receiver that stops costs this side no more than that.
+"""
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import ormsgpack
+
+from liteyuki.comm.framing import COUNT, HANDLES_SHIFT, HEADER, LARGE_HEAD, Buffer, FrameKind, pack_frame
+from liteyuki.comm.handle import Handle
+
+if TYPE_CHECKING:
+    from liteyuki.comm.endpoint import Endpoint
+
+__all__ = [
+    "BATCH_BYTES",
+    "MESSAGE_COST_BYTES",
+    "REDELIVERED",
+    "TEXT_HEAD_BYTES",
+    "Entry",
+    "Item",
+    "Outbox",
+    "cost_bytes",
+    "pack_room_wanted",
+]
+
+BATCH_BYTES: Final = 64 * 1024
+"""About how much one frame of several messages carries, and the largest message that is not sent in pieces."""
+MESSAGE_COST_BYTES: Final = 64
+"""What a waiting message costs this process beside its bytes."""
+TEXT_HEAD_BYTES: Final = 3
+"""What an ASCII `str` takes beside its characters, at most."""
+REDELIVERED: Final = 8
+"""Flag of a message that an earlier process has begun to handle."""
+
+_PIECE_BYTES: Final = 1024 * 1024
+_ARRAY_HEAD: Final = b"\xdd"
+_TEXT_ONLY: Final = {str}
+
+Write = tuple[Sequence[Buffer], Sequence[Handle]]
+
+
+class Item:
+    """A frame that is to be sent, of any kind and size."""
+
+    __slots__ = ("flags", "handles", "kind", "near_ends", "parts", "size_bytes")
+
+    def __init__(
+        self,
+        kind: FrameKind,
+        flags: int = 0,
+        parts: Sequence[Buffer] = (),
+        handles: Sequence[Handle] = (),
+        near_ends: Sequence[tuple["Endpoint", Handle]] = (),
+    ) -> None:
+        self.kind = kind
+        self.flags = flags | len(handles) << HANDLES_SHIFT
+        self.parts = parts
+        self.handles = handles
+        self.near_ends = near_ends
+        """Channels in this message, and their own ends of new pairs, which they get when it is accepted."""
+        self.size_bytes = sum(map(len, parts)) + MESSAGE_COST_BYTES
+
+    def writes(self) -> Iterator[Write]:
+        """What to write, piece by piece."""
+        size = self.size_bytes - MESSAGE_COST_BYTES
+        if size <= BATCH_BYTES:
+            yield [pack_frame(self.kind, self.flags, b"".join(self.parts))], self.handles
+            return
+        head = LARGE_HEAD.pack(self.kind, self.flags, size)
+        # The handles go with the head, which says how many they are as well.
+        yield [pack_frame(FrameKind.LARGE, self.flags, head)], self.handles
+        for part in self.parts:
+            view = memoryview(part)
+            for at in range(0, len(view), _PIECE_BYTES):
+                piece = view[at : at + _PIECE_BYTES]
+                yield [HEADER.pack(len(piece), FrameKind.PIECE, 0), piece], ()
+
+
+Entry = bytes | str | Item
+"""An encoded message; one that is a `str` and is encoded with its neighbours, in one step; or anything else."""
+
+
+class _Batch(NamedTuple):
+    """Messages that went out in one frame."""
+
+    entries: list[Entry]
+    size_bytes: int
+    has_handles: bool
+
+
+class Outbox:
+    """Not for use without the channel's lock held."""
+
+    def __init__(self, max_queued_bytes: int) -> None:
+        self.max_queued_bytes = max_queued_bytes
+        self.waiting: list[Entry] = []
+        """What no transport has been given, in order. A small message is added right here, with its cost."""
+        self.waiting_bytes = 0
+        self.untaken_bytes = 0
+        self.free_bytes = max_queued_bytes
+        """Up to what `waiting_bytes` may grow by small messages that are just added: -1 while they may not."""
+        self.dropped = 0
+        self._items = self._controls = self._control_bytes = 0
+        self._untaken: deque[_Batch] = deque()
+        self._untaken_messages = 0
+        self._first_number = 0
+        """How many messages of the transport of the moment were taken and are forgotten."""
+        self._gone = self._gone_bytes = self._largest_bytes = 0
+        self._may_add = True
+        self._urgent: deque[bytes] = deque()
+        self._writes: Iterator[Write] = iter(())
+
+    # --- what comes in
+
+    def add_item(self, item: Item) -> None:
+        self.waiting.append(item)
+        self.waiting_bytes += item.size_bytes
+        self._items += 1
+        if item.kind != FrameKind.MESSAGE:
+            self._controls += 1
+            self._control_bytes += item.size_bytes
+
+    def let_add(self, may_add: bool) -> None:
+        """Whether small messages may just be added, as far as there is room."""
+        self._may_add = may_add
+        self._update_free()
+
+    def _update_free(self) -> None:
+        self.free_bytes = self.max_queued_bytes - self.untaken_bytes if self._may_add else -1
+
+    def add_urgent(self, frame: bytes) -> None:
+        """Send a whole frame before all that waits, if a transport is there."""
+        self._urgent.append(frame)
+
+    @property
+    def queued_bytes(self) -> int:
+        return self.waiting_bytes + self.untaken_bytes
+
+    def has_room(self, size_bytes: int) -> bool:
+        """Whether one more message fits. One that is larger than the bound fits when nothing else is here."""
+        queued = self.waiting_bytes + self.untaken_bytes
+        return queued + size_bytes <= self.max_queued_bytes or not queued
+
+    # --- what goes out
+
+    def next_write(self) -> Write | None:
+        """The next bytes, and handles that travel with them; None if there is nothing."""
+        if self._urgent:
+            frames = b"".join(self._urgent)
+            self._urgent.clear()
+            return [frames], ()
+        write = next(self._writes, None)
+        if write is not None or not self.waiting:
+            return write
+        first = self.waiting[0]
+        if not isinstance(first, Item):
+            return [self._next_batch()], ()
+        del self.waiting[0]
+        self._items -= 1
+        self.waiting_bytes -= first.size_bytes
+        if first.kind == FrameKind.MESSAGE:
+            self._give([first], first.size_bytes, _length(first), bool(first.handles))
+            if first.handles:
+                # They must be let go of as soon as they are over there, or nobody sees the end of what they lead to.
+                self.add_urgent(pack_room_wanted(self._first_number + self._untaken_messages))
+        else:
+            self._controls -= 1
+            self._control_bytes -= first.size_bytes
+        self._writes = first.writes()
+        return next(self._writes)
+
+    def _next_batch(self) -> bytes:
+        if self.waiting_bytes <= BATCH_BYTES and not self._items:
+            entries, size = self.waiting, self.waiting_bytes
+            self.waiting = []
+        else:
+            entries, size = self._cut_batch()
+        self.waiting_bytes -= size
+        self._give(entries, size, _length(max(entries, key=len)), False)  # type: ignore[arg-type] # no items here
+        if len(entries) == 1:
+            return pack_frame(FrameKind.MESSAGE, 0, _payload(entries[0]))
+        if set(map(type, entries)) == _TEXT_ONLY:
+            return pack_frame(FrameKind.BATCH, 0, ormsgpack.packb(entries))
+        array_head = _ARRAY_HEAD + len(entries).to_bytes(4, "big")
+        return pack_frame(FrameKind.BATCH, 0, b"".join([array_head, *map(_payload, entries)]))
+
+    def _cut_batch(self) -> tuple[list[Entry], int]:
+        """The run of plain messages at the front, as far as one frame should carry it."""
+        waiting = self.waiting
+        # Messages are mostly alike, so a guess by their mean size is as good as counting, and much faster.
+        count = max(1, BATCH_BYTES * len(waiting) // self.waiting_bytes)
+        if self._items or sum(map(_length, waiting[:count])) > 2 * BATCH_BYTES:
+            count = self._count_of_batch()
+        entries = waiting[:count]
+        del waiting[:count]
+        return entries, sum(map(_length, entries)) + count * MESSAGE_COST_BYTES
+
+    def _count_of_batch(self) -> int:
+        count = size = 0
+        for entry in self.waiting:
+            if isinstance(entry, Item) or size > BATCH_BYTES:
+                break
+            count += 1
+            size += _length(entry) + MESSAGE_COST_BYTES
+        return count
+
+    def _give(self, entries: list[Entry], size: int, largest: int, has_handles: bool) -> None:
+        self._untaken.append(_Batch(entries, size, has_handles))
+        self._untaken_messages += len(entries)
+        self.untaken_bytes += size
+        self._update_free()
+        self._largest_bytes = max(self._largest_bytes, largest)
+
+    # --- what the other side has taken
+
+    def forget_taken(self, taken: int) -> None:
+        """The other side has taken so many messages of the transport of the moment: drop them."""
+        while self._untaken and self._first_number + len(self._untaken[0].entries) <= taken:
+            self._forget_batch(self._untaken.popleft())
+
+    def _forget_batch(self, batch: _Batch) -> None:
+        count = len(batch.entries)
+        self._first_number += count
+        self._untaken_messages -= count
+        self.untaken_bytes -= batch.size_bytes
+        self._update_free()
+        self._gone += count
+        self._gone_bytes += batch.size_bytes - count * MESSAGE_COST_BYTES
+        if batch.has_handles:
+            _close_handles(batch.entries)
+
+    def taken_when_down_to(self, level_bytes: int) -> int:
+        """How many messages must have been taken for no more than `level_bytes` to be here."""
+        number, queued = self._first_number, self.queued_bytes
+        for batch in self._untaken:
+            if queued <= level_bytes:
+                break
+            number += len(batch.entries)
+            queued -= batch.size_bytes
+        return number
+
+    # --- the transport goes
+
+    def take_back(self, taken: int, begun: int, dead_end: Callable[[], Handle]) -> None:
+        """The transport is gone. What was not taken waits again; what was begun is marked; the rest is void.
+
+        `taken` and `begun` are the other side's counters, which are believed as far as they can be true. An end
+        that travels with a message which was begun has been opened over there: `dead_end` makes what goes instead.
+        """
+        self.forget_taken(taken)
+        untaken = [entry for batch in self._untaken for entry in batch.entries]
+        again: list[Entry] = []
+        for number, entry in enumerate(untaken, self._first_number):
+            if number < taken:
+                self._gone += 1
+                self._gone_bytes += _length(entry)
+                _close_handles([entry])
+            else:
+                again.append(_begun_before(entry, dead_end) if number < begun else entry)
+        again += (entry for entry in self.waiting if _is_message(entry))
+        self._untaken.clear()
+        self._urgent.clear()
+        self._writes = iter(())
+        self.untaken_bytes = self._untaken_messages = self._first_number = 0
+        self.waiting = again
+        self.waiting_bytes = sum(_length(entry) + MESSAGE_COST_BYTES for entry in again)
+        self._items = sum(isinstance(entry, Item) for entry in again)
+        self._controls = self._control_bytes = 0
+        self._update_free()
+
+    def drop_all(self, *, is_written_lost: bool) -> int:
+        """Forget what is still here. How many messages that were which nobody will ever get."""
+        dropped = self.messages - (0 if is_written_lost else self._untaken_messages)
+        self._largest_bytes = self.largest_bytes
+        self._gone, self._gone_bytes = self.accepted, self.accepted_bytes
+        self.dropped += dropped
+        _close_handles(self.waiting)
+        for batch in self._untaken:
+            _close_handles(batch.entries)
+        self.waiting = []
+        self._untaken.clear()
+        self._urgent.clear()
+        self._writes = iter(())
+        self.waiting_bytes = self.untaken_bytes = self._untaken_messages = 0
+        self._items = self._controls = self._control_bytes = 0
+        self._update_free()
+        return dropped
+
+    # --- figures
+
+    @property
+    def is_unsent(self) -> bool:
+        return bool(self.waiting or self._urgent)
+
+    @property
+    def messages(self) -> int:
+        """How many messages are here: waiting, or not taken as far as is known."""
+        return len(self.waiting) - self._controls + self._untaken_messages
+
+    @property
+    def accepted(self) -> int:
+        """How many messages have ever been added."""
+        return self._gone + self.messages
+
+    @property
+    def accepted_bytes(self) -> int:
+        """The bytes of all messages that have ever been added."""
+        here = self.queued_bytes - self._control_bytes - self.messages * MESSAGE_COST_BYTES
+        return self._gone_bytes + here
+
+    @property
+    def largest_bytes(self) -> int:
+        return max((self._largest_bytes, *map(_length, filter(_is_message, self.waiting))))
+
+
+def pack_room_wanted(taken: int) -> bytes:
+    """The frame that asks the other side to tell when it has taken so many messages of this transport."""
+    return pack_frame(FrameKind.ROOM_WANTED, 0, COUNT.pack(taken))
+
+
+def _is_message(entry: Entry) -> bool:
+    return not isinstance(entry, Item) or entry.kind == FrameKind.MESSAGE
+
+
+def _length(entry: Entry) -> int:
+    """The bytes of the encoded message."""
+    if isinstance(entry, bytes):
+        return len(entry)
+    return len(entry) + TEXT_HEAD_BYTES if isinstance(entry, str) else entry.size_bytes - MESSAGE_COST_BYTES
+
+
+def cost_bytes(entry: Entry) -> int:
+    """What it counts against the bound."""
+    return _length(entry) + MESSAGE_COST_BYTES
+
+
+def _payload(entry: Entry) -> bytes:
+    assert not isinstance(entry, Item)
+    return ormsgpack.packb(entry) if isinstance(entry, str) else entry
+
+
+def _begun_before(entry: Entry, dead_end: Callable[[], Handle]) -> Item:
+    if not isinstance(entry, Item):
+        return Item(FrameKind.MESSAGE, REDELIVERED, (_payload(entry),))
+    entry.flags |= REDELIVERED
+    with contextlib.suppress(OSError):  # no handles left: then the new owner learns of the end when it uses it
+        ends = [dead_end() for _ in entry.handles]
+        _close_handles([entry])
+        entry.handles = ends
+    return entry
+
+
+def _close_handles(entries: Iterable[Entry]) -> None:
+    for entry in entries:
+        if isinstance(entry, Item):
+            for handle in entry.handles:
+                handle.close()

@@ -1,0 +1,195 @@
+"""A channel's receiving half: the mode, the handlers, and when a value counts as taken."""
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Literal
+
+from liteyuki.comm.ends import Ack
+from liteyuki.comm.handlers import Handler, TaskStarter, accepts, run_handler
+from liteyuki.comm.inbox import Inbox
+from liteyuki.comm.receipts import Receipts
+from liteyuki.comm.transport import TAKEN
+from liteyuki.comm.typed import Checker
+from liteyuki.errors import ChannelModeError, WrongType
+from liteyuki.log import logger
+
+__all__ = ["Mode", "Receiver", "check"]
+
+Mode = Literal["on_receive", "receive"]
+Receipt = tuple[Receipts, int]
+
+_in_handler: Final = contextvars.ContextVar[tuple["Receiver", bool] | None]("liteyuki_in_handler", default=None)
+"""Whose value is being handled, and whether an earlier process has begun to."""
+
+
+class Receiver:
+    """Under the channel's lock, except `hand_out`. `on_taken` is called with it whenever room may be due."""
+
+    def __init__(
+        self, channel: str, lock: threading.RLock, inbox: Inbox, ack: Ack, on_taken: Callable[[], None]
+    ) -> None:
+        self.inbox = inbox
+        self.handlers: tuple[Handler, ...] = ()
+        self.mode: Mode | None = None
+        self.receipts: Receipts | None = None
+        """For the transport of the moment."""
+        self.received = 0
+        self.checker: Checker | None = None
+        self._channel = channel
+        self._lock = lock
+        self._ack = ack
+        self._on_taken = on_taken
+        self._tasks = TaskStarter()
+        self._is_handing_out = False
+        self._received_is_redelivered = False
+        self._in_hand: list[Receipt] = []
+        """What `receive` has returned and whoever received it may still be working on."""
+
+    @property
+    def is_redelivered(self) -> bool:
+        """Whether an earlier process has begun to handle the value in hand."""
+        handled = _in_handler.get()
+        if handled is not None and handled[0] is self:
+            return handled[1]
+        return self._received_is_redelivered
+
+    def claim(self, wanted: Mode) -> None:
+        """Raises `ChannelModeError` if the channel is received from in the other way."""
+        if self.mode is None:
+            self.mode = wanted
+        elif self.mode != wanted:
+            raise ChannelModeError(self._channel, self.mode, wanted)
+
+    # --- one value at a time
+
+    def take(self) -> Any:
+        """The oldest value, for `receive`.
+
+        Raises `CodecError`, `WrongType`.
+        """
+        value, receipt = self._next()
+        if receipt is not None:
+            self._in_hand.append(receipt)
+        self._received_is_redelivered = receipt is not None and self.inbox.is_redelivered
+        check(self._channel, self.checker, value)
+        return value
+
+    def finish_in_hand(self) -> None:
+        """Whoever asks for the next value is done with those before."""
+        while self._in_hand:
+            self._finish(self._in_hand.pop())
+
+    def _next(self) -> tuple[Any, Receipt | None]:
+        inbox, receipts = self.inbox, self.receipts
+        if not inbox.values:
+            inbox.open_frame()
+        value = inbox.values.popleft()
+        self.received += 1
+        if receipts is None or inbox.is_earlier:
+            return value, None
+        if self._ack == "handled":
+            return value, (receipts, receipts.begin())
+        # Spelled out here, since every message goes through it.
+        receipts.taken += 1
+        receipts.own[TAKEN] = receipts.taken
+        if receipts.taken >= receipts.wanted:
+            self._on_taken()
+        return value, None
+
+    def _finish(self, receipt: Receipt) -> None:
+        receipts, number = receipt
+        if receipts.finish(number) and receipts is self.receipts:
+            self._on_taken()
+
+    # --- handlers
+
+    def hand_out(self, loop: asyncio.AbstractEventLoop, at_most: int) -> None:
+        """Call the handlers with what is there, so many values. On the loop's thread, without the lock.
+
+        Raises `CodecError`.
+        """
+        if self._is_handing_out:
+            return  # a handler of this channel holds the loop up: the next one's turn comes after it
+        self._is_handing_out = True
+        try:
+            while at_most > 0 and self.inbox and self.handlers:
+                if self._ack == "handled" or self.checker is not None:
+                    with self._lock:
+                        value, receipt = self._next()
+                    self._call_checked(loop, value, receipt)
+                    at_most -= 1
+                else:
+                    at_most -= self._hand_out_frame(loop, at_most)
+        finally:
+            self._is_handing_out = False
+
+    def _hand_out_frame(self, loop: asyncio.AbstractEventLoop, at_most: int) -> int:
+        """The values of one frame, in the way that costs least; how many."""
+        with self._lock:
+            if not self.inbox.values:
+                self.inbox.open_frame()
+            values, is_earlier = self.inbox.values, self.inbox.is_earlier
+            receipts = self.receipts if self.receipts is not None and not is_earlier else Receipts.nobodys()
+        # From here on without the lock: in this mode nobody else takes values, or counts them.
+        own, count = receipts.own, min(at_most, len(values))
+        for _ in range(count):
+            value = values.popleft()
+            self.received += 1
+            receipts.taken = taken = receipts.taken + 1
+            own[TAKEN] = taken
+            if taken >= receipts.wanted:
+                with self._lock:
+                    self._on_taken()
+            for handler in self.handlers:
+                if handler.filter_func is None or accepts(handler, value, self._channel):
+                    rest = run_handler(handler, value, self._channel)
+                    if rest is not None:
+                        self._tasks.start(loop, rest)
+        return count
+
+    def _call_checked(self, loop: asyncio.AbstractEventLoop, value: object, receipt: Receipt | None) -> None:
+        try:
+            check(self._channel, self.checker, value)
+        except WrongType as error:
+            logger.error(str(error))
+            handlers: list[Handler] = []
+        else:
+            handlers = [handler for handler in self.handlers if accepts(handler, value, self._channel)]
+        before = _in_handler.set((self, receipt is not None and self.inbox.is_redelivered))
+        try:
+            found = [run_handler(handler, value, self._channel) for handler in handlers]
+            rests = [rest for rest in found if rest is not None]
+            running = _Running(len(rests), lambda: self._finish_later(receipt))
+            for rest in rests:
+                self._tasks.start(loop, running.run(rest))
+        finally:
+            _in_handler.reset(before)
+
+    def _finish_later(self, receipt: Receipt | None) -> None:
+        if receipt is not None:
+            with self._lock:
+                self._finish(receipt)
+
+
+class _Running:
+    """The coroutines that handle one value; `on_done` is called when the last one has ended by itself."""
+
+    def __init__(self, count: int, on_done: Callable[[], None]) -> None:
+        self._left = count
+        self._on_done = on_done
+        if not count:
+            on_done()
+
+    async def run(self, rest: Coroutine[Any, Any, None]) -> None:
+        await rest  # one that is cancelled, as at the end of a process, has not handled its value
+        self._left -= 1
+        if not self._left:
+            self._on_done()
+
+
+def check(channel: str, checker: Checker | None, value: object) -> None:
+    """Raises `WrongType` if a typed channel does not carry `value`."""
+    if checker is not None and (problem := checker.problem(value)) is not None:
+        raise WrongType(channel, checker.description, problem.path, problem.expected, problem.found, value)

@@ -1,0 +1,119 @@
+"""Waiting for room, and for an answer: on the event loop, in a thread, and in a thread that must read for itself."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Final
+
+from liteyuki.comm.bell import wait_readable
+from liteyuki.comm.room import Need
+from liteyuki.comm.waiting import LoopWaiter, ThreadWaiter, Waiter
+
+if TYPE_CHECKING:
+    from liteyuki.comm.endpoint import Endpoint
+
+__all__ = ["admit_in_thread", "admit_on_loop", "answer_in_thread", "wait_in_thread"]
+
+_LOOK_AGAIN: Final = 1.0
+"""Seconds after which a thread looks whether the loop that reads for it still does."""
+
+Admit = Callable[[], bool]
+"""Called with the channel's lock: sends if there is room, tells whether it has."""
+
+
+async def admit_on_loop(endpoint: "Endpoint", need: Need, admit: Admit, timeout: float | None) -> bool:
+    """Wait in line until `admit` succeeds; False after `timeout` seconds. What `admit` raises is raised."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    ticket = endpoint.room.take_ticket()
+    while True:
+        with endpoint.lock:
+            waiter = LoopWaiter()
+            endpoint.room.join(waiter, need, ticket)
+            endpoint.look_for_room()
+        left = None if deadline is None else deadline - time.monotonic()
+        try:
+            await asyncio.wait_for(waiter.future, left)
+        except (asyncio.TimeoutError, asyncio.CancelledError) as error:
+            _leave(endpoint, waiter)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return False
+        if _try(endpoint, admit):
+            return True
+
+
+def admit_in_thread(endpoint: "Endpoint", need: Need, admit: Admit, timeout: float | None) -> bool:
+    """The same, blocking this thread."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    ticket = endpoint.room.take_ticket()
+    while True:
+        waiter = ThreadWaiter()
+        with endpoint.lock:
+            endpoint.room.join(waiter, need, ticket)
+            endpoint.look_for_room()
+        while True:
+            with endpoint.lock:
+                if not endpoint.room.is_waiting(waiter):
+                    break
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                _leave(endpoint, waiter)
+                return False
+            wait_in_thread(endpoint, waiter, left)
+        if _try(endpoint, admit):
+            return True
+
+
+def _leave(endpoint: "Endpoint", waiter: Waiter) -> None:
+    with endpoint.lock:
+        if not endpoint.room.leave(waiter):
+            endpoint.room.has_looked()
+        endpoint.look_for_room()  # if it was its turn, it is the next one's now
+
+
+def _try(endpoint: "Endpoint", admit: Admit) -> bool:
+    """It was woken: its turn, and then the next one's."""
+    with endpoint.lock:
+        admitted = False
+        try:
+            admitted = admit()
+        finally:
+            endpoint.room.has_looked()
+            if admitted or endpoint.closed is not None:
+                endpoint.look_for_room()
+        return admitted
+
+
+def answer_in_thread(endpoint: "Endpoint", future: "Future[Any]", waiter: ThreadWaiter, deadline: float | None) -> bool:
+    """Block this thread until `future` is done; False when it is not by `deadline` (monotonic)."""
+    while not future.done():
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            return False
+        wait_in_thread(endpoint, waiter, left)
+    return True
+
+
+def wait_in_thread(endpoint: "Endpoint | None", waiter: ThreadWaiter, timeout: float | None) -> None:
+    """Until `waiter` may have been woken, or something else has happened, or `timeout` seconds have passed.
+
+    Reads from `endpoint`, and writes what waits, if nobody else will.
+    """
+    handles, writable = [waiter.fileno()], []
+    link = endpoint.link if endpoint is not None else None
+    if endpoint is not None and link is not None and not link.loop_will_read():
+        with endpoint.lock:
+            if link.transport is not None:
+                handles.append(link.transport.fileno())
+                if not link.flush_now():
+                    writable.append(handles[-1])
+    if link is not None and len(handles) == 1:
+        timeout = _LOOK_AGAIN if timeout is None else min(timeout, _LOOK_AGAIN)
+    ready = wait_readable(handles, timeout, or_writable=writable)
+    if waiter.fileno() in ready:
+        waiter.clear()
+    if endpoint is not None and handles[-1] in ready[-1:] and link is not None:
+        with endpoint.lock:
+            link.read()
+        endpoint.tell_hearers()

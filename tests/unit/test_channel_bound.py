@@ -1,0 +1,355 @@
+"""How much one side may send that the other has not taken, and what happens there; over each transport."""
+
+import asyncio
+import contextlib
+import random
+from typing import Any
+
+import pytest
+
+from liteyuki.comm.channel import Channel
+from liteyuki.comm.framing import HEADER, HEADER_BYTES, MAX_FRAME_BYTES, FrameKind, pack_frame
+from liteyuki.comm.pipe import PipeTransport, pipe_pair
+from liteyuki.errors import ChannelBroken, ChannelClosed, ChannelFull, MessageTooLarge
+from tests.unit.joined import DEADLINE, Joiner, close_at_once, hello, in_thread, run, send_raw, soon, until
+from tests.unit.optioned import COST_BYTES, HEAD_BYTES, crash, wait_for_sender, weighing, with_options
+
+BOUND = 10_000
+EIGHTH = BOUND // 8
+
+
+def filled(channel: Channel[Any], count: int = 8) -> list[bytes]:
+    """What now lies in `channel`: so many messages, of an eighth of the bound each."""
+    values = [weighing(number, EIGHTH) for number in range(count)]
+    for value in values:
+        channel.send(value, timeout=0)
+    return values
+
+
+# --- the bound
+
+
+def test_without_more_said_it_is_16_mib_to_the_byte() -> None:
+    channel = Channel[bytes]("big")
+    for _ in range(15):
+        channel.send(bytes(2**20 - COST_BYTES), timeout=0)
+    small = bytes(2**15 - COST_BYTES - HEAD_BYTES)
+    for _ in range(32):
+        channel.send(small, timeout=0)
+    assert channel.stats.queued_bytes == 16 * 2**20
+    with pytest.raises(ChannelFull, match="asend") as caught:
+        channel.send(b"", timeout=0)
+    assert (caught.value.channel, caught.value.max_queued_bytes) == ("big", 16 * 2**20)
+    close_at_once(channel)
+
+
+@pytest.mark.parametrize("value", [None, "x" * 100, ("a", {1}), {"b": [bytes(300)]}], ids=lambda value: repr(value)[:9])
+def test_each_message_costs_its_bytes_and_64(joiner: Joiner, value: Any) -> None:
+    probe, reader = joiner.channels("probe")
+    probe.send(value)
+    cost = probe.stats.sent_bytes + COST_BYTES
+    main = with_options(joiner, max_queued_bytes=10 * cost).kept()
+    for _ in range(10):
+        main.send(value, timeout=0)
+    with pytest.raises(ChannelFull):
+        main.send(value, timeout=0)
+    assert main.stats.queued_bytes == 10 * cost
+    reader.receive(DEADLINE)
+
+
+def test_what_the_other_side_has_read_and_not_taken_counts(joiner: Joiner) -> None:
+    async def body() -> None:
+        main, child = with_options(joiner, max_queued_bytes=BOUND).channels()
+        child.on_request()(lambda value: value)
+        values = filled(main)
+        assert await main.request("read all of it", timeout=DEADLINE) == "read all of it"
+        with pytest.raises(ChannelFull):
+            main.send(0)
+        assert [await child.async_receive() for _ in values] == values
+        main.send(0)
+        assert await child.async_receive() == 0
+
+    run(body())
+
+
+def test_each_direction_has_its_own(joiner: Joiner) -> None:
+    main, child = with_options(joiner, max_queued_bytes=BOUND).channels()
+    values = filled(main)
+    assert filled(child) == values
+    for one, other in (main, child), (child, main):
+        with pytest.raises(ChannelFull):
+            one.send(0, timeout=0)
+        assert [other.receive(DEADLINE) for _ in values] == values
+
+
+def test_a_peer_that_sends_on_beyond_it_breaks_the_channel(joiner: Joiner) -> None:
+    child, raw = with_options(joiner, max_queued_bytes=BOUND).against_raw()
+    send_raw(raw, hello(), *[pack_frame(FrameKind.MESSAGE, 2, bytes(BOUND)) for _ in range(5)])
+    with pytest.raises(ChannelBroken, match=str(BOUND)):
+        [child.receive(DEADLINE) for _ in range(5)]
+
+
+# --- one that is larger
+
+
+@pytest.mark.parametrize("is_attached", [True, False], ids=["attached", "unattached"])
+def test_a_message_over_the_bound_waits_until_nothing_else_is_queued(joiner: Joiner, is_attached: bool) -> None:
+    joined = with_options(joiner, max_queued_bytes=BOUND)
+    main = joined.kept()
+    child = joined.child_of(main) if is_attached else None
+    large = bytes(range(256)) * 4 * 5120
+    main.send("small")
+    with pytest.raises(ChannelFull):
+        main.send(large, timeout=0)
+    sender = in_thread(lambda: main.send(large, timeout=DEADLINE))
+    wait_for_sender(main)
+    child = child or joined.child_of(main)
+    assert child.receive(DEADLINE) == "small"
+    sender.result(DEADLINE)
+    with pytest.raises(ChannelFull):
+        main.send("after", timeout=0)
+    assert child.receive(DEADLINE) == large
+    main.send("after", timeout=DEADLINE)
+    assert child.receive(DEADLINE) == "after"
+
+
+def test_a_message_over_the_bound_gets_its_turn_among_small_ones(joiner: Joiner) -> None:
+    async def body() -> None:
+        main, child = with_options(joiner, max_queued_bytes=BOUND).channels()
+        values = filled(main)
+        large = bytes(5 * BOUND)
+        waiting = asyncio.ensure_future(main.asend(large))
+        await until(lambda: main.room, "the large one to wait")
+        others = [asyncio.ensure_future(main.asend(number)) for number in range(200)]
+        received = [await asyncio.wait_for(child.async_receive(), DEADLINE) for _ in range(len(values) + 201)]
+        assert received == [*values, large, *range(200)]
+        await asyncio.gather(waiting, *others)
+
+    run(body())
+
+
+def test_one_over_the_limit_of_a_frame_arrives_whole(joiner: Joiner) -> None:
+    main, child = joiner.channels()
+    large = bytes(MAX_FRAME_BYTES + 5)
+    sender = in_thread(lambda: main.send(large))
+    assert child.receive(DEADLINE) == large
+    sender.result(DEADLINE)
+
+
+def test_it_comes_in_frames_that_leave_others_their_turn() -> None:
+    one, other = pipe_pair()
+    channel = Channel[Any]("large")
+    channel.attach(PipeTransport(one))
+    channel.send(bytes(5 * 2**20))
+    stream = bytearray()
+    lengths: list[tuple[int, int]] = []
+    with other:
+        other.settimeout(DEADLINE)
+        while sum(length for kind, length in lengths if kind == FrameKind.PIECE) < 5 * 2**20:
+            while len(stream) < HEADER_BYTES or len(stream) < HEADER_BYTES + HEADER.unpack_from(stream)[0]:
+                stream += other.recv(2**20)
+            length, kind, _ = HEADER.unpack_from(stream)
+            lengths.append((kind, length))
+            del stream[: HEADER_BYTES + length]
+    assert [kind for kind, _ in lengths[:3]] == [FrameKind.PAGE, FrameKind.HELLO, FrameKind.LARGE]
+    assert all(kind == FrameKind.PIECE and length <= 2**20 for kind, length in lengths[3:])
+    close_at_once(channel)
+
+
+def test_one_over_the_limit_of_the_channel_is_refused(joiner: Joiner) -> None:
+    main, child = with_options(joiner, max_message_bytes=1000).channels()
+    for large in bytes(1001), ("x" * 1000,):
+        with pytest.raises(MessageTooLarge, match="1000"):
+            main.send(large)
+    main.send(bytes(900))
+    assert child.receive(DEADLINE) == bytes(900)
+
+
+# --- who sends at the bound
+
+
+def test_a_thread_gives_up_after_its_timeout_and_has_sent_nothing(joiner: Joiner) -> None:
+    main, child = with_options(joiner, max_queued_bytes=BOUND).channels()
+    values = filled(main)
+    for value in 0, bytes(2 * BOUND), ("tagged",):
+        for timeout in 0, 0.01:
+            with pytest.raises(ChannelFull):
+                main.send(value, timeout=timeout)
+    assert [child.receive(DEADLINE) for _ in values] == values
+    main.send("next")
+    assert child.receive(DEADLINE) == "next"
+
+
+def test_on_the_loops_own_thread_it_is_refused_at_once_whatever_the_timeout(joiner: Joiner) -> None:
+    async def body() -> None:
+        main, child = with_options(joiner, max_queued_bytes=BOUND).channels()
+        values = filled(main)
+        for timeout in None, 3600.0:
+            with pytest.raises(ChannelFull):
+                main.send(0, timeout=timeout)
+        assert [await child.async_receive() for _ in values] == values
+
+    run(body())
+
+
+def test_an_asend_gives_up_after_its_timeout_and_has_sent_nothing(joiner: Joiner) -> None:
+    async def body() -> None:
+        main, child = with_options(joiner, max_queued_bytes=BOUND).channels()
+        values = filled(main)
+        after = asyncio.ensure_future(main.asend("after", timeout=DEADLINE))
+        with pytest.raises(ChannelFull):
+            await main.asend("too late", timeout=0.01)
+        assert [await asyncio.wait_for(child.async_receive(), DEADLINE) for _ in range(9)] == [*values, "after"]
+        await after
+
+    run(body())
+
+
+def test_those_who_wait_in_asend_are_served_in_their_order(joiner: Joiner) -> None:
+    async def body() -> None:
+        main, child = with_options(joiner, max_queued_bytes=BOUND).channels()
+        values = [weighing(number, 400 + 37 * number) for number in range(60)]
+        waiting = [asyncio.ensure_future(main.asend(value)) for value in values]
+        assert [await asyncio.wait_for(child.async_receive(), DEADLINE) for _ in values] == values
+        await asyncio.gather(*waiting)
+
+    run(body())
+
+
+@pytest.mark.parametrize("taken", range(1, 5))
+def test_nobody_overtakes_who_waits_in_asend(joiner: Joiner, taken: int) -> None:
+    async def body() -> None:
+        main, child = with_options(joiner, max_queued_bytes=BOUND).channels()
+        values = [weighing(number, EIGHTH) for number in range(8)]
+        for value in values:
+            main.send(value)
+            await asyncio.sleep(0)  # so that each goes out, and is forgotten, by itself
+        first = asyncio.ensure_future(main.asend(weighing(100, BOUND // 2)))
+        await until(lambda: main.room, "the first to wait")
+        assert [await child.async_receive() for _ in range(taken)] == values[:taken]
+        await until(lambda: main.stats.queued <= 9 - taken, "them to be forgotten")
+        second = asyncio.ensure_future(main.asend(weighing(101, 400)))
+        rest = [await asyncio.wait_for(child.async_receive(), DEADLINE) for _ in range(10 - taken)]
+        assert rest[-2:] == [weighing(100, BOUND // 2), weighing(101, 400)]
+        await asyncio.gather(first, second)
+
+    run(body())
+
+
+def test_those_who_wait_keep_their_order_over_restarts(joiner: Joiner) -> None:
+    async def body() -> None:
+        joined = with_options(joiner, max_queued_bytes=BOUND)
+        main = joined.kept()
+        values = filled(main)
+        waiting = [asyncio.ensure_future(main.asend(number)) for number in range(20)]
+        for generation in range(1, 4):
+            crash(joined.child_of(main, generation), main)
+            await asyncio.sleep(0)
+        child = joined.child_of(main, 4)
+        assert [await asyncio.wait_for(child.async_receive(), DEADLINE) for _ in range(28)] == [*values, *range(20)]
+        await asyncio.gather(*waiting)
+
+    run(body())
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_asends_that_are_cancelled_at_any_moment_lose_and_duplicate_nothing(joiner: Joiner, seed: int) -> None:
+    async def body() -> None:
+        chance = random.Random(seed)
+        main, child = with_options(joiner, max_queued_bytes=BOUND).channels()
+        sending = [asyncio.ensure_future(main.asend(weighing(number, 400 + 20 * number))) for number in range(100)]
+        received: list[Any] = []
+
+        async def receive() -> None:
+            while True:
+                received.append((await child.async_receive())[0])
+
+        receiving = asyncio.ensure_future(receive())
+        for sender in chance.sample(sending, 50):
+            sender.cancel()
+            for _ in range(chance.randrange(4)):
+                await asyncio.sleep(0)
+        results = await asyncio.wait_for(asyncio.gather(*sending, return_exceptions=True), DEADLINE)
+        sent = [number for number, result in enumerate(results) if result is None]
+        assert all(isinstance(result, asyncio.CancelledError) for result in results if result is not None)
+        await until(lambda: len(received) >= len(sent), "all that was sent")
+        await main.asend(weighing(255, 400))
+        await until(lambda: received[-1] == 255, "the last one")
+        assert received == [*sent, 255]
+        receiving.cancel()
+
+    run(body())
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_a_cancelled_asend_passes_its_turn_on(joiner: Joiner, turns: int) -> None:
+    async def body() -> None:
+        main, child = with_options(joiner, max_queued_bytes=BOUND).channels()
+        values = filled(main)
+        first, second = (asyncio.ensure_future(main.asend(name)) for name in ("first", "second"))
+        await until(lambda: main.stats.waits == 2, "both to wait")
+        assert [await child.async_receive() for _ in values] == values
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        first.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await first
+        expected = ["second"] if first.cancelled() else ["first", "second"]
+        assert [await asyncio.wait_for(child.async_receive(), DEADLINE) for _ in expected] == expected
+        await second
+
+    run(body())
+
+
+@pytest.mark.parametrize("ending", ["closed here", "closed there"])
+def test_all_who_wait_learn_of_the_end(joiner: Joiner, ending: str) -> None:
+    async def body() -> None:
+        main, child = with_options(joiner, max_queued_bytes=BOUND).channels()
+        filled(main)
+        waiting = [asyncio.ensure_future(main.asend(number)) for number in range(3)]
+        thread = in_thread(lambda: main.send("thread"))
+        await until(lambda: main.stats.waits == 4 and main.room, "all to wait")
+        close_at_once(main if ending == "closed here" else child)
+        for waiter in *waiting, asyncio.ensure_future(soon(thread)):
+            with pytest.raises(ChannelClosed):
+                await asyncio.wait_for(waiter, DEADLINE)
+
+    run(body())
+
+
+# --- others
+
+
+def test_a_stalled_channel_delays_no_other(joiner: Joiner) -> None:
+    async def body() -> None:
+        main, child = with_options(joiner, max_queued_bytes=BOUND).channels("stalled")
+        other_main, other_child = joiner.channels("other")
+        other_child.on_request()(lambda value: value)
+        main.send(bytes(5 * 2**20))  # more than a socket holds
+        stalled = [asyncio.ensure_future(main.asend(number)) for number in range(3)]
+        thread = in_thread(lambda: main.send(3, timeout=DEADLINE * 2))
+        for number in range(300):
+            other_main.send(number)
+            assert await asyncio.wait_for(other_child.async_receive(), DEADLINE) == number
+            assert await other_main.request(number, timeout=DEADLINE) == number
+        assert not any(sender.done() for sender in stalled)
+        assert not thread.done()
+        assert len(await asyncio.wait_for(child.async_receive(), DEADLINE)) == 5 * 2**20
+        assert sorted([await asyncio.wait_for(child.async_receive(), DEADLINE) for _ in range(4)]) == [0, 1, 2, 3]
+        await asyncio.gather(*stalled, soon(thread))
+
+    run(body())
+
+
+def test_a_thread_that_waits_to_send_delays_no_other_channel(joiner: Joiner) -> None:
+    main, child = with_options(joiner, max_queued_bytes=BOUND).channels("stalled")
+    other_main, other_child = joiner.channels("other")
+    main.send(bytes(5 * 2**20))
+    stalled = in_thread(lambda: main.send("after"))
+    for number in range(300):
+        other_main.send(number)
+        assert other_child.receive(DEADLINE) == number
+    assert not stalled.done()
+    assert len(child.receive(DEADLINE)) == 5 * 2**20
+    assert child.receive(DEADLINE) == "after"
+    stalled.result(DEADLINE)

@@ -12,6 +12,7 @@ class Bell:
     """A handle that is readable from `ring` until `clear`. `ring` may be called from any thread."""
 
     def __init__(self) -> None:
+        """Raises `OSError` if handles run out."""
         self._waiting, self._ringing = socket.socketpair()
         self._waiting.setblocking(False)
         self._ringing.setblocking(False)
@@ -29,8 +30,9 @@ class Bell:
 
     def __del__(self) -> None:
         # Threads may wait on it until their channel is forgotten, so nobody can say earlier that it is over.
-        self._waiting.close()
-        self._ringing.close()
+        if hasattr(self, "_ringing"):
+            self._waiting.close()
+            self._ringing.close()
 
 
 def wait_readable(handles: list[int], timeout: float | None, *, or_writable: Collection[int] = ()) -> list[int]:

@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final, Generic, TypeVar, get_args
 
 from liteyuki.comm import blocking
+from liteyuki.comm.bell import Bell
 from liteyuki.comm.calls import NO_REPLY, pack_number
-from liteyuki.comm.codec import encode_plain
+from liteyuki.comm.codec import TAGGED, encode_plain
 from liteyuki.comm.endpoint import Endpoint
 from liteyuki.comm.ends import Ack, ChannelEnd, ChannelOptions
 from liteyuki.comm.framing import MAX_MESSAGE_BYTES, FrameKind
 from liteyuki.comm.handlers import FilterFunc, Handler
-from liteyuki.comm.inbox import wait_in_thread
-from liteyuki.comm.outbox import BATCH_BYTES, MESSAGE_COST_BYTES, TEXT_HEAD_BYTES, Entry, Item, cost_bytes
+from liteyuki.comm.outbox import BATCH_BYTES, MESSAGE_COST_BYTES, TEXT_HEAD_BYTES, Entry, Item, Tagged, cost_bytes
 from liteyuki.comm.pipe import PipeTransport
 from liteyuki.comm.receiver import check
 from liteyuki.comm.room import Need
@@ -22,7 +22,7 @@ from liteyuki.comm.sending import admit_in_thread, admit_on_loop, answer_in_thre
 from liteyuki.comm.stats import ChannelStats
 from liteyuki.comm.typed import check_for
 from liteyuki.comm.waiting import LoopWaiter, ThreadWaiter
-from liteyuki.errors import ChannelClosed, ChannelFull, PeerGone
+from liteyuki.errors import ChannelClosed, ChannelFull, NoHandlesLeft, PeerGone
 from liteyuki.locale import text
 from liteyuki.log import logger
 
@@ -136,12 +136,12 @@ class Channel(Endpoint, Generic[T]):
 
         Raises `ChannelFull` after `timeout` seconds. On the event loop only.
         """
+        self._sent_in_turn += 1
+        if self._sent_in_turn > _SENT_IN_TURN:
+            self._sent_in_turn = 0
+            await asyncio.sleep(0)  # the loop must turn, or nobody takes anything
         entry = self._send_fast(value)
         if entry is None:
-            self._sent_in_turn += 1
-            if self._sent_in_turn >= _SENT_IN_TURN:
-                self._sent_in_turn = 0
-                await asyncio.sleep(0)  # the loop must turn, or nobody takes anything
             return
         with self.lock:
             is_sent = not self.room and self._add(entry)
@@ -163,7 +163,7 @@ class Channel(Endpoint, Generic[T]):
             entry = encode_plain(value)
             size = len(entry) if entry is not None else self._max_small_bytes + 1
         if entry is None or size > self._max_small_bytes:
-            return self.pack(FrameKind.MESSAGE, value)
+            return self._pack_message(value)
         outbox, link = self.outbox, self.link
         with self.lock:
             waiting_bytes = outbox.waiting_bytes + size + MESSAGE_COST_BYTES
@@ -175,6 +175,12 @@ class Channel(Endpoint, Generic[T]):
                 self._bind_to_running_loop()
                 link.flush_soon()
         return None
+
+    def _pack_message(self, value: T) -> Entry:
+        item = self.pack(FrameKind.MESSAGE, value)
+        if item.flags == TAGGED and item.size_bytes - MESSAGE_COST_BYTES <= self._max_small_bytes:
+            return Tagged(b"".join(item.parts))
+        return item
 
     def _add(self, entry: Entry) -> bool:
         """Queue a message if there is room. With the lock."""
@@ -295,45 +301,60 @@ class Channel(Endpoint, Generic[T]):
         does not carry. On the event loop's own thread it holds that up; other channels' handlers still start.
         Better there: `async_receive`.
         """
-        with self.lock:
-            self.receiver.claim("receive")
-            self.receiver.finish_in_hand()
-            self._bind_to_running_loop()
-            self.link.flush_unless_loop_will()
         deadline = None if timeout is None else time.monotonic() + timeout
-        on_loop = self.link.on_loop_thread()
+        inbox, link = self.receiver.inbox, self.link
+        with self.lock:
+            self.receiver.begin_to_receive()
+            self._bind_to_running_loop()
+            link.flush_unless_loop_will()
+            on_loop = link.on_loop_thread()
+            if not on_loop and not link.thread_reads and link.transport is not None and not self._must_watch():
+                self._let_threads_read(True)
         if on_loop:
             blocking.warn_once(self.name)
             blocking.serve_others(self)
-        elif self.link.transport is not None and not self._must_watch():
-            self._let_threads_read(True)
-        inbox = self.receiver.inbox
-        while True:
-            with self.lock:
-                self.raise_if_closed_here()
-                if self.something_came():
-                    value: T = self.take()
-                    return value
-                self.raise_if_closed()
-                if self.peer_stops:
-                    raise ChannelClosed(self.name, text("channel.reason_stopping"))
-                bell = inbox.prepare_to_wait()
-                transport = self.link.transport
-                inbox.threads += 1
-            try:
-                self.tell_hearers()
+        has_looked = link.loop is None and timeout is None  # then waiting for the handle comes to the same
+        is_waiting = False
+        try:
+            while True:
+                with self.lock:
+                    inbox.threads -= is_waiting
+                    is_waiting = False
+                    self.raise_if_closed_here()
+                    if inbox.values or inbox or (not has_looked and self.something_came()):
+                        value: T = self.take()
+                        return value
+                    self._raise_if_nothing_can_come()
+                    bell = self._bell()
+                    handle = link.transport.fileno() if link.transport is not None else None
+                    inbox.threads += 1
+                    is_waiting = True
+                has_looked = False
+                if self._told:
+                    self.tell_hearers()
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     raise TimeoutError(text("error.receive_timeout", channel=self.name, seconds=timeout))
                 if on_loop:
                     blocking.wait(self, left)
                 else:
-                    wait_in_thread(bell, transport.fileno() if transport is not None else None, left)
-            finally:
-                with self.lock:
-                    inbox.threads -= 1
-                    if inbox.threads and (inbox or self.closed or self.peer_stops):
-                        inbox.ring()  # what woke this thread is the next one's business too
+                    inbox.wait_in_thread(bell, handle, left)
+        finally:
+            with self.lock:
+                inbox.threads -= is_waiting
+                if inbox.threads and (inbox or self.closed or self.peer_stops):
+                    inbox.ring()  # what woke this thread is the next one's business too
+
+    def _bell(self) -> Bell:
+        try:
+            return self.receiver.inbox.prepare_to_wait()
+        except OSError as error:
+            raise NoHandlesLeft(self.name, error.errno or 0) from error
+
+    def _raise_if_nothing_can_come(self) -> None:
+        self.raise_if_closed()
+        if self.peer_stops:
+            raise ChannelClosed(self.name, text("channel.reason_stopping"))
 
     async def async_receive(self) -> T:
         """Wait for a value and return it; a cancelled wait loses none.
@@ -341,8 +362,7 @@ class Channel(Endpoint, Generic[T]):
         Raises `ChannelModeError`, `ChannelClosed` and `WrongType` as `receive` does. On the event loop only.
         """
         with self.lock:
-            self.receiver.claim("receive")
-            self.receiver.finish_in_hand()
+            self.receiver.begin_to_receive()
         inbox = self.receiver.inbox
         while True:
             with self.lock:
@@ -472,11 +492,9 @@ class Channel(Endpoint, Generic[T]):
     def _bind_to_running_loop(self) -> None:
         """Whoever uses a channel on a loop before the startup hook has bound it binds it thereby."""
         if self.link.loop is None or self.link.loop.is_closed():
-            try:
-                loop = asyncio.get_running_loop()
-            except RuntimeError:
-                return
-            self.bind(loop)
+            loop = asyncio._get_running_loop()
+            if loop is not None:
+                self.bind(loop)
 
     def _must_watch(self) -> bool:
         return bool(

@@ -14,8 +14,9 @@ from typing import Any, Final
 import ormsgpack
 
 from liteyuki.comm import scalars
+from liteyuki.comm.claims import CRASHES_ON_CLAIMS, claims_too_much
 from liteyuki.comm.framing import RAW, Buffer
-from liteyuki.comm.tagging import CodecError, HandOver, Tagger, TakeIn, Unsendable, Untagger
+from liteyuki.comm.tagging import MAX_DEPTH, CodecError, HandOver, Tagger, TakeIn, Unsendable, Untagger
 from liteyuki.locale import text
 
 __all__ = [
@@ -108,9 +109,11 @@ def encode(value: object) -> tuple[int, bytes]:
     return flags, b"".join(parts)
 
 
-def decode(flags: int, payload: Buffer, take_in: TakeIn | None = None) -> Any:
+def decode(flags: int, payload: Buffer, take_in: TakeIn | None = None, *, depth: int = MAX_DEPTH) -> Any:
     """The value that `encode` was given. Raises `CodecError` for anything that `encode` does not make."""
     try:
+        if CRASHES_ON_CLAIMS and not flags & (RAW | BUFFERS) and claims_too_much(payload):
+            raise CodecError(text("codec.structure"))
         if not flags & (TAGGED | RAW | BUFFERS):
             return ormsgpack.unpackb(payload, ext_hook=scalars.unpack)
         if flags & RAW:
@@ -120,16 +123,16 @@ def decode(flags: int, payload: Buffer, take_in: TakeIn | None = None) -> Any:
             # A small frame comes as `bytes`, and what is made of buffers may be written to.
             payload, *buffers = _cut(memoryview(bytearray(payload) if type(payload) is bytes else payload))
         untagger = Untagger(buffers, take_in)
-        return untagger.untag(ormsgpack.unpackb(payload, ext_hook=untagger.extension))
+        return untagger.untag(ormsgpack.unpackb(payload, ext_hook=untagger.extension), depth)
     except CodecError:
         raise
     except _NOT_A_VALUE as error:
         raise CodecError(f"{error} ({error.__cause__})" if error.__cause__ else str(error)) from error
 
 
-def decode_batch(payload: Buffer) -> list[Any]:
+def decode_batch(flags: int, payload: Buffer) -> list[Any]:
     """The values of a batch. Raises `CodecError` as `decode` does."""
-    values = decode(0, payload)
+    values = decode(flags & TAGGED, payload, depth=MAX_DEPTH + 1)
     if type(values) is not list or not values:
         raise CodecError(text("codec.structure"))
     return values

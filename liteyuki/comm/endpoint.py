@@ -140,6 +140,8 @@ class Endpoint:
         self.lock = threading.RLock()
         self.link.forked()
         self.closed = ChannelClosed(self.name, text("channel.reason_forked"))
+        self.room = Room(self.outbox)
+        self.room.close()
 
     # --- what goes out
 
@@ -215,8 +217,8 @@ class Endpoint:
         self.outbox.forget_taken(transport.peer[TAKEN])
         if self.room:
             self.room.wake_next()
-            wanted = self.room.taken_when_met()
-            if wanted is not None and not self._room_is_asked_for:
+            wanted = self.room.taken_when_met() if not self._room_is_asked_for else None
+            if wanted is not None:
                 self._room_is_asked_for = True
                 self.link.send_urgent(pack_room_wanted(wanted))
         if self._closing is not None and self.link.flush_now():
@@ -288,10 +290,11 @@ class Endpoint:
 
     def something_came(self) -> bool:
         """Whether there is a value to take; reads if there is none yet. With the lock."""
+        inbox, link = self.receiver.inbox, self.link
         # One read may have brought other frames only, such as the greeting.
-        while not self.receiver.inbox and self.link.read():
+        while not inbox and link.read():
             pass
-        return bool(self.receiver.inbox)
+        return bool(inbox)
 
     def take(self) -> Any:
         """The oldest value, which must be there. With the lock."""

@@ -96,6 +96,12 @@ _IN_PIECES: Final = frozenset(
 )
 
 
+_WHOLE: Final = _KINDS - {FrameKind.LARGE, FrameKind.PIECE}
+_SMALL_BYTES: Final = 4096
+# Plain numbers: to look one up in an IntEnum takes ten times as long as to compare it.
+_MESSAGE, _LARGE, _PIECE = int(FrameKind.MESSAGE), int(FrameKind.LARGE), int(FrameKind.PIECE)
+
+
 class Frame(NamedTuple):
     kind: int
     flags: int
@@ -120,11 +126,22 @@ class _Large:
         self.flags = flags
         self.missing_bytes = missing_bytes
         self.handles = handles
-        # A BytesIO gives its content away as `bytes` without a copy, which no bytearray can.
-        self.body = io.BytesIO()
+        self.came_bytes = HEADER_BYTES + LARGE_HEAD.size
+        # A BytesIO gives its content away as `bytes` without a copy, which no bytearray can. Where the content is to
+        # be written to it will not do: since Python 3.13 it complains if it is collected while somebody looks into it.
+        self._raw = io.BytesIO() if flags & RAW else None
+        self._body = bytearray()
+
+    def add(self, part: memoryview) -> None:
+        if self._raw is not None:
+            self._raw.write(part)
+        else:
+            self._body += part
+        self.missing_bytes -= len(part)
+        self.came_bytes += len(part)
 
     def frame(self) -> Frame:
-        body: Buffer = self.body.getvalue() if self.flags & RAW else self.body.getbuffer()
+        body: Buffer = self._raw.getvalue() if self._raw is not None else memoryview(self._body)
         return Frame(self.kind, self.flags, body, self.handles)
 
 
@@ -149,6 +166,10 @@ class FrameParser:
         Raises `FrameError` at a header that cannot be one; the frames before it are in `into` then.
         """
         rest = self._rest
+        if self._is_one_frame(data):
+            _, kind, flags = HEADER.unpack_from(data)
+            into.append(Frame(kind, flags, bytes(data[HEADER_BYTES:])))
+            return
         if rest:
             rest += data
             if len(rest) < self._wanted_bytes:
@@ -165,7 +186,7 @@ class FrameParser:
             length, kind, flags = HEADER.unpack_from(data, position)
             self._check(length, kind)
             position += HEADER_BYTES
-            if kind == FrameKind.PIECE:
+            if kind == _PIECE:
                 self._begin_piece(length)
                 continue
             if end - position < length:
@@ -174,16 +195,29 @@ class FrameParser:
                 break
             body = bytes(data[position : position + length])
             position += length
-            if kind == FrameKind.LARGE:
+            if kind == _LARGE:
                 self._begin_large(body, flags)
             else:
                 handles = self._handles_of(flags) if flags >> HANDLES_SHIFT else ()
                 into.append(Frame(kind, flags, body, handles))
         rest += data[position:]
 
+    def _is_one_frame(self, data: bytes | memoryview) -> bool:
+        """Whether `data` is exactly one small frame, and the last ended before it: what a round trip consists of."""
+        if self._rest or self._piece_bytes or not HEADER_BYTES <= len(data) <= _SMALL_BYTES:
+            return False
+        length, kind, flags = HEADER.unpack_from(data)
+        limit = min(self._max_frame_bytes, self.max_message_bytes)
+        return (
+            bool(length + HEADER_BYTES == len(data))
+            and length <= limit
+            and kind in _WHOLE
+            and not flags >> HANDLES_SHIFT
+        )
+
     def _check(self, length: int, kind: int) -> None:
         limit = self._max_frame_bytes
-        if kind == FrameKind.MESSAGE:
+        if kind == _MESSAGE:
             limit = min(limit, self.max_message_bytes)
         if length > limit:
             raise FrameError(text("frame.too_large", size=length, limit=limit))
@@ -216,8 +250,7 @@ class FrameParser:
         large = self._large
         assert large is not None
         part = memoryview(data)[position : position + self._piece_bytes]
-        large.body.write(part)
-        large.missing_bytes -= len(part)
+        large.add(part)
         self._piece_bytes -= len(part)
         if not large.missing_bytes:
             self._large = None
@@ -227,5 +260,4 @@ class FrameParser:
     @property
     def unfinished_bytes(self) -> int:
         """How many bytes of a frame have come whose rest has not."""
-        large = self._large
-        return len(self._rest) + (HEADER_BYTES + LARGE_HEAD.size + large.body.tell() if large is not None else 0)
+        return len(self._rest) + (self._large.came_bytes if self._large is not None else 0)

@@ -3,11 +3,12 @@
 Frames stay as they came until somebody gets to them: a decoded value may take ten times the memory.
 """
 
+import select
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from liteyuki.comm.bell import Bell, wait_readable
+from liteyuki.comm.bell import Bell
 from liteyuki.comm.codec import decode, decode_batch
 from liteyuki.comm.framing import Frame, FrameError, FrameKind
 from liteyuki.comm.handle import Handle
@@ -16,7 +17,9 @@ from liteyuki.comm.tagging import TakeIn
 from liteyuki.comm.waiting import LoopWaiter
 from liteyuki.locale import text
 
-__all__ = ["Inbox", "wait_in_thread"]
+__all__ = ["Inbox"]
+
+_NO_POLL: Final = (select.poll(), (-1, -1))
 
 
 class Inbox:
@@ -40,6 +43,7 @@ class Inbox:
         self._queued_bytes = 0
         self._earlier_frames = self._earlier_bytes = 0
         self._bell: Bell | None = None
+        self._poll = _NO_POLL
 
     def __bool__(self) -> bool:
         return bool(self.values or self._frames)
@@ -82,7 +86,7 @@ class Inbox:
             self._queued_bytes -= len(frame.body)
         self.is_redelivered = bool(frame.flags & REDELIVERED)
         if frame.kind == FrameKind.BATCH:
-            self.values.extend(decode_batch(frame.body))
+            self.values.extend(decode_batch(frame.flags, frame.body))
         else:
             take_in = self._take_in(frame.handles) if frame.handles else None
             self.values.append(decode(frame.flags, frame.body, take_in))
@@ -105,6 +109,23 @@ class Inbox:
         if self._bell is not None:
             self._bell.ring()
 
+    def wait_in_thread(self, bell: Bell, handle: int | None, timeout: float | None) -> None:
+        """Block until the bell rings, `handle` is readable, or `timeout` seconds have passed; without the lock."""
+        handles = (bell.fileno(), -1 if handle is None else handle)
+        poll, polled = self._poll
+        if handles != polled:
+            poll = select.poll()
+            for each in handles:
+                if each >= 0:
+                    poll.register(each, select.POLLIN)
+        # One that is in use cannot be used by a second thread; that one makes its own.
+        self._poll = _NO_POLL
+        ready = poll.poll(None if timeout is None else max(0.0, timeout) * 1000)
+        self._poll = (poll, handles)
+        for each, _ in ready:
+            if each == handles[0]:
+                bell.clear()
+
     # --- both
 
     def wake_one(self) -> None:
@@ -119,10 +140,3 @@ class Inbox:
         while self.waiters:
             self.waiters.popleft().wake()
         self.ring()
-
-
-def wait_in_thread(bell: Bell, handle: int | None, timeout: float | None) -> None:
-    """Block until the bell rings, `handle` is readable, or `timeout` seconds have passed; without the lock."""
-    handles = [bell.fileno()] if handle is None else [bell.fileno(), handle]
-    if bell.fileno() in wait_readable(handles, timeout):
-        bell.clear()

@@ -71,6 +71,7 @@ class Link:
         self._bursts = Bursts()
         self._writer: Writer | None = None
         self._is_reading = False
+        self._said_unwritten = False
         self._is_blocked = False
         """True while the OS takes no more, and the loop or a thread waits until it does."""
 
@@ -150,6 +151,7 @@ class Link:
         """Let the other side know, should this process be killed now, and do not come back before it is a lot."""
         assert self.transport is not None
         self.transport.own[UNWRITTEN] = 1
+        self._said_unwritten = True
         self.flush_at_bytes = 0 if self._is_blocked else BATCH_BYTES
 
     def write_out(self, timeout: float) -> bool:
@@ -167,15 +169,20 @@ class Link:
 
     def flush_now(self) -> bool:
         """Write what the OS takes without blocking; whether nothing is left."""
-        transport, left = self.transport, _FLUSH_BYTES
+        transport, outbox, left = self.transport, self._outbox, _FLUSH_BYTES
         if transport is None:
             return True
-        self._outbox.forget_taken(transport.peer[TAKEN])
+        outbox.forget_taken(transport.peer[TAKEN])
         try:
+            single = outbox.next_single()
+            if single is not None and not transport.send(single):
+                return False
             while transport.flush() and left > 0:
-                write = self._outbox.next_write()
+                write = outbox.next_write()
                 if write is None:
-                    transport.own[UNWRITTEN] = 0
+                    if self._said_unwritten:
+                        transport.own[UNWRITTEN] = 0
+                        self._said_unwritten = False
                     return True
                 transport.write(*write)
                 left -= len(write[0][-1])

@@ -8,10 +8,11 @@ not. All that is here counts against one bound, so a receiver that stops costs t
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import ormsgpack
 
+from liteyuki.comm.codec import TAGGED
 from liteyuki.comm.framing import COUNT, HANDLES_SHIFT, HEADER, LARGE_HEAD, Buffer, FrameKind, pack_frame
 from liteyuki.comm.handle import Handle
 
@@ -26,6 +27,7 @@ __all__ = [
     "Entry",
     "Item",
     "Outbox",
+    "Tagged",
     "cost_bytes",
     "pack_room_wanted",
 ]
@@ -42,6 +44,7 @@ REDELIVERED: Final = 8
 _PIECE_BYTES: Final = 1024 * 1024
 _ARRAY_HEAD: Final = b"\xdd"
 _TEXT_ONLY: Final = {str}
+_MESSAGE: Final = int(FrameKind.MESSAGE)
 
 Write = tuple[Sequence[Buffer], Sequence[Handle]]
 
@@ -83,16 +86,25 @@ class Item:
                 yield [HEADER.pack(len(piece), FrameKind.PIECE, 0), piece], ()
 
 
+class Tagged(bytes):
+    """An encoded message that the receiver must walk. As small as any other that waits."""
+
+    __slots__ = ()
+
+
 Entry = bytes | str | Item
 """An encoded message; one that is a `str` and is encoded with its neighbours, in one step; or anything else."""
 
 
-class _Batch(NamedTuple):
+class _Batch:
     """Messages that went out in one frame."""
 
-    entries: list[Entry]
-    size_bytes: int
-    has_handles: bool
+    __slots__ = ("entries", "has_handles", "size_bytes")
+
+    def __init__(self, entries: list[Entry], size_bytes: int, has_handles: bool) -> None:
+        self.entries = entries
+        self.size_bytes = size_bytes
+        self.has_handles = has_handles
 
 
 class Outbox:
@@ -115,7 +127,7 @@ class Outbox:
         self._gone = self._gone_bytes = self._largest_bytes = 0
         self._may_add = True
         self._urgent: deque[bytes] = deque()
-        self._writes: Iterator[Write] = iter(())
+        self._writes: Iterator[Write] | None = None
 
     # --- what comes in
 
@@ -156,9 +168,13 @@ class Outbox:
             frames = b"".join(self._urgent)
             self._urgent.clear()
             return [frames], ()
-        write = next(self._writes, None)
-        if write is not None or not self.waiting:
-            return write
+        if self._writes is not None:
+            write = next(self._writes, None)
+            if write is not None:
+                return write
+            self._writes = None
+        if not self.waiting:
+            return None
         first = self.waiting[0]
         if not isinstance(first, Item):
             return [self._next_batch()], ()
@@ -176,6 +192,17 @@ class Outbox:
         self._writes = first.writes()
         return next(self._writes)
 
+    def next_single(self) -> bytes | None:
+        """The frame of the only thing that waits, if that is a small message: what a round trip consists of."""
+        if len(self.waiting) != 1 or self._items or self._urgent or self._writes is not None:
+            return None
+        entries, self.waiting = self.waiting, []
+        size, self.waiting_bytes = self.waiting_bytes, 0
+        entry = entries[0]
+        payload = ormsgpack.packb(entry) if type(entry) is str else entry
+        self._give(entries, size, size - MESSAGE_COST_BYTES, False)
+        return HEADER.pack(len(payload), _MESSAGE, TAGGED if type(entry) is Tagged else 0) + payload  # type: ignore[operator, arg-type]
+
     def _next_batch(self) -> bytes:
         if self.waiting_bytes <= BATCH_BYTES and not self._items:
             entries, size = self.waiting, self.waiting_bytes
@@ -185,11 +212,13 @@ class Outbox:
         self.waiting_bytes -= size
         self._give(entries, size, _length(max(entries, key=len)), False)  # type: ignore[arg-type] # no items here
         if len(entries) == 1:
-            return pack_frame(FrameKind.MESSAGE, 0, _payload(entries[0]))
-        if set(map(type, entries)) == _TEXT_ONLY:
+            return pack_frame(FrameKind.MESSAGE, _flags(entries[0]), _payload(entries[0]))
+        kinds = set(map(type, entries))
+        if kinds == _TEXT_ONLY:
             return pack_frame(FrameKind.BATCH, 0, ormsgpack.packb(entries))
         array_head = _ARRAY_HEAD + len(entries).to_bytes(4, "big")
-        return pack_frame(FrameKind.BATCH, 0, b"".join([array_head, *map(_payload, entries)]))
+        flags = TAGGED if Tagged in kinds else 0
+        return pack_frame(FrameKind.BATCH, flags, b"".join([array_head, *map(_payload, entries)]))
 
     def _cut_batch(self) -> tuple[list[Entry], int]:
         """The run of plain messages at the front, as far as one frame should carry it."""
@@ -216,7 +245,8 @@ class Outbox:
         self._untaken_messages += len(entries)
         self.untaken_bytes += size
         self._update_free()
-        self._largest_bytes = max(self._largest_bytes, largest)
+        if largest > self._largest_bytes:
+            self._largest_bytes = largest
 
     # --- what the other side has taken
 
@@ -267,7 +297,7 @@ class Outbox:
         again += (entry for entry in self.waiting if _is_message(entry))
         self._untaken.clear()
         self._urgent.clear()
-        self._writes = iter(())
+        self._writes = None
         self.untaken_bytes = self._untaken_messages = self._first_number = 0
         self.waiting = again
         self.waiting_bytes = sum(_length(entry) + MESSAGE_COST_BYTES for entry in again)
@@ -287,7 +317,7 @@ class Outbox:
         self.waiting = []
         self._untaken.clear()
         self._urgent.clear()
-        self._writes = iter(())
+        self._writes = None
         self.waiting_bytes = self.untaken_bytes = self._untaken_messages = 0
         self._items = self._controls = self._control_bytes = 0
         self._update_free()
@@ -341,6 +371,10 @@ def cost_bytes(entry: Entry) -> int:
     return _length(entry) + MESSAGE_COST_BYTES
 
 
+def _flags(entry: Entry) -> int:
+    return TAGGED if isinstance(entry, Tagged) else 0
+
+
 def _payload(entry: Entry) -> bytes:
     assert not isinstance(entry, Item)
     return ormsgpack.packb(entry) if isinstance(entry, str) else entry
@@ -348,7 +382,7 @@ def _payload(entry: Entry) -> bytes:
 
 def _begun_before(entry: Entry, dead_end: Callable[[], Handle]) -> Item:
     if not isinstance(entry, Item):
-        return Item(FrameKind.MESSAGE, REDELIVERED, (_payload(entry),))
+        return Item(FrameKind.MESSAGE, REDELIVERED | _flags(entry), (_payload(entry),))
     entry.flags |= REDELIVERED
     with contextlib.suppress(OSError):  # no handles left: then the new owner learns of the end when it uses it
         ends = [dead_end() for _ in entry.handles]

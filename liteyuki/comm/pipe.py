@@ -20,7 +20,7 @@ from collections.abc import MutableSequence, Sequence
 from typing import Any, Final
 
 from liteyuki._platform import is_sealed, open_shared_page
-from liteyuki.comm.framing import MAX_MESSAGE_BYTES, Buffer, Frame, FrameError, FrameKind, FrameParser, pack_frame
+from liteyuki.comm.framing import Buffer, Frame, FrameError, FrameKind, FrameParser, pack_frame
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.transport import COUNTERS, TransportEnded
 from liteyuki.locale import text
@@ -67,13 +67,35 @@ class PipeTransport:
         self._error: Exception | None = None
         self._page: mmap.mmap | None = None
         self.own, self.peer = [0] * COUNTERS, [0] * COUNTERS
-        self.max_message_bytes = MAX_MESSAGE_BYTES
+
+    @property
+    def max_message_bytes(self) -> int:
+        return self._parser.max_message_bytes
+
+    @max_message_bytes.setter
+    def max_message_bytes(self, limit: int) -> None:
+        self._parser.max_message_bytes = limit
 
     def fileno(self) -> int:
         return self._socket.fileno()
 
     def write(self, parts: Sequence[Buffer], handles: Sequence[Handle] = ()) -> None:
         self._queued.append((list(parts), handles))
+
+    def send(self, frame: bytes) -> bool:
+        if self._queued:
+            self.write([frame])
+            return self.flush()
+        try:
+            sent = self._socket.send(frame)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise TransportEnded from error
+        if sent == len(frame):
+            return True
+        self.write([memoryview(frame)[sent:]])
+        return False
 
     def flush(self) -> bool:
         queued = self._queued
@@ -108,11 +130,10 @@ class PipeTransport:
             data = self._receive()
             if not data:
                 raise TransportEnded(self._parser.unfinished_bytes)
-            self._parser.max_message_bytes = self.max_message_bytes
             try:
                 self._parser.feed(data, frames)
             finally:
-                if self._page is None:
+                if not had_page:
                     self._open_page(frames)
         except BlockingIOError:
             pass
@@ -125,7 +146,7 @@ class PipeTransport:
         except OSError as error:
             # The other side closed without having read all of ours; what it sent has been read.
             raise TransportEnded(self._parser.unfinished_bytes) from error
-        if not frames and self._page is not None and not had_page:
+        if not had_page and not frames and self._page is not None:
             return self.read()  # the page comes by itself; what was sent is behind it
         return frames
 

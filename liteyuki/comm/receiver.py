@@ -64,6 +64,13 @@ class Receiver:
 
     # --- one value at a time
 
+    def begin_to_receive(self) -> None:
+        """Somebody asks for the next value. Raises `ChannelModeError`."""
+        if self.mode != "receive":
+            self.claim("receive")
+        if self._in_hand:
+            self.finish_in_hand()
+
     def take(self) -> Any:
         """The oldest value, for `receive`.
 

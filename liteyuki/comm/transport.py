@@ -76,6 +76,10 @@ class Transport(Protocol):
         """
         ...
 
+    def send(self, frame: bytes) -> bool:
+        """`write` of one frame without handles, and `flush`."""
+        ...
+
     def read(self) -> list[Frame]:
         """What has arrived, perhaps nothing.
 
@@ -130,6 +134,10 @@ class MemoryTransport:
                 self._queued.clear()
                 self._ring()
         return True
+
+    def send(self, frame: bytes) -> bool:
+        self.write([frame])
+        return self.flush()
 
     def read(self) -> list[Frame]:
         frames: list[Frame] = []

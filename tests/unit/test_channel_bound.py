@@ -281,6 +281,23 @@ def test_asends_that_are_cancelled_at_any_moment_lose_and_duplicate_nothing(join
     run(body())
 
 
+def test_an_asend_that_is_cancelled_when_it_lets_others_run_has_sent_nothing(joiner: Joiner) -> None:
+    async def body() -> None:
+        main, child = joiner.channels()
+        sent = []
+        for number in range(5000):
+            sending = asyncio.ensure_future(main.asend(number))
+            await asyncio.sleep(0)
+            sending.cancel()
+            await asyncio.wait([sending])
+            if not sending.cancelled():
+                sent.append(number)
+        main.send("last")
+        assert [await child.async_receive() for _ in range(len(sent) + 1)] == [*sent, "last"]
+
+    run(body())
+
+
 @pytest.mark.parametrize("turns", range(6))
 def test_a_cancelled_asend_passes_its_turn_on(joiner: Joiner, turns: int) -> None:
     async def body() -> None:

@@ -1,6 +1,8 @@
 """Bytes <-> frames, cut and glued at any place."""
 
 import contextlib
+import gc
+import sys
 import tracemalloc
 from typing import NamedTuple
 
@@ -170,6 +172,18 @@ def test_a_large_body_is_given_away_without_a_copy() -> None:
     assert not received[1].body.readonly
 
 
+def test_what_holds_a_large_body_may_be_collected_in_a_circle(monkeypatch: pytest.MonkeyPatch) -> None:
+    complaints: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+    parser, received = FrameParser(), list[Frame]()
+    feed_in_cuts(parser, in_pieces(frame_of(FrameKind.MESSAGE, 0, b"abcdef", 0), [2], []), [], received)
+    circle: list[object] = [received.pop().body]
+    circle.append(circle)
+    del circle
+    gc.collect()
+    assert complaints == []
+
+
 # --- what is no frame
 
 
@@ -287,16 +301,27 @@ def test_a_claim_within_the_limit_allocates_only_what_has_come(data: bytes) -> N
 
 
 def test_the_limits_themselves_are_allowed() -> None:
-    parser, received = FrameParser(max_frame_bytes=12, max_message_bytes=20), list[Frame]()
-    parser.feed(pack_frame(FrameKind.MESSAGE, 0, bytes(12)), received)
-    parser.feed(
-        large(20) + pack_frame(FrameKind.PIECE, 0, bytes(12)) + pack_frame(FrameKind.PIECE, 0, bytes(8)), received
-    )
-    assert [len(frame.body) for frame in received] == [12, 20]
-    with pytest.raises(FrameError, match=r"13.*12"):
-        FrameParser(12, 20).feed(pack_frame(FrameKind.MESSAGE, 0, bytes(13)), received)
-    with pytest.raises(FrameError, match=r"21.*20"):
-        FrameParser(12, 20).feed(large(21), received)
-    with pytest.raises(FrameError, match=r"13.*12"):
-        FrameParser(12, 20).feed(large(20) + pack_frame(FrameKind.PIECE, 0, bytes(13)), received)
+    def piece(size: int) -> bytes:
+        return pack_frame(FrameKind.PIECE, 0, bytes(size))
+
+    parser, received = FrameParser(max_frame_bytes=5000, max_message_bytes=8000), list[Frame]()
+    parser.feed(pack_frame(FrameKind.MESSAGE, 0, bytes(5000)), received)
+    parser.feed(large(8000) + piece(5000) + piece(3000), received)
+    assert [len(frame.body) for frame in received] == [5000, 8000]
+    with pytest.raises(FrameError, match=r"5001.*5000"):
+        FrameParser(5000, 8000).feed(pack_frame(FrameKind.MESSAGE, 0, bytes(5001)), received)
+    with pytest.raises(FrameError, match=r"8001.*8000"):
+        FrameParser(5000, 8000).feed(large(8001), received)
+    with pytest.raises(FrameError, match=r"5001.*5000"):
+        FrameParser(5000, 8000).feed(large(8000) + piece(5001), received)
     assert len(received) == 2
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_a_message_over_the_limit_is_refused_in_one_frame_too(is_alone: bool) -> None:
+    received: list[Frame] = []
+    stream = pack_frame(FrameKind.MESSAGE, 0, bytes(20)) + (b"" if is_alone else pack_frame(FrameKind.STOP, 0, b""))
+    FrameParser(max_message_bytes=20).feed(stream, received)
+    assert len(received[0].body) == 20
+    with pytest.raises(FrameError, match=r"20.*19"):
+        FrameParser(max_message_bytes=19).feed(stream, received)

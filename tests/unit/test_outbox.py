@@ -84,7 +84,7 @@ def arrived_in(frames: list[Frame]) -> list[tuple[bytes, int, tuple[Handle, ...]
     found: list[tuple[bytes, int, tuple[Handle, ...]]] = []
     for frame in frames:
         if frame.kind == FrameKind.BATCH:
-            found += ((ormsgpack.packb(value), 0, ()) for value in decode_batch(frame.body))
+            found += ((ormsgpack.packb(value), 0, ()) for value in decode_batch(0, frame.body))
         elif frame.kind == FrameKind.MESSAGE:
             found.append((bytes(frame.body), frame.flags & 15, frame.handles))
     return found
@@ -180,7 +180,7 @@ class OutboxMachine(RuleBasedStateMachine):
             return
         assert not self.has_pieces
         self.has_pieces = kind == FrameKind.LARGE
-        count = len(decode_batch(data[HEADER_BYTES:])) if kind == FrameKind.BATCH else 1
+        count = len(decode_batch(0, data[HEADER_BYTES:])) if kind == FrameKind.BATCH else 1
         if kind == FrameKind.LARGE:
             kind = LARGE_HEAD.unpack_from(data, HEADER_BYTES)[0]
         else:

@@ -93,7 +93,6 @@ def test_a_pipe_leaves_no_handle_open() -> None:
     child.close()
     for transport in [PipeTransport(end) for end in pipe_pair()]:
         transport.close()
-    del main, child, transport
     assert open_handles() == before
 
 

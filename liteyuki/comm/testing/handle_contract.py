@@ -68,7 +68,7 @@ class HandleContract(ABC):
     def test_handles_find_their_frames_however_much_is_between(self, pair: Pair) -> None:
         sent: list[Frame] = []
         for number in range(4):
-            sent.append(with_handles(message(number), labelled(f"{number}")))
+            sent.append(with_handles(message(number, number * 900_000), labelled(f"{number}")))
             sent += [message(other, other % 5) for other in range(3000)]
             sent += [message(other, 700_000) for other in range(2)]
         write(pair.here, *sent)

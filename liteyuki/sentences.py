@@ -563,6 +563,18 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "通道 {channel} 要连接哪个进程？请写明 to=…（{known}）",
         "which process is channel {channel} for? Say so with to=... ({known})",
     ),
+    "error.channel_set": (
+        "通道 {channel} 在本进程中已经在用；请用 get_channel 取得它，或先关闭它再设置新的",
+        "channel {channel} is in use in this process already; take it with get_channel, or close it before you set another",
+    ),
+    "error.core_channel": (
+        "通道 {channel} 是轻雪自己的，不能替换；请另起一个名字",
+        "channel {channel} is Liteyuki's own, which cannot be replaced; choose another name",
+    ),
+    "error.channel_to_itself": (
+        "通道 {channel} 的 to 是本进程 {process} 自己；请写另一个进程，或省略 to 以连接主进程",
+        "channel {channel} leads from {process} to itself; name another process, or leave `to` out for the main process",
+    ),
     "channel.name_taken": (
         "进程 {process} 设置了通道 {channel}，取代本进程里同名的通道",
         "process {process} has set a channel {channel}, which takes the place of one of that name in this process",

@@ -6,23 +6,22 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final, Generic, TypeVar, get_args
 
-from liteyuki.comm import blocking
-from liteyuki.comm.bell import Bell
 from liteyuki.comm.calls import NO_REPLY, pack_number
 from liteyuki.comm.codec import TAGGED, encode_plain
 from liteyuki.comm.endpoint import Endpoint
 from liteyuki.comm.ends import Ack, ChannelEnd, ChannelOptions
 from liteyuki.comm.framing import MAX_MESSAGE_BYTES, FrameKind
 from liteyuki.comm.handlers import FilterFunc, Handler
-from liteyuki.comm.outbox import BATCH_BYTES, MESSAGE_COST_BYTES, TEXT_HEAD_BYTES, Entry, Item, Tagged, cost_bytes
+from liteyuki.comm.items import BATCH_BYTES, MESSAGE_COST_BYTES, TEXT_HEAD_BYTES, Entry, Item, Tagged, cost_bytes
 from liteyuki.comm.pipe import PipeTransport
 from liteyuki.comm.receiver import check
+from liteyuki.comm.receiving import receive_in_thread, receive_on_loop
 from liteyuki.comm.room import Need
 from liteyuki.comm.sending import admit_in_thread, admit_on_loop, answer_in_thread
 from liteyuki.comm.stats import ChannelStats
 from liteyuki.comm.typed import check_for
-from liteyuki.comm.waiting import LoopWaiter, ThreadWaiter
-from liteyuki.errors import ChannelClosed, ChannelFull, NoHandlesLeft, PeerGone
+from liteyuki.comm.waiting import ThreadWaiter
+from liteyuki.errors import ChannelClosed, ChannelFull, PeerGone
 from liteyuki.locale import text
 from liteyuki.log import logger
 
@@ -64,6 +63,7 @@ class Channel(Endpoint, Generic[T]):
     ) -> None:
         super().__init__(name, ChannelOptions(max_queued_bytes, max_message_bytes, ack))
         self._type: Any = None
+        self._type_error: TypeError | None = None
         self._max_small_bytes = min(BATCH_BYTES, max_message_bytes)
         self._waits = self._refused = self._sent_in_turn = 0
 
@@ -75,7 +75,16 @@ class Channel(Endpoint, Generic[T]):
     @__orig_class__.setter
     def __orig_class__(self, alias: Any) -> None:
         self._type = alias
-        self.receiver.checker = check_for(get_args(alias)[0])
+        try:
+            self.receiver.checker = check_for(get_args(alias)[0])
+        except TypeError as error:
+            # Since Python 3.13, typing swallows what is raised here; so it is raised again when the channel is used.
+            self._type_error = error
+            raise
+
+    def _raise_if_type_is_bad(self) -> None:
+        if self._type_error is not None:
+            raise self._type_error
 
     def __repr__(self) -> str:
         state = "unattached" if self.link.transport is None else "attached"
@@ -153,6 +162,7 @@ class Channel(Endpoint, Generic[T]):
     def _send_fast(self, value: T) -> Entry | None:
         """None if it is sent, as a small plain message is for which there is room; else what is to be sent."""
         if self._type is not None:
+            self._raise_if_type_is_bad()
             check(self.name, self.receiver.checker, value)
         entry: str | bytes | None
         if type(value) is str and value.isascii():  # type: ignore[attr-defined]
@@ -172,7 +182,7 @@ class Channel(Endpoint, Generic[T]):
             outbox.waiting.append(entry)
             outbox.waiting_bytes = waiting_bytes
             if waiting_bytes >= link.flush_at_bytes:
-                self._bind_to_running_loop()
+                self.bind_to_running_loop()
                 link.flush_soon()
         return None
 
@@ -185,7 +195,7 @@ class Channel(Endpoint, Generic[T]):
     def _add(self, entry: Entry) -> bool:
         """Queue a message if there is room. With the lock."""
         self.raise_if_closed()
-        self._bind_to_running_loop()
+        self.bind_to_running_loop()
         size = cost_bytes(entry)
         if not self.outbox.has_room(size):
             self.look_for_room()
@@ -201,7 +211,7 @@ class Channel(Endpoint, Generic[T]):
         return True
 
     def _need(self, entry: Entry) -> Need:
-        self._let_threads_read(False)
+        self.let_threads_read(False)
         is_message = not isinstance(entry, Item) or entry.kind == FrameKind.MESSAGE
         return self.room.need_for(cost_bytes(entry), is_message=is_message)
 
@@ -214,7 +224,7 @@ class Channel(Endpoint, Generic[T]):
         deadline = None if timeout is None else time.monotonic() + timeout
         with self.lock:
             self.raise_if_closed()
-            self._bind_to_running_loop()
+            self.bind_to_running_loop()
             number, future = self.calls.begin()
         try:
             item = self.pack(FrameKind.REQUEST, value, pack_number(number))
@@ -224,7 +234,7 @@ class Channel(Endpoint, Generic[T]):
                 self, self._need(item), lambda: self._ask(item, number), timeout
             ):
                 raise self._no_answer(timeout)
-            self._let_threads_read(False)
+            self.let_threads_read(False)
             left = None if deadline is None else deadline - time.monotonic()
             return await asyncio.wait_for(future, left)
         except asyncio.TimeoutError as error:
@@ -251,7 +261,7 @@ class Channel(Endpoint, Generic[T]):
                 is_sent = self._ask(item, number)
             if not is_sent and not admit_in_thread(self, self._need(item), lambda: self._ask(item, number), timeout):
                 raise self._no_answer(timeout)
-            self._let_threads_read(False)
+            self.let_threads_read(False)
             if not answer_in_thread(self, future, waiter, deadline):
                 raise self._no_answer(timeout)
             return future.result()
@@ -286,7 +296,7 @@ class Channel(Endpoint, Generic[T]):
     def _say(self, item: Item) -> None:
         with self.lock:
             self.raise_if_closed()
-            self._bind_to_running_loop()
+            self.bind_to_running_loop()
             if self.link.transport is not None and not self.admit(item):
                 self._refused += 1
                 raise ChannelFull(self.name, self.outbox.max_queued_bytes)
@@ -301,91 +311,18 @@ class Channel(Endpoint, Generic[T]):
         does not carry. On the event loop's own thread it holds that up; other channels' handlers still start.
         Better there: `async_receive`.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        inbox, link = self.receiver.inbox, self.link
-        with self.lock:
-            self.receiver.begin_to_receive()
-            self._bind_to_running_loop()
-            link.flush_unless_loop_will()
-            on_loop = link.on_loop_thread()
-            if not on_loop and not link.thread_reads and link.transport is not None and not self._must_watch():
-                self._let_threads_read(True)
-        if on_loop:
-            blocking.warn_once(self.name)
-            blocking.serve_others(self)
-        has_looked = link.loop is None and timeout is None  # then waiting for the handle comes to the same
-        is_waiting = False
-        try:
-            while True:
-                with self.lock:
-                    inbox.threads -= is_waiting
-                    is_waiting = False
-                    self.raise_if_closed_here()
-                    if inbox.values or inbox or (not has_looked and self.something_came()):
-                        value: T = self.take()
-                        return value
-                    self._raise_if_nothing_can_come()
-                    bell = self._bell()
-                    handle = link.transport.fileno() if link.transport is not None else None
-                    inbox.threads += 1
-                    is_waiting = True
-                has_looked = False
-                if self._told:
-                    self.tell_hearers()
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    raise TimeoutError(text("error.receive_timeout", channel=self.name, seconds=timeout))
-                if on_loop:
-                    blocking.wait(self, left)
-                else:
-                    inbox.wait_in_thread(bell, handle, left)
-        finally:
-            with self.lock:
-                inbox.threads -= is_waiting
-                if inbox.threads and (inbox or self.closed or self.peer_stops):
-                    inbox.ring()  # what woke this thread is the next one's business too
-
-    def _bell(self) -> Bell:
-        try:
-            return self.receiver.inbox.prepare_to_wait()
-        except OSError as error:
-            raise NoHandlesLeft(self.name, error.errno or 0) from error
-
-    def _raise_if_nothing_can_come(self) -> None:
-        self.raise_if_closed()
-        if self.peer_stops:
-            raise ChannelClosed(self.name, text("channel.reason_stopping"))
+        self._raise_if_type_is_bad()
+        value: T = receive_in_thread(self, timeout)
+        return value
 
     async def async_receive(self) -> T:
         """Wait for a value and return it; a cancelled wait loses none.
 
         Raises `ChannelModeError`, `ChannelClosed` and `WrongType` as `receive` does. On the event loop only.
         """
-        with self.lock:
-            self.receiver.begin_to_receive()
-        inbox = self.receiver.inbox
-        while True:
-            with self.lock:
-                self._bind_to_running_loop()
-                self.raise_if_closed_here()
-                # If the loop reads, it has read what there was.
-                if inbox or (not self.link.is_watched and self.something_came()):
-                    value: T = self.take()
-                    return value
-                self.raise_if_closed()
-                waiter = LoopWaiter()
-                inbox.waiters.append(waiter)
-            self._let_threads_read(False)
-            try:
-                await waiter.future
-            except asyncio.CancelledError:
-                with self.lock:
-                    # If it was its turn, it is the next one's now.
-                    if waiter in inbox.waiters:
-                        inbox.waiters.remove(waiter)
-                    elif inbox:
-                        inbox.wake_one()
-                raise
+        self._raise_if_type_is_bad()
+        value: T = await receive_on_loop(self)
+        return value
 
     def __iter__(self) -> Iterator[T]:
         while True:
@@ -411,6 +348,8 @@ class Channel(Endpoint, Generic[T]):
         logged. Values that come before the first handler is registered, or before the loop runs, wait.
         Raises `ChannelModeError` if the channel is received from with `receive`.
         """
+
+        self._raise_if_type_is_bad()
 
         def register(function: F) -> F:
             with self.lock:
@@ -438,8 +377,8 @@ class Channel(Endpoint, Generic[T]):
 
     def _has_handlers(self) -> None:
         with self.lock:
-            self._bind_to_running_loop()
-        self._let_threads_read(False)
+            self.bind_to_running_loop()
+        self.let_threads_read(False)
         self.deliver_soon()
 
     # --- the end
@@ -488,26 +427,3 @@ class Channel(Endpoint, Generic[T]):
         channel = Channel[Any](end.name, **end.options._asdict())
         channel.attach(PipeTransport(socket.socket(fileno=end.handle.take())))
         return channel
-
-    def _bind_to_running_loop(self) -> None:
-        """Whoever uses a channel on a loop before the startup hook has bound it binds it thereby."""
-        if self.link.loop is None or self.link.loop.is_closed():
-            loop = asyncio._get_running_loop()
-            if loop is not None:
-                self.bind(loop)
-
-    def _must_watch(self) -> bool:
-        return bool(
-            self.receiver.handlers
-            or self.calls.handlers
-            or self.calls.has_callers
-            or self.receiver.inbox.waiters
-            or self.room
-            or self.is_open_for_next
-        )
-
-    def _let_threads_read(self, allowed: bool) -> None:
-        with self.lock:
-            if self.link.thread_reads != allowed:
-                self.link.thread_reads = allowed
-                self.link.update_watch()

@@ -4,7 +4,6 @@ import asyncio
 import socket
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -14,16 +13,18 @@ from liteyuki.comm.codec import CodecError, decode, encode, encode_parts
 from liteyuki.comm.ends import ChannelEnd, ChannelOptions, pack_end, take_in
 from liteyuki.comm.framing import COUNT, MAX_HANDLES, Frame, FrameError, FrameKind, pack_frame
 from liteyuki.comm.handle import Handle
-from liteyuki.comm.handlers import PLUGIN_ERRORS_OF_A_CALL, TaskStarter
+from liteyuki.comm.handlers import TaskStarter
 from liteyuki.comm.hello import check_hello, pack_hello
 from liteyuki.comm.inbox import Inbox
+from liteyuki.comm.items import Item
 from liteyuki.comm.link import Link
-from liteyuki.comm.outbox import Item, Outbox, pack_room_wanted
+from liteyuki.comm.outbox import Outbox, pack_room_wanted
 from liteyuki.comm.pipe import PipeTransport, pipe_pair
 from liteyuki.comm.receipts import Receipts
 from liteyuki.comm.receiver import Receiver
 from liteyuki.comm.room import Room
 from liteyuki.comm.tagging import TakeIn
+from liteyuki.comm.told import Told
 from liteyuki.comm.transport import TAKEN, UNWRITTEN, Transport, TransportEnded
 from liteyuki.comm.waiting import LoopWaiter
 from liteyuki.errors import ChannelBroken, ChannelClosed, ChannelInUse, MessageTooLarge, NoHandlesLeft
@@ -35,7 +36,6 @@ __all__ = ["Endpoint"]
 # Plain numbers, since an IntEnum takes ten times as long to compare.
 _MESSAGE: Final = int(FrameKind.MESSAGE)
 _BATCH: Final = int(FrameKind.BATCH)
-_NOTHING: Final = object()
 
 
 class Endpoint:
@@ -64,9 +64,7 @@ class Endpoint:
         self.peer_stops = False
         self.closed: ChannelClosed | None = None
         self._tasks = TaskStarter()
-        self._hearers: list[Callable[[Any], object]] = []
-        self._told: deque[Any] = deque()
-        self._teller: threading.Thread | None = None
+        self.told = Told(name)
         self._greeted = False
         self._room_is_asked_for = False
         self._closing: LoopWaiter | None = None
@@ -80,6 +78,31 @@ class Endpoint:
             self.link.bind(loop)
         blocking.remember(self)
         loop.call_soon(self.deliver)
+
+    def bind_to_running_loop(self) -> None:
+        """Whoever uses a channel on a loop before the startup hook has bound it binds it thereby."""
+        if self.link.loop is None or self.link.loop.is_closed():
+            loop = asyncio._get_running_loop()
+            if loop is not None:
+                self.bind(loop)
+
+    def must_watch(self) -> bool:
+        """Whether the loop must read, whatever threads do."""
+        return bool(
+            self.receiver.handlers
+            or self.calls.handlers
+            or self.calls.has_callers
+            or self.receiver.inbox.waiters
+            or self.room
+            or self.is_open_for_next
+        )
+
+    def let_threads_read(self, allowed: bool) -> None:
+        """Whether threads read for themselves, and the loop keeps out of it."""
+        with self.lock:
+            if self.link.thread_reads != allowed:
+                self.link.thread_reads = allowed
+                self.link.update_watch()
 
     def keep_untaken(self) -> None:
         """Stay open when the process over there ends, and give the next one what that has not taken."""
@@ -97,7 +120,7 @@ class Endpoint:
             self.calls.transports += 1
             self.link.is_paused = self.receiver.inbox.holds_too_much
             transport.max_message_bytes = self.options.max_message_bytes
-            self.link.attach(transport, pack_hello(generation))
+            self.link.attach(transport, pack_hello(generation, self.options.max_queued_bytes))
             self.receiver.inbox.wake_all()
             self.room.wake_all()
         attached.remember(self)
@@ -121,8 +144,8 @@ class Endpoint:
     def is_untouched(self) -> bool:
         """Whether nobody in this process has used it, though something may have come."""
         receiver, calls = self.receiver, self.calls
-        used = receiver.mode or calls.handlers or calls.has_callers or self.outbox.accepted or self._hearers
-        return self.is_attached and not used and self.closed is None
+        used = receiver.mode or calls.handlers or calls.has_callers or self.outbox.accepted or self.told.has_hearers
+        return not used and self.closed is None
 
     def adopt(self, other: "Endpoint") -> None:
         """Take over the transport of `other`, which nobody has used, and what has come over it; close `other`."""
@@ -242,14 +265,14 @@ class Endpoint:
         inbox = self.receiver.inbox
         if inbox:
             inbox.wake_one()
-        has_work = self.calls.requests or self._told or (inbox and self.receiver.handlers)
+        has_work = self.calls.requests or self.told or (inbox and self.receiver.handlers)
         if has_work and not self.link.loop_reads:
             self.deliver_soon()
 
     def _sort_one(self, frame: Frame) -> None:
         kind = frame.kind
         if not self._greeted:
-            check_hello(frame)
+            self.receiver.inbox.expect(check_hello(frame))
             self._greeted = True
             self._greet()
         elif kind in (_MESSAGE, _BATCH):
@@ -258,7 +281,7 @@ class Endpoint:
             self.calls.receive(frame, self._take_in(frame.handles))
         elif kind == FrameKind.TELL:
             # Unopened ends: a core may pass them on.
-            self._told.append(decode(frame.flags, frame.body, take_in(frame.handles, lambda end: end)))
+            self.told.add(decode(frame.flags, frame.body, take_in(frame.handles, lambda end: end)))
         elif kind == FrameKind.ROOM_WANTED:
             self._room_wanted(frame)
         elif kind == FrameKind.ROOM:
@@ -317,7 +340,7 @@ class Endpoint:
 
     def deliver(self, *, at_most: int = sys.maxsize) -> None:
         """Hand what has arrived to the handlers, so many messages. On the loop's thread, without the lock."""
-        self.tell_hearers()
+        self.told.pass_on()
         loop = self.link.loop
         if loop is None or loop.is_closed():
             return
@@ -339,28 +362,11 @@ class Endpoint:
 
     def hear(self, function: Callable[[Any], object]) -> None:
         """Call `function` with each value that the other side tells, on whatever thread reads, without the lock."""
-        self._hearers.append(function)
+        self.told.add_hearer(function)
         if self.link.loop is not None and not self.link.loop.is_closed():
             self.deliver_soon()
         else:
-            self.tell_hearers()
-
-    def tell_hearers(self) -> None:
-        """Pass on what was told, in order, one thread at a time. Without the lock."""
-        while (value := self._next_told()) is not _NOTHING:
-            for hearer in tuple(self._hearers):
-                try:
-                    hearer(value)
-                except PLUGIN_ERRORS_OF_A_CALL as error:
-                    logger.opt(exception=error).error(text("channel.hearer_failed", channel=self.name))
-
-    def _next_told(self) -> object:
-        with self.lock:
-            if self._teller is not None and self._teller is not threading.current_thread():
-                return _NOTHING  # that one passes it on
-            has_one = bool(self._told and self._hearers)
-            self._teller = threading.current_thread() if has_one else None
-            return self._told.popleft() if has_one else _NOTHING
+            self.told.pass_on()
 
     async def _answer(self, number: int, value: object, transports: int) -> None:
         kind, result = await self.calls.ask_handlers(value)

@@ -12,7 +12,7 @@ from liteyuki.comm.bell import Bell
 from liteyuki.comm.codec import decode, decode_batch
 from liteyuki.comm.framing import Frame, FrameError, FrameKind
 from liteyuki.comm.handle import Handle
-from liteyuki.comm.outbox import REDELIVERED
+from liteyuki.comm.items import REDELIVERED
 from liteyuki.comm.tagging import TakeIn
 from liteyuki.comm.waiting import LoopWaiter
 from liteyuki.locale import text
@@ -49,6 +49,10 @@ class Inbox:
         return bool(self.values or self._frames)
 
     # --- what comes
+
+    def expect(self, max_queued_bytes: int) -> None:
+        """The other side keeps to that bound, which may be larger than this side's."""
+        self._max_queued_bytes = max(self._max_queued_bytes, max_queued_bytes)
 
     def add(self, frame: Frame) -> None:
         """Raises `FrameError` if the other side sends on although it knows that there is no room."""
@@ -130,9 +134,10 @@ class Inbox:
 
     def wake_one(self) -> None:
         """Something has come: for a coroutine if one waits, else for a thread."""
-        if self.waiters:
-            self.waiters.popleft().wake()
-        elif self.threads:
+        while self.waiters:
+            if self.waiters.popleft().wake():
+                return
+        if self.threads:
             self.ring()
 
     def wake_all(self) -> None:

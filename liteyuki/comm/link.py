@@ -14,7 +14,8 @@ from typing import Final
 
 from liteyuki.comm.bell import wait_readable
 from liteyuki.comm.framing import Frame, FrameError, FrameKind, pack_frame
-from liteyuki.comm.outbox import BATCH_BYTES, Item, Outbox
+from liteyuki.comm.items import BATCH_BYTES, Item
+from liteyuki.comm.outbox import Outbox
 from liteyuki.comm.pipe import dead_end
 from liteyuki.comm.transport import BEGUN, TAKEN, UNWRITTEN, Transport, TransportEnded
 from liteyuki.comm.writer import Bursts, Writer
@@ -275,9 +276,9 @@ class Link:
 
     # --- reading
 
-    def read(self) -> bool:
+    def read(self, *, even_if_paused: bool = False) -> bool:
         """Read what is there, without blocking; whether anything was."""
-        if self.transport is None or self.is_paused or self._is_reading:
+        if self.transport is None or self._is_reading or (self.is_paused and not even_if_paused):
             return False
         self._is_reading = True
         try:
@@ -298,7 +299,7 @@ class Link:
             handle = self.transport.fileno() if self.transport is not None else -1
             if self.transport is None or (handle >= 0 and not wait_readable([handle], 0)):
                 return
-            self.read()
+            self.read(even_if_paused=True)
 
     # --- the event loop
 

@@ -31,7 +31,10 @@ RestartOutcome = Literal["accepted", "already", "repeated", "unknown", "stopping
 @message(name="liteyuki.OpenChannel")
 @dataclass(frozen=True)
 class OpenChannel:
-    """Child to main: it has set a channel whose other end is for `to` (None: for the main process)."""
+    """Child to main: it has set a channel whose other end is for `to` (None: for the main process).
+
+    Answered, after the offer that follows from it, with None or `ChannelRefused`.
+    """
 
     name: str
     to: str | None
@@ -52,9 +55,13 @@ class ChannelOffer:
 @message(name="liteyuki.ChannelRefused")
 @dataclass(frozen=True)
 class ChannelRefused:
-    """Main to child: a channel that it has set cannot be connected. `reason` is a sentence for the log."""
+    """Main to child: a channel that it has set cannot be connected.
 
-    reason: str
+    Because only the processes `known` have channels; or, if that is empty, because of the system's `errno`.
+    """
+
+    known: tuple[str, ...] = ()
+    errno: int = 0
 
 
 @message(name="liteyuki.Origin")

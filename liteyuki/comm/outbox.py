@@ -5,95 +5,35 @@ here until the other side has *taken* them, so that the next process over there 
 not. All that is here counts against one bound, so a receiver that stops costs this side no more than that.
 """
 
-import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator
+from typing import Final
 
 import ormsgpack
 
 from liteyuki.comm.codec import TAGGED
-from liteyuki.comm.framing import COUNT, HANDLES_SHIFT, HEADER, LARGE_HEAD, Buffer, FrameKind, pack_frame
+from liteyuki.comm.framing import COUNT, HEADER, FrameKind, pack_frame
 from liteyuki.comm.handle import Handle
+from liteyuki.comm.items import (
+    BATCH_BYTES,
+    MESSAGE_COST_BYTES,
+    Entry,
+    Item,
+    Tagged,
+    Write,
+    begun_before,
+    close_handles,
+    flags_of,
+    is_message,
+    length_bytes,
+    payload_of,
+)
 
-if TYPE_CHECKING:
-    from liteyuki.comm.endpoint import Endpoint
+__all__ = ["Outbox", "pack_room_wanted"]
 
-__all__ = [
-    "BATCH_BYTES",
-    "MESSAGE_COST_BYTES",
-    "REDELIVERED",
-    "TEXT_HEAD_BYTES",
-    "Entry",
-    "Item",
-    "Outbox",
-    "Tagged",
-    "cost_bytes",
-    "pack_room_wanted",
-]
-
-BATCH_BYTES: Final = 64 * 1024
-"""About how much one frame of several messages carries, and the largest message that is not sent in pieces."""
-MESSAGE_COST_BYTES: Final = 64
-"""What a waiting message costs this process beside its bytes."""
-TEXT_HEAD_BYTES: Final = 3
-"""What an ASCII `str` takes beside its characters, at most."""
-REDELIVERED: Final = 8
-"""Flag of a message that an earlier process has begun to handle."""
-
-_PIECE_BYTES: Final = 1024 * 1024
 _ARRAY_HEAD: Final = b"\xdd"
 _TEXT_ONLY: Final = {str}
 _MESSAGE: Final = int(FrameKind.MESSAGE)
-
-Write = tuple[Sequence[Buffer], Sequence[Handle]]
-
-
-class Item:
-    """A frame that is to be sent, of any kind and size."""
-
-    __slots__ = ("flags", "handles", "kind", "near_ends", "parts", "size_bytes")
-
-    def __init__(
-        self,
-        kind: FrameKind,
-        flags: int = 0,
-        parts: Sequence[Buffer] = (),
-        handles: Sequence[Handle] = (),
-        near_ends: Sequence[tuple["Endpoint", Handle]] = (),
-    ) -> None:
-        self.kind = kind
-        self.flags = flags | len(handles) << HANDLES_SHIFT
-        self.parts = parts
-        self.handles = handles
-        self.near_ends = near_ends
-        """Channels in this message, and their own ends of new pairs, which they get when it is accepted."""
-        self.size_bytes = sum(map(len, parts)) + MESSAGE_COST_BYTES
-
-    def writes(self) -> Iterator[Write]:
-        """What to write, piece by piece."""
-        size = self.size_bytes - MESSAGE_COST_BYTES
-        if size <= BATCH_BYTES:
-            yield [pack_frame(self.kind, self.flags, b"".join(self.parts))], self.handles
-            return
-        head = LARGE_HEAD.pack(self.kind, self.flags, size)
-        # The handles go with the head, which says how many they are as well.
-        yield [pack_frame(FrameKind.LARGE, self.flags, head)], self.handles
-        for part in self.parts:
-            view = memoryview(part)
-            for at in range(0, len(view), _PIECE_BYTES):
-                piece = view[at : at + _PIECE_BYTES]
-                yield [HEADER.pack(len(piece), FrameKind.PIECE, 0), piece], ()
-
-
-class Tagged(bytes):
-    """An encoded message that the receiver must walk. As small as any other that waits."""
-
-    __slots__ = ()
-
-
-Entry = bytes | str | Item
-"""An encoded message; one that is a `str` and is encoded with its neighbours, in one step; or anything else."""
 
 
 class _Batch:
@@ -182,7 +122,7 @@ class Outbox:
         self._items -= 1
         self.waiting_bytes -= first.size_bytes
         if first.kind == FrameKind.MESSAGE:
-            self._give([first], first.size_bytes, _length(first), bool(first.handles))
+            self._give([first], first.size_bytes, length_bytes(first), bool(first.handles))
             if first.handles:
                 # They must be let go of as soon as they are over there, or nobody sees the end of what they lead to.
                 self.add_urgent(pack_room_wanted(self._first_number + self._untaken_messages))
@@ -210,26 +150,26 @@ class Outbox:
         else:
             entries, size = self._cut_batch()
         self.waiting_bytes -= size
-        self._give(entries, size, _length(max(entries, key=len)), False)  # type: ignore[arg-type] # no items here
+        self._give(entries, size, length_bytes(max(entries, key=len)), False)  # type: ignore[arg-type] # no items here
         if len(entries) == 1:
-            return pack_frame(FrameKind.MESSAGE, _flags(entries[0]), _payload(entries[0]))
+            return pack_frame(FrameKind.MESSAGE, flags_of(entries[0]), payload_of(entries[0]))
         kinds = set(map(type, entries))
         if kinds == _TEXT_ONLY:
             return pack_frame(FrameKind.BATCH, 0, ormsgpack.packb(entries))
         array_head = _ARRAY_HEAD + len(entries).to_bytes(4, "big")
         flags = TAGGED if Tagged in kinds else 0
-        return pack_frame(FrameKind.BATCH, flags, b"".join([array_head, *map(_payload, entries)]))
+        return pack_frame(FrameKind.BATCH, flags, b"".join([array_head, *map(payload_of, entries)]))
 
     def _cut_batch(self) -> tuple[list[Entry], int]:
         """The run of plain messages at the front, as far as one frame should carry it."""
         waiting = self.waiting
         # Messages are mostly alike, so a guess by their mean size is as good as counting, and much faster.
         count = max(1, BATCH_BYTES * len(waiting) // self.waiting_bytes)
-        if self._items or sum(map(_length, waiting[:count])) > 2 * BATCH_BYTES:
+        if self._items or sum(map(length_bytes, waiting[:count])) > 2 * BATCH_BYTES:
             count = self._count_of_batch()
         entries = waiting[:count]
         del waiting[:count]
-        return entries, sum(map(_length, entries)) + count * MESSAGE_COST_BYTES
+        return entries, sum(map(length_bytes, entries)) + count * MESSAGE_COST_BYTES
 
     def _count_of_batch(self) -> int:
         count = size = 0
@@ -237,7 +177,7 @@ class Outbox:
             if isinstance(entry, Item) or size > BATCH_BYTES:
                 break
             count += 1
-            size += _length(entry) + MESSAGE_COST_BYTES
+            size += length_bytes(entry) + MESSAGE_COST_BYTES
         return count
 
     def _give(self, entries: list[Entry], size: int, largest: int, has_handles: bool) -> None:
@@ -264,7 +204,7 @@ class Outbox:
         self._gone += count
         self._gone_bytes += batch.size_bytes - count * MESSAGE_COST_BYTES
         if batch.has_handles:
-            _close_handles(batch.entries)
+            close_handles(batch.entries)
 
     def taken_when_down_to(self, level_bytes: int) -> int:
         """How many messages must have been taken for no more than `level_bytes` to be here."""
@@ -290,17 +230,17 @@ class Outbox:
         for number, entry in enumerate(untaken, self._first_number):
             if number < taken:
                 self._gone += 1
-                self._gone_bytes += _length(entry)
-                _close_handles([entry])
+                self._gone_bytes += length_bytes(entry)
+                close_handles([entry])
             else:
-                again.append(_begun_before(entry, dead_end) if number < begun else entry)
-        again += (entry for entry in self.waiting if _is_message(entry))
+                again.append(begun_before(entry, dead_end) if number < begun else entry)
+        again += (entry for entry in self.waiting if is_message(entry))
         self._untaken.clear()
         self._urgent.clear()
         self._writes = None
         self.untaken_bytes = self._untaken_messages = self._first_number = 0
         self.waiting = again
-        self.waiting_bytes = sum(_length(entry) + MESSAGE_COST_BYTES for entry in again)
+        self.waiting_bytes = sum(length_bytes(entry) + MESSAGE_COST_BYTES for entry in again)
         self._items = sum(isinstance(entry, Item) for entry in again)
         self._controls = self._control_bytes = 0
         self._update_free()
@@ -311,9 +251,9 @@ class Outbox:
         self._largest_bytes = self.largest_bytes
         self._gone, self._gone_bytes = self.accepted, self.accepted_bytes
         self.dropped += dropped
-        _close_handles(self.waiting)
+        close_handles(self.waiting)
         for batch in self._untaken:
-            _close_handles(batch.entries)
+            close_handles(batch.entries)
         self.waiting = []
         self._untaken.clear()
         self._urgent.clear()
@@ -347,52 +287,9 @@ class Outbox:
 
     @property
     def largest_bytes(self) -> int:
-        return max((self._largest_bytes, *map(_length, filter(_is_message, self.waiting))))
+        return max((self._largest_bytes, *map(length_bytes, filter(is_message, self.waiting))))
 
 
 def pack_room_wanted(taken: int) -> bytes:
     """The frame that asks the other side to tell when it has taken so many messages of this transport."""
     return pack_frame(FrameKind.ROOM_WANTED, 0, COUNT.pack(taken))
-
-
-def _is_message(entry: Entry) -> bool:
-    return not isinstance(entry, Item) or entry.kind == FrameKind.MESSAGE
-
-
-def _length(entry: Entry) -> int:
-    """The bytes of the encoded message."""
-    if isinstance(entry, bytes):
-        return len(entry)
-    return len(entry) + TEXT_HEAD_BYTES if isinstance(entry, str) else entry.size_bytes - MESSAGE_COST_BYTES
-
-
-def cost_bytes(entry: Entry) -> int:
-    """What it counts against the bound."""
-    return _length(entry) + MESSAGE_COST_BYTES
-
-
-def _flags(entry: Entry) -> int:
-    return TAGGED if isinstance(entry, Tagged) else 0
-
-
-def _payload(entry: Entry) -> bytes:
-    assert not isinstance(entry, Item)
-    return ormsgpack.packb(entry) if isinstance(entry, str) else entry
-
-
-def _begun_before(entry: Entry, dead_end: Callable[[], Handle]) -> Item:
-    if not isinstance(entry, Item):
-        return Item(FrameKind.MESSAGE, REDELIVERED | _flags(entry), (_payload(entry),))
-    entry.flags |= REDELIVERED
-    with contextlib.suppress(OSError):  # no handles left: then the new owner learns of the end when it uses it
-        ends = [dead_end() for _ in entry.handles]
-        _close_handles([entry])
-        entry.handles = ends
-    return entry
-
-
-def _close_handles(entries: Iterable[Entry]) -> None:
-    for entry in entries:
-        if isinstance(entry, Item):
-            for handle in entry.handles:
-                handle.close()

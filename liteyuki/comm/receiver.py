@@ -44,8 +44,8 @@ class Receiver:
         self._tasks = TaskStarter()
         self._is_handing_out = False
         self._received_is_redelivered = False
-        self._in_hand: list[Receipt] = []
-        """What `receive` has returned and whoever received it may still be working on."""
+        self._in_hand: dict[object, Receipt] = {}
+        """What `receive` has returned, by the task or thread that may still be working on it."""
 
     @property
     def is_redelivered(self) -> bool:
@@ -69,7 +69,7 @@ class Receiver:
         if self.mode != "receive":
             self.claim("receive")
         if self._in_hand:
-            self.finish_in_hand()
+            self._finish_what_is_done()
 
     def take(self) -> Any:
         """The oldest value, for `receive`.
@@ -78,15 +78,22 @@ class Receiver:
         """
         value, receipt = self._next()
         if receipt is not None:
-            self._in_hand.append(receipt)
+            self._in_hand[_consumer()] = receipt
         self._received_is_redelivered = receipt is not None and self.inbox.is_redelivered
         check(self._channel, self.checker, value)
         return value
 
+    def _finish_what_is_done(self) -> None:
+        """Whoever asks for the next value is done with the one before; so is a task or thread that has ended well."""
+        this = _consumer()
+        for consumer in tuple(self._in_hand):
+            if consumer is this or _has_ended(consumer):
+                self._finish(self._in_hand.pop(consumer))
+
     def finish_in_hand(self) -> None:
-        """Whoever asks for the next value is done with those before."""
+        """The channel is closed: everybody is done."""
         while self._in_hand:
-            self._finish(self._in_hand.pop())
+            self._finish(self._in_hand.popitem()[1])
 
     def _next(self) -> tuple[Any, Receipt | None]:
         inbox, receipts = self.inbox, self.receipts
@@ -178,6 +185,18 @@ class Receiver:
         if receipt is not None:
             with self._lock:
                 self._finish(receipt)
+
+
+def _consumer() -> object:
+    loop = asyncio._get_running_loop()
+    task = asyncio.current_task(loop) if loop is not None else None
+    return task or threading.current_thread()
+
+
+def _has_ended(consumer: object) -> bool:
+    if isinstance(consumer, threading.Thread):
+        return not consumer.is_alive()
+    return isinstance(consumer, asyncio.Task) and consumer.done() and not consumer.cancelled()
 
 
 class _Running:

@@ -5,20 +5,18 @@ import contextlib
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from liteyuki.comm.channel import Channel
+from liteyuki.comm.child_broker import ChildBroker
 from liteyuki.comm.handles import take_over
-from liteyuki.comm.messages import ChannelOffer, ChannelRefused, OpenChannel
 from liteyuki.comm.pipe import PipeTransport
 from liteyuki.comm.sending import wait_in_thread
 from liteyuki.comm.storage_server import StorageServer
 from liteyuki.comm.storage_subscribers import Subscribers
 from liteyuki.comm.waiting import LoopWaiter, ThreadWaiter, Waiter
 from liteyuki.errors import ChannelNotFound, NoMainProcess
-from liteyuki.log import logger
 
 __all__ = [
     "Broker",
@@ -37,9 +35,10 @@ __all__ = [
 
 
 class Broker(Protocol):
-    """Who connects channels that are set while processes run: the main process's supervisor."""
+    """Who gives channels that are set while processes run their other ends."""
 
-    def connect(self, name: str, channel: Channel[Any], to: str | None) -> None: ...
+    def connect(self, name: str, channel: Channel[Any], to: str | None) -> None:
+        """Let this process find `channel`, and the one on its other side as well. From any thread."""
 
 
 class Registry:
@@ -50,18 +49,19 @@ class Registry:
         """The name under which the main process keeps this one; None in the main process and elsewhere."""
         self.generation = 0
         self.channels: dict[str, Channel[Any]] = {}
+        self.lock = threading.RLock()
+        """For who looks at `channels` and then changes them. Taken before a channel's own, never after."""
         self.broker: Broker | None = None
-        """Set in the main process."""
+        """In the main process its supervisor's, in a child the child's side of that."""
         self.storage = StorageServer()
         """What this process owns of `shared_memory`: in a child nothing."""
         self.subscribers = Subscribers()
         self._inherits = inherits
-        self._lock = threading.RLock()
-        self._waiters: deque[Waiter] = deque()
+        self._waiters: list[Waiter] = []
 
     def inherit(self) -> None:
         """Rebuild the channels that the main process has handed to this one. Once; later calls do nothing."""
-        with self._lock:
+        with self.lock:
             inheritance = take_over() if self._inherits else None
             if inheritance is None:
                 return
@@ -70,95 +70,72 @@ class Registry:
                 channel = self.channels[name] = Channel[Any](name)
                 channel.attach(PipeTransport(socket.socket(fileno=handle)), generation=self.generation)
             if self.passive is not None:
-                self.passive.hear(self._hear)
+                self.broker = ChildBroker(self, self.process, self.passive)
 
     @property
     def passive(self) -> Channel[Any] | None:
         """What a child and the main process's core talk over."""
         return self.channels.get(f"{self.process}-passive") if self.process is not None else None
 
-    # --- names
+    def set(self, name: str, channel: Channel[Any], to: str | None) -> None:
+        """Make `channel` available under its name, here and over there."""
+        if self.broker is not None:
+            self.broker.connect(name, channel, to)
+        else:
+            self.add(name, channel)
 
     def add(self, name: str, channel: Channel[Any]) -> None:
         """Let this process find `channel`, and wake who waits for that."""
-        with self._lock:
+        with self.lock:
             self.channels[name] = channel
-            while self._waiters:
-                self._waiters.popleft().wake()
+            for waiter in self._waiters:
+                waiter.wake()
 
     def find(self, name: str) -> Channel[Any] | None:
         """The channel of that name; also if the main process has offered it, and nobody has read that yet."""
-        if name not in self.channels and (passive := self.passive) is not None:
-            with passive.lock:
-                passive.something_came()
-            passive.tell_hearers()
+        if name not in self.channels and isinstance(self.broker, ChildBroker):
+            self.broker.read_offers()
         return self.channels.get(name)
 
     def wait_for(self, name: str, timeout: float) -> Channel[Any]:
         """Block this thread until there is such a channel. Raises `ChannelNotFound` after `timeout` seconds."""
         deadline = time.monotonic() + timeout
-        while True:
-            waiter = ThreadWaiter()
-            with self._lock:
-                self._waiters.append(waiter)
-            channel = self.find(name)
-            left = deadline - time.monotonic()
-            if channel is not None or left <= 0:
-                break
-            wait_in_thread(self.passive, waiter, left)
-        with self._lock, contextlib.suppress(ValueError):
-            self._waiters.remove(waiter)
-        if channel is None:
-            raise ChannelNotFound(name, tuple(self.channels))
+        waiter = ThreadWaiter()
+        with self._waiting(waiter):
+            while (channel := self.find(name)) is None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise ChannelNotFound(name, tuple(self.channels))
+                wait_in_thread(self.passive, waiter, left)
         return channel
 
     async def wait_for_async(self, name: str, timeout: float | None) -> Channel[Any]:
         """The same on the event loop; without a timeout, as long as it takes."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        while (channel := self.find(name)) is None:
+        if isinstance(self.broker, ChildBroker):
+            self.broker.bind(asyncio.get_running_loop())
+        while True:
             waiter = LoopWaiter()
-            with self._lock:
-                self._waiters.append(waiter)
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            try:
-                await asyncio.wait_for(waiter.future, left)
-            except asyncio.TimeoutError:
-                raise ChannelNotFound(name, tuple(self.channels)) from None
-        return channel
+            with self._waiting(waiter):
+                channel = self.find(name)
+                if channel is not None:
+                    return channel
+                left = None if deadline is None else deadline - time.monotonic()
+                try:
+                    await asyncio.wait_for(waiter.future, left)
+                except asyncio.TimeoutError:
+                    raise ChannelNotFound(name, tuple(self.channels)) from None
 
-    # --- channels made at run time
-
-    def connect(self, name: str, channel: Channel[Any], to: str | None) -> None:
-        """Make `channel` available under its name, here and over there."""
-        before = self.find(name)
-        self.add(name, channel)
-        if self.broker is not None:
-            self.broker.connect(name, channel, to)
-        elif (passive := self.passive) is not None and channel is not before:
-            if to is not None:
-                channel.keep_untaken()
-            if before is not None and before.is_untouched and not channel.is_attached:
-                channel.adopt(before)
-            elif not channel.is_attached:
-                passive.tell(OpenChannel(name, to, tuple(channel.options)))
-
-    def _hear(self, value: object) -> None:
-        """What the main process's core tells."""
-        if isinstance(value, ChannelRefused):
-            logger.error(value.reason)
-        if not isinstance(value, ChannelOffer):
-            return
-        with self._lock:
-            channel = self.channels.get(value.name)
-            if channel is None or channel.closed is not None:
-                channel = Channel[Any](value.name, **value.end.options._asdict())
-            if value.is_direct:
-                channel.keep_untaken()
-            channel.attach(PipeTransport(socket.socket(fileno=value.end.handle.take())), generation=self.generation)
-            self.add(value.name, channel)
-            loop = self.passive.link.loop if self.passive is not None else None
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(channel.bind, loop)
+    @contextlib.contextmanager
+    def _waiting(self, waiter: Waiter) -> Iterator[None]:
+        """`waiter` is woken whenever a channel is added."""
+        with self.lock:
+            self._waiters.append(waiter)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self._waiters.remove(waiter)
 
 
 # What `get_channel` and its kin act on; tests put their own here with `replaced_registry`.
@@ -205,10 +182,15 @@ def set_channel(name: str, channel: Channel[Any], *, to: str | None = None) -> N
     In a child that is the main process, or with `to` the child of that name, which is connected directly. In the
     main process it is the child `to`, which may be left out if there is just one. What is sent before the other
     side is there waits. Like those that the core makes, the channel survives restarts of either child: whoever sets
-    or gets it again goes on with what was not taken. Raises `UnknownProcess`, and `ValueError` if `to` is left out
-    and there are several.
+    or gets it again goes on with what was not taken. A channel that has its other end already is only made known in
+    this process.
+
+    Raises `UnknownProcess`; `ValueError` if `to` is left out and there are several, for a name whose channel is in
+    use in this process, and for those of the core's own channels; `ChannelInUse` if `channel` belongs elsewhere;
+    `NoHandlesLeft`; and in a child, where it waits for the main process to answer, `PeerGone` if that is gone.
+    From any thread.
     """
-    current_registry().connect(name, channel, to)
+    current_registry().set(name, channel, to)
 
 
 def get_channels() -> dict[str, Channel[Any]]:

@@ -30,8 +30,8 @@ class Room:
         self._outbox = outbox
         self._line: deque[_Entry] = deque()
         self._tickets = itertools.count()
-        self._awake = 0
-        """How many were woken and have not looked yet: nobody may slip in before them."""
+        self._awake: set[Waiter] = set()
+        """Those who were woken and have not looked yet: nobody may slip in before them."""
         self._is_closed = False
 
     def __bool__(self) -> bool:
@@ -67,20 +67,25 @@ class Room:
 
     def wake_next(self) -> None:
         """Wake who is first, if there is what it needs."""
-        if self._line and not self._awake and self._is_met(self._line[0].need):
-            self._line.popleft().waiter.wake()
-            self._awake += 1
+        while self._line and not self._awake and self._is_met(self._line[0].need):
+            self._wake_first()
+        self._update()
 
-    def has_looked(self) -> None:
-        """Somebody who was woken has sent, or gone, or joined again."""
-        self._awake -= 1
+    def _wake_first(self) -> None:
+        waiter = self._line.popleft().waiter
+        if waiter.wake():
+            self._awake.add(waiter)
+
+    def has_looked(self, waiter: Waiter) -> None:
+        """`waiter` was woken, and has sent, or gone, or joins again."""
+        self._awake.discard(waiter)
         self._update()
 
     def wake_all(self) -> None:
         """Everybody is to look again."""
         while self._line:
-            self._line.popleft().waiter.wake()
-            self._awake += 1
+            self._wake_first()
+        self._update()
 
     def close(self) -> None:
         """Nobody will send any more."""

@@ -34,12 +34,14 @@ async def admit_on_loop(endpoint: "Endpoint", need: Need, admit: Admit, timeout:
         left = None if deadline is None else deadline - time.monotonic()
         try:
             await asyncio.wait_for(waiter.future, left)
-        except (asyncio.TimeoutError, asyncio.CancelledError) as error:
+        except asyncio.TimeoutError:
             _leave(endpoint, waiter)
-            if isinstance(error, asyncio.CancelledError):
-                raise
             return False
-        if _try(endpoint, admit):
+        except BaseException:
+            # Cancelled, or dropped by whoever ran it: nobody else is to wait for it.
+            _leave(endpoint, waiter)
+            raise
+        if _try(endpoint, waiter, admit):
             return True
 
 
@@ -52,34 +54,44 @@ def admit_in_thread(endpoint: "Endpoint", need: Need, admit: Admit, timeout: flo
         with endpoint.lock:
             endpoint.room.join(waiter, need, ticket)
             endpoint.look_for_room()
-        while True:
-            with endpoint.lock:
-                if not endpoint.room.is_waiting(waiter):
-                    break
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                _leave(endpoint, waiter)
-                return False
-            wait_in_thread(endpoint, waiter, left)
-        if _try(endpoint, admit):
+        try:
+            was_woken = _wait_to_be_woken(endpoint, waiter, deadline)
+        except BaseException:
+            _leave(endpoint, waiter)  # a signal's handler has raised
+            raise
+        if not was_woken:
+            _leave(endpoint, waiter)
+            return False
+        if _try(endpoint, waiter, admit):
             return True
+
+
+def _wait_to_be_woken(endpoint: "Endpoint", waiter: ThreadWaiter, deadline: float | None) -> bool:
+    while True:
+        with endpoint.lock:
+            if not endpoint.room.is_waiting(waiter):
+                return True
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            return False
+        wait_in_thread(endpoint, waiter, left)
 
 
 def _leave(endpoint: "Endpoint", waiter: Waiter) -> None:
     with endpoint.lock:
         if not endpoint.room.leave(waiter):
-            endpoint.room.has_looked()
+            endpoint.room.has_looked(waiter)
         endpoint.look_for_room()  # if it was its turn, it is the next one's now
 
 
-def _try(endpoint: "Endpoint", admit: Admit) -> bool:
+def _try(endpoint: "Endpoint", waiter: Waiter, admit: Admit) -> bool:
     """It was woken: its turn, and then the next one's."""
     with endpoint.lock:
         admitted = False
         try:
             admitted = admit()
         finally:
-            endpoint.room.has_looked()
+            endpoint.room.has_looked(waiter)
             if admitted or endpoint.closed is not None:
                 endpoint.look_for_room()
         return admitted
@@ -116,4 +128,4 @@ def wait_in_thread(endpoint: "Endpoint | None", waiter: ThreadWaiter, timeout: f
     if endpoint is not None and handles[-1] in ready[-1:] and link is not None:
         with endpoint.lock:
             link.read()
-        endpoint.tell_hearers()
+        endpoint.told.pass_on()

@@ -1,7 +1,6 @@
 """Who waits for something to happen on a channel: coroutines and threads, first come, first woken."""
 
 import asyncio
-import contextlib
 import threading
 from typing import Protocol
 
@@ -13,7 +12,9 @@ __all__ = ["LoopWaiter", "ThreadWaiter", "Waiter"]
 class Waiter(Protocol):
     """Woken once. From any thread."""
 
-    def wake(self) -> None: ...
+    def wake(self) -> bool:
+        """Whether there is still somebody to wake."""
+        ...
 
 
 class LoopWaiter:
@@ -23,13 +24,18 @@ class LoopWaiter:
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._thread = threading.get_ident()
 
-    def wake(self) -> None:
+    def wake(self) -> bool:
+        loop = self.future.get_loop()
+        if self.future.done() or loop.is_closed():
+            return False
         if threading.get_ident() == self._thread:
             self._settle()
-            return
-        # A loop that has closed waits for nothing.
-        with contextlib.suppress(RuntimeError):
-            self.future.get_loop().call_soon_threadsafe(self._settle)
+            return True
+        try:
+            loop.call_soon_threadsafe(self._settle)
+        except RuntimeError:
+            return False  # it has closed just now
+        return True
 
     def _settle(self) -> None:
         if not self.future.done():
@@ -51,8 +57,9 @@ class ThreadWaiter:
     def fileno(self) -> int:
         return self._bell.fileno()
 
-    def wake(self) -> None:
+    def wake(self) -> bool:
         self._bell.ring()
+        return True
 
     def clear(self) -> None:
         """It has been woken, and looks what for."""

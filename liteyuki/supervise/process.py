@@ -75,7 +75,8 @@ class Generation:
         ends: dict[str, tuple[socket.socket, socket.socket]] = {}
         life_reader, self._lifeline = os.pipe()
         try:
-            ends = {name: pipe_pair() for name in channels}
+            for name in channels:
+                ends[name] = pipe_pair()
             self._output = Output(show)
             self._child = self._popen(
                 life_reader,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from typing_extensions import Self
@@ -23,30 +23,37 @@ ROOT = Path(__file__).parents[2]
 CHANNEL = "talk"
 """What the channel is called in these processes."""
 
-_RUN = "import tests.process.channel_roles as roles; roles.main()"
+_RUN = "from tests.process.channel_roles import main; main()"
 
 
 class Peer:
-    """A process that plays one of the `channel_roles`, as a context manager.
+    """A process that runs `role`, a function without a return value, as a context manager.
 
-    It inherits `end`, one of a pair's two; without it, it gets no channel.
+    Its arguments are `facts`, which JSON must be able to carry. It inherits `end`, one of a pair's two.
     """
 
-    def __init__(self, role: str, *facts: object, end: socket.socket | None = None, generation: int = 1) -> None:
+    def __init__(self, role: Callable[..., None], *facts: object, end: socket.socket, generation: int = 1) -> None:
         self.lines: list[str] = []
         self._changed = threading.Condition()
-        ends: Mapping[str, socket.socket] = {} if end is None else {CHANNEL: end}
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore::ResourceWarning", "-c", _RUN, role, *map(json.dumps, facts)],
+            [
+                sys.executable,
+                "-W",
+                "ignore::ResourceWarning",
+                "-c",
+                _RUN,
+                role.__module__,
+                role.__name__,
+                *map(json.dumps, facts),
+            ],
             cwd=ROOT,
-            env={**os.environ, **offer("peer", generation, ends)},
+            env={**os.environ, **offer("peer", generation, {CHANNEL: end})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            **spawn_options(tuple(one.fileno() for one in ends.values())),
+            **spawn_options((end.fileno(),)),
         )
-        if end is not None:
-            end.close()
+        end.close()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -97,7 +104,7 @@ class Peer:
         self._process.stdout.close()
 
 
-def peer_of(main: Channel[object], role: str, *facts: object, generation: int = 1) -> Peer:
+def peer_of(main: Channel[object], role: Callable[..., None], *facts: object, generation: int = 1) -> Peer:
     """A process at the other end of `main`."""
     near, far = pipe_pair()
     peer = Peer(role, *facts, end=far, generation=generation)

@@ -19,6 +19,7 @@ from liteyuki.comm.pipe import PipeTransport, pipe_pair
 from liteyuki.errors import ChannelClosed, ChannelFull, PeerGone
 from liteyuki.log import logger
 from tests.harness import DEADLINE, is_alive, open_handles, wait_until, wait_until_gone
+from tests.process import channel_fault_roles as roles
 from tests.process.numbers import number_of
 from tests.process.peers import peer_of
 
@@ -48,7 +49,7 @@ def logged() -> Iterator[list[str]]:
 @pytest.mark.skipif(not hasattr(os, "register_at_fork"), reason="no forks here")
 @pytest.mark.parametrize("how", ["os.fork", "multiprocessing"])
 def test_a_forked_copy_leaves_the_channel_to_its_parent(channel: Channel[Any], how: str) -> None:
-    with peer_of(channel, "fork_copies", how) as peer:
+    with peer_of(channel, roles.fork_copies, how) as peer:
         channel.send("fork")
         copy = int(peer.wait_for(r"copy (\d+) lives on")[1])
         *said, _ = re.findall(rf"copy {copy} (.*)", peer.text)
@@ -70,7 +71,7 @@ def test_a_forked_copy_leaves_the_channel_to_its_parent(channel: Channel[Any], h
 def test_a_loop_goes_on_beside_a_forked_copy(channel: Channel[Any]) -> None:
     async def body() -> None:
         channel.on_request()(lambda value: "fork")
-        with peer_of(channel, "fork_beside_loop") as peer:
+        with peer_of(channel, roles.fork_beside_loop) as peer:
             assert await asyncio.wait_for(channel.async_receive(), DEADLINE) == "forked"
             for number in range(100):
                 assert await channel.request(number, timeout=DEADLINE) == ("parent", number)
@@ -83,7 +84,7 @@ def test_a_loop_goes_on_beside_a_forked_copy(channel: Channel[Any]) -> None:
 
 
 def test_a_process_without_handles_says_so_and_lives_on(channel: Channel[Any], logged: list[str]) -> None:
-    with peer_of(channel, "run_out_of_handles") as peer:
+    with peer_of(channel, roles.run_out_of_handles) as peer:
         peer.wait_for("ready")
         channel.send("begin")
         assert "EMFILE" in peer.wait_for("no handles left: (.*)")[1]
@@ -110,7 +111,7 @@ def test_a_process_without_handles_says_so_and_lives_on(channel: Channel[Any], l
 
 def test_one_that_connects_and_says_nothing_holds_nobody_up() -> None:
     channel = Channel[Any]("talk-main", max_queued_bytes=100_000)
-    with peer_of(channel, "say_nothing") as peer:
+    with peer_of(channel, roles.say_nothing) as peer:
         peer.wait_for("silent")
         with pytest.raises(TimeoutError):
             channel.receive(0.01)
@@ -132,7 +133,7 @@ def test_one_that_connects_and_says_nothing_holds_nobody_up() -> None:
 
 def test_one_that_says_nothing_and_lives_does_not_hold_up_the_close() -> None:
     channel = Channel[Any]("talk-main")
-    with peer_of(channel, "say_nothing") as peer:
+    with peer_of(channel, roles.say_nothing) as peer:
         peer.wait_for("silent")
         for _ in range(50):
             channel.send(bytes(100_000))
@@ -159,7 +160,7 @@ def test_garbage_breaks_its_channel_after_what_came_before_and_no_other(
                 assert await asyncio.wait_for(fine_peer.async_receive(), DEADLINE) == received[-1]
         return received
 
-    with peer_of(channel, "write_garbage", seed, after) as peer:
+    with peer_of(channel, roles.write_garbage, seed, after) as peer:
         assert asyncio.run(asyncio.wait_for(body(), DEADLINE)) == list(range(after))
         assert peer.wait() == 0
     # By chance it may look like the beginning of a frame that was cut.
@@ -174,7 +175,7 @@ def test_garbage_breaks_its_channel_after_what_came_before_and_no_other(
 @pytest.mark.parametrize("has_loop", [False, True], ids=["without a loop", "beside a loop"])
 def test_what_many_threads_send_at_once_is_never_mixed_up(channel: Channel[Any], has_loop: bool) -> None:
     threads, count = 8, 60
-    with peer_of(channel, "send_from_threads", threads, count, has_loop) as peer:
+    with peer_of(channel, roles.send_from_threads, threads, count, has_loop) as peer:
         received = [channel.receive(DEADLINE) for _ in range(threads * count)]
         for _, _, filling, digest in received:
             assert hashlib.md5(filling).hexdigest() == digest
@@ -187,7 +188,7 @@ def test_what_many_threads_send_at_once_is_never_mixed_up(channel: Channel[Any],
 
 
 def test_a_value_that_no_channel_carries_is_not_even_half_sent(channel: Channel[Any]) -> None:
-    with peer_of(channel, "send_half_of_a_value") as peer:
+    with peer_of(channel, roles.send_half_of_a_value) as peer:
         for expected in range(50):
             number, error = channel.receive(DEADLINE)
             assert number == expected
@@ -198,7 +199,7 @@ def test_a_value_that_no_channel_carries_is_not_even_half_sent(channel: Channel[
 
 @pytest.mark.parametrize(("place", "code"), [("thread", 0), ("loop", 0), ("sys.exit", 3), ("error", 1)])
 def test_one_that_sends_and_ends_at_once_loses_nothing(channel: Channel[Any], place: str, code: int) -> None:
-    with peer_of(channel, "send_and_exit", place, 3000) as peer:
+    with peer_of(channel, roles.send_and_exit, place, 3000) as peer:
         assert [number_of(value) for value in channel] == list(range(3000))
         assert peer.wait() == code
 
@@ -209,7 +210,7 @@ def test_what_a_killed_one_had_sent_and_not_written_is_told(
 ) -> None:
     if is_kept:
         channel.keep_untaken()
-    with peer_of(channel, "send_without_being_read", 100) as peer:
+    with peer_of(channel, roles.send_without_being_read, 100) as peer:
         peer.wait_for("sent")
         peer.kill()
         received = []
@@ -223,7 +224,7 @@ def test_what_a_killed_one_had_sent_and_not_written_is_told(
 
 
 def test_nothing_is_told_of_one_that_has_written_all(channel: Channel[Any], logged: list[str]) -> None:
-    with peer_of(channel, "send_and_exit", "thread", 500):
+    with peer_of(channel, roles.send_and_exit, "thread", 500):
         assert [number_of(value) for value in channel] == list(range(500))
     assert not [line for line in logged if "talk-main" in line], logged
 
@@ -234,7 +235,7 @@ def test_no_handle_is_left_of_processes_that_came_and_went() -> None:
     chance = random.Random(1)
     counts: list[int] = []
     for generation in range(1, 8):
-        with peer_of(channel, "say_nothing", generation=generation) as peer:
+        with peer_of(channel, roles.say_nothing, generation=generation) as peer:
             channel.send([generation, bytes(chance.choice([1, 100_000]))])
             peer.wait_for("silent")
         channel.detach()

@@ -16,6 +16,7 @@ from liteyuki.comm.channel import Channel
 from liteyuki.errors import PeerGone
 from tests.conftest import TEST_LIMIT
 from tests.harness import DEADLINE
+from tests.process.channel_roles import stream
 from tests.process.numbers import (
     STREAM_BOUND,
     Record,
@@ -79,7 +80,7 @@ class Main:
         """The next process."""
         self.generation += 1
         self._asked.clear()
-        return peer_of(self.channel, "stream", style, ack, str(path), generation=self.generation)
+        return peer_of(self.channel, stream, style, ack, str(path), generation=self.generation)
 
     async def kill_one(self, style: str, ack: str, path: Path) -> None:
         """Start a process, and end it at some moment: while it starts, or while it sends and receives."""

@@ -2,12 +2,14 @@
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from liteyuki.comm.ends import ChannelOptions
 from liteyuki.comm.pipe import pipe_pair
+from tests.process import channel_roles
 from tests.process.peers import Peer
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of another process's memory")
@@ -36,10 +38,12 @@ def memory(pid: int, figure: str) -> int:
         ("loop", "large", 20_000),
     ],
 )
-@pytest.mark.parametrize("reader", ["read_and_never_take", "never_read"])
-def test_a_stalled_reader_costs_no_more_than_the_bound(reader: str, place: str, kind: str, sends: int) -> None:
+@pytest.mark.parametrize("reader", [channel_roles.read_and_never_take, channel_roles.never_read])
+def test_a_stalled_reader_costs_no_more_than_the_bound(
+    reader: Callable[[], None], place: str, kind: str, sends: int
+) -> None:
     one, other = pipe_pair()
-    with Peer("produce", place, kind, sends, end=one) as producer, Peer(reader, end=other) as consumer:
+    with Peer(channel_roles.produce, place, kind, sends, end=one) as producer, Peer(reader, end=other) as consumer:
         before = {}
         for peer in producer, consumer:
             peer.wait_for("ready")
@@ -49,5 +53,5 @@ def test_a_stalled_reader_costs_no_more_than_the_bound(reader: str, place: str, 
         assert refused > 0  # so the bound was reached
         for peer in producer, consumer:
             growth = memory(peer.pid, "VmHWM") - before[peer.pid]
-            print(f"{'producer' if peer is producer else reader}: {growth / 2**20:.1f} MiB")
+            print(f"{'producer' if peer is producer else 'consumer'}: {growth / 2**20:.1f} MiB")
             assert growth < BOUND + MARGIN

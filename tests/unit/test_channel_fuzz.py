@@ -1,4 +1,4 @@
-"""Frames that make no sense, at any moment: the channel breaks, or makes something of them, and nothing else happens."""
+"""Frames that make no sense, at any moment: the channel breaks, or makes something of them, and that is all."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from liteyuki.comm.channel import Channel
 from liteyuki.comm.framing import HANDLES_SHIFT, LARGE_HEAD, Frame, FrameKind, pack_frame
 from liteyuki.comm.transport import Transport, TransportEnded
 from liteyuki.errors import ChannelClosed, ChannelError
-from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, hello, run
+from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, hello, run, until
 
 VALUE = ormsgpack.packb([1, "a"])
 BATCH = b"\xdd\0\0\0\2\1\2"
@@ -97,8 +97,7 @@ def test_a_thread_gets_values_or_errors_of_ours(transport: str, stream: list[byt
         with contextlib.suppress(ChannelError, TimeoutError):
             channel.call(1, timeout=0)
         with pytest.raises(ChannelClosed):
-            for _ in range(40):
-                channel.receive(DEADLINE)
+            [channel.receive(DEADLINE) for _ in range(40)]
 
 
 @pytest.mark.parametrize("transport", sorted(TRANSPORTS))
@@ -121,8 +120,7 @@ def test_a_loop_complains_of_nothing(transport: str, stream: list[bytes], ack: s
         raw.close()
         with contextlib.suppress(ChannelError):
             await asking
-        while channel.closed is None:
-            await asyncio.sleep(0)
+        await until(lambda: channel.closed is not None, "the end")
 
     with fuzzed(transport, ack=ack) as (channel, raw):
         run(body())

@@ -13,16 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from liteyuki.comm.codec import TAGGED, decode_batch
 from liteyuki.comm.framing import HEADER, HEADER_BYTES, LARGE_HEAD, RAW, Frame, FrameKind, FrameParser, pack_frame
 from liteyuki.comm.handle import Handle
-from liteyuki.comm.outbox import (
-    BATCH_BYTES,
-    MESSAGE_COST_BYTES,
-    REDELIVERED,
-    TEXT_HEAD_BYTES,
-    Item,
-    Outbox,
-    cost_bytes,
-    pack_room_wanted,
-)
+from liteyuki.comm.items import BATCH_BYTES, MESSAGE_COST_BYTES, REDELIVERED, TEXT_HEAD_BYTES, Item, cost_bytes
+from liteyuki.comm.outbox import Outbox, pack_room_wanted
 
 BOUND = 4_000_000
 SHARES = st.sampled_from([0.0, 0.3, 0.5, 0.7, 0.9, 1.0, 1.2])

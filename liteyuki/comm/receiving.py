@@ -1,0 +1,102 @@
+"""Receiving one value at a time: in a thread, on the event loop, and in a thread that holds the loop up."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from liteyuki.comm import blocking
+from liteyuki.comm.bell import Bell
+from liteyuki.comm.waiting import LoopWaiter
+from liteyuki.errors import ChannelClosed, NoHandlesLeft
+from liteyuki.locale import text
+
+if TYPE_CHECKING:
+    from liteyuki.comm.endpoint import Endpoint
+
+__all__ = ["receive_in_thread", "receive_on_loop"]
+
+
+def receive_in_thread(endpoint: "Endpoint", timeout: float | None) -> Any:
+    """Block this thread until there is a value, or raise as `Channel.receive` does."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    inbox, link = endpoint.receiver.inbox, endpoint.link
+    with endpoint.lock:
+        endpoint.receiver.begin_to_receive()
+        endpoint.bind_to_running_loop()
+        link.flush_unless_loop_will()
+        on_loop = link.on_loop_thread()
+        if not on_loop and not link.thread_reads and link.transport is not None and not endpoint.must_watch():
+            endpoint.let_threads_read(True)
+    if on_loop:
+        blocking.warn_once(endpoint.name)
+        blocking.serve_others(endpoint)
+    has_looked = link.loop is None and timeout is None  # then waiting for the handle comes to the same
+    is_waiting = False
+    try:
+        while True:
+            with endpoint.lock:
+                inbox.threads -= is_waiting
+                is_waiting = False
+                endpoint.raise_if_closed_here()
+                if inbox.values or inbox or (not has_looked and endpoint.something_came()):
+                    return endpoint.take()
+                _raise_if_nothing_can_come(endpoint)
+                bell = _bell(endpoint)
+                handle = link.transport.fileno() if link.transport is not None else None
+                inbox.threads += 1
+                is_waiting = True
+            has_looked = False
+            if endpoint.told:
+                endpoint.told.pass_on()
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise TimeoutError(text("error.receive_timeout", channel=endpoint.name, seconds=timeout))
+            if on_loop:
+                blocking.wait(endpoint, left)
+            else:
+                inbox.wait_in_thread(bell, handle, left)
+    finally:
+        with endpoint.lock:
+            inbox.threads -= is_waiting
+            if inbox.threads and (inbox or endpoint.closed or endpoint.peer_stops):
+                inbox.ring()  # what woke this thread is the next one's business too
+
+
+def _bell(endpoint: "Endpoint") -> Bell:
+    try:
+        return endpoint.receiver.inbox.prepare_to_wait()
+    except OSError as error:
+        raise NoHandlesLeft(endpoint.name, error.errno or 0) from error
+
+
+def _raise_if_nothing_can_come(endpoint: "Endpoint") -> None:
+    endpoint.raise_if_closed()
+    if endpoint.peer_stops:
+        raise ChannelClosed(endpoint.name, text("channel.reason_stopping"))
+
+
+async def receive_on_loop(endpoint: "Endpoint") -> Any:
+    """Wait for a value, or raise as `Channel.async_receive` does."""
+    with endpoint.lock:
+        endpoint.receiver.begin_to_receive()
+    inbox = endpoint.receiver.inbox
+    while True:
+        with endpoint.lock:
+            endpoint.bind_to_running_loop()
+            endpoint.raise_if_closed_here()
+            # If the loop reads, it has read what there was.
+            if inbox or (not endpoint.link.is_watched and endpoint.something_came()):
+                return endpoint.take()
+            endpoint.raise_if_closed()
+            waiter = LoopWaiter()
+            inbox.waiters.append(waiter)
+        endpoint.let_threads_read(False)
+        try:
+            await waiter.future
+        except BaseException:  # cancelled, or dropped by whoever ran it
+            with endpoint.lock:
+                # If it was its turn, it is the next one's now.
+                if waiter in inbox.waiters:
+                    inbox.waiters.remove(waiter)
+                elif inbox:
+                    inbox.wake_one()
+            raise

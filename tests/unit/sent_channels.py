@@ -1,0 +1,39 @@
+"""Channels that were sent over channels, and what must be true of them."""
+
+import contextlib
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+from liteyuki.comm.channel import Channel
+from liteyuki.comm.waiting import ThreadWaiter
+from tests.harness import open_handles
+from tests.unit.joined import DEADLINE, close_at_once
+
+
+@contextlib.contextmanager
+def closing(*channels: Channel[Any]) -> Iterator[None]:
+    """Close what a test has received."""
+    try:
+        yield
+    finally:
+        for channel in channels:
+            close_at_once(channel)
+
+
+def handles_so_far() -> int:
+    """How many handles are open, with those that this thread waits on."""
+    ThreadWaiter()
+    gc.collect()
+    return open_handles()
+
+
+def check_connected(near: Channel[Any], far: Channel[Any], *values: Any) -> None:
+    """Whether each is the other's other end."""
+    assert isinstance(far, Channel)
+    assert far.name == near.name
+    for value in values or ("hello", ("large", bytes(300_000))):
+        near.send(value)
+        assert far.receive(DEADLINE) == value
+        far.send((value, "back"))
+        assert near.receive(DEADLINE) == (value, "back")

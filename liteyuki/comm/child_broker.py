@@ -5,7 +5,6 @@ thread does, from the first such channel on: the process may be blocked in a `re
 """
 
 import asyncio
-import contextlib
 import socket
 import threading
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +13,7 @@ from liteyuki.comm.bell import wait_readable
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.messages import ChannelOffer, ChannelRefused, OpenChannel
 from liteyuki.comm.pipe import PipeTransport
-from liteyuki.errors import ChannelInUse, NoHandlesLeft, UnknownProcess
+from liteyuki.errors import ChannelInUse, NoHandlesLeft, RemoteError, UnknownProcess
 from liteyuki.locale import text
 
 if TYPE_CHECKING:

@@ -464,7 +464,8 @@ class Endpoint:
         """Let go of the transport. How many messages are lost because they were not written in time."""
         with self.lock:
             self._closing = None
-            unwritten = self.outbox.drop_all(is_written_lost=False)
+            is_out = self.link.flush_now()
+            unwritten = self.outbox.drop_all(is_written_lost=self.link.has_ended, is_last_unwritten=not is_out)
             self._let_go_of_transport()
             self.receiver.inbox.clear()  # letting go has read what was there
             return unwritten

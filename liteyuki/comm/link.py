@@ -72,6 +72,8 @@ class Link:
         self._bursts = Bursts()
         self._writer: Writer | None = None
         self._is_reading = False
+        self.has_ended = False
+        """Whether writing has shown that the other side is gone."""
         self._said_unwritten = False
         self._is_blocked = False
         """True while the OS takes no more, and the loop or a thread waits until it does."""
@@ -81,6 +83,7 @@ class Link:
     def attach(self, transport: Transport, hello: bytes) -> None:
         """Use `transport` from now on; `hello` goes first, then everything unsent."""
         self.transport = transport
+        self.has_ended = False
         transport.write([pack_frame(FrameKind.HELLO, 0, hello)])
         self.flush()
         self.update_watch()
@@ -188,6 +191,7 @@ class Link:
                 transport.write(*write)
                 left -= len(write[0][-1])
         except TransportEnded:
+            self.has_ended = True
             if not self._is_reading:  # or whoever reads gets to the end by itself, in order
                 self.read_all()
             return True

@@ -62,7 +62,7 @@ class Outbox:
         self._items = self._controls = self._control_bytes = 0
         self._untaken: deque[_Batch] = deque()
         self._untaken_messages = 0
-        self._first_number = 0
+        self._first_number = self._taken = 0
         """How many messages of the transport of the moment were taken and are forgotten."""
         self._gone = self._gone_bytes = self._largest_bytes = 0
         self._may_add = True
@@ -194,6 +194,7 @@ class Outbox:
         """The other side has taken so many messages of the transport of the moment: drop them."""
         while self._untaken and self._first_number + len(self._untaken[0].entries) <= taken:
             self._forget_batch(self._untaken.popleft())
+        self._taken = taken
 
     def _forget_batch(self, batch: _Batch) -> None:
         count = len(batch.entries)
@@ -238,16 +239,22 @@ class Outbox:
         self._untaken.clear()
         self._urgent.clear()
         self._writes = None
-        self.untaken_bytes = self._untaken_messages = self._first_number = 0
+        self.untaken_bytes = self._untaken_messages = self._first_number = self._taken = 0
         self.waiting = again
         self.waiting_bytes = sum(length_bytes(entry) + MESSAGE_COST_BYTES for entry in again)
         self._items = sum(isinstance(entry, Item) for entry in again)
         self._controls = self._control_bytes = 0
         self._update_free()
 
-    def drop_all(self, *, is_written_lost: bool) -> int:
-        """Forget what is still here. How many messages that were which nobody will ever get."""
-        dropped = self.messages - (0 if is_written_lost else self._untaken_messages)
+    def drop_all(self, *, is_written_lost: bool, is_last_unwritten: bool = False) -> int:
+        """Forget what is still here. How many messages that were which nobody will ever get.
+
+        `is_last_unwritten`: what was given last is not out, or not all of it.
+        """
+        unwritten = self._here - self._untaken_messages
+        if is_last_unwritten and self._untaken:
+            unwritten += len(self._untaken[-1].entries)
+        dropped = self.messages if is_written_lost else unwritten
         self._largest_bytes = self.largest_bytes
         self._gone, self._gone_bytes = self.accepted, self.accepted_bytes
         self.dropped += dropped
@@ -272,17 +279,23 @@ class Outbox:
     @property
     def messages(self) -> int:
         """How many messages are here: waiting, or not taken as far as is known."""
+        # A batch is kept until all of it is taken.
+        taken = max(0, min(self._taken - self._first_number, self._untaken_messages))
+        return self._here - taken
+
+    @property
+    def _here(self) -> int:
         return len(self.waiting) - self._controls + self._untaken_messages
 
     @property
     def accepted(self) -> int:
         """How many messages have ever been added."""
-        return self._gone + self.messages
+        return self._gone + self._here
 
     @property
     def accepted_bytes(self) -> int:
         """The bytes of all messages that have ever been added."""
-        here = self.queued_bytes - self._control_bytes - self.messages * MESSAGE_COST_BYTES
+        here = self.queued_bytes - self._control_bytes - self._here * MESSAGE_COST_BYTES
         return self._gone_bytes + here
 
     @property

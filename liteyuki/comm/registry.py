@@ -93,7 +93,8 @@ class Registry:
 
     def find(self, name: str) -> Channel[Any] | None:
         """The channel of that name; also if the main process has offered it, and nobody has read that yet."""
-        if name not in self.channels and isinstance(self.broker, ChildBroker):
+        known = self.channels.get(name)
+        if (known is None or known.closed is not None) and isinstance(self.broker, ChildBroker):
             self.broker.read_offers()
         return self.channels.get(name)
 

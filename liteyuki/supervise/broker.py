@@ -200,7 +200,10 @@ class Broker:
             self._tell(process, ChannelOffer(link.name, _end(link.name, link.options, end), is_direct=True))
 
     def _tell(self, process: str, offer: ChannelOffer) -> None:
-        self._supervisor.keeper(process).channels[f"{process}-passive"].tell(offer)
+        passive = self._supervisor.keeper(process).channels[f"{process}-passive"]
+        passive.tell(offer)
+        with passive.lock:
+            passive.link.flush()  # before whatever is sent over another channel, which may speak of this one
 
 
 def _ends(link: _Link) -> tuple[str, frozenset[str]]:

@@ -12,11 +12,21 @@ from tests.process.numbers import check_handled, check_taken, read_records
 pytestmark = pytest.mark.end_to_end
 
 
+SAY = """
+import os
+
+
+def say(*words):
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())  # whole lines: other processes write there as well
+
+"""
+
+
 def write_main_plugin(project: Project, source: str, *, processes: str = "") -> None:
     project.write_pyproject(f'[tool.liteyuki]\nplugin_dirs = ["main_plugins"]\n{processes}')
     folder = project.directory / "main_plugins"
     folder.mkdir(exist_ok=True)
-    (folder / "main_plugin.py").write_text(source, encoding="utf-8")
+    (folder / "main_plugin.py").write_text(SAY + source, encoding="utf-8")
 
 
 def targets(*names: str) -> str:
@@ -55,18 +65,18 @@ early.send("sent when the plugin was imported")
 
 @early.on_receive()
 async def hear(value):
-    print("main got", value, flush=True)
+    say("main got", value)
 
 
 @bot.on_after_start
 async def late():
     for name in ("at-import", "in-hook", "in-thread"):
         channel = await get_channel_async(name)
-        print("main has", channel.name, channel.options.ack, flush=True)
+        say("main has", channel.name, channel.options.ack)
         channel.send(f"hello {name}")
-        print("main got", await channel.async_receive(), flush=True)
+        say("main got", await channel.async_receive())
     set_channel("late", late := Channel("late"))
-    print("main asked", await late.request("who", timeout=20) if await late.async_receive() else None, flush=True)
+    say("main asked", await late.request("who", timeout=20) if await late.async_receive() else None)
 """
 
 TAKER = """
@@ -76,12 +86,12 @@ from nonebot import get_driver
 from liteyuki.comm import Channel, get_channel, get_channel_async, set_channel
 
 early = get_channel("early")
-print("bot has", early.name, *early.options, flush=True)
+say("bot has", early.name, *early.options)
 
 
 @early.on_receive()
 async def take(value):
-    print("bot got", value, flush=True)
+    say("bot got", value)
     early.send(["handled", value])
 
 
@@ -130,7 +140,7 @@ async def wait():
 
 def test_both_sides_make_channels_whenever_they_like(project: Project) -> None:
     write_main_plugin(project, MAKER)
-    project.write_plugin("taker", TAKER)
+    project.write_plugin("taker", SAY + TAKER)
     with project.run() as main:
         main.wait_for(r"^bot has early 100000 \d+ handled$")
         main.wait_for("^bot got sent when the plugin was imported$")
@@ -315,7 +325,7 @@ shared_memory.set("count", 1000)
 
 @shared_memory.on_subscriber_receive("news")
 async def hear(value):
-    print("main heard", value, flush=True)
+    say("main heard", value)
 
 
 @bot.on_after_restart
@@ -339,7 +349,7 @@ def begin():
 async def one():
     @shared_memory.on_subscriber_receive("news")
     def hear(value):
-        print("one heard", value, flush=True)
+        say("one heard", value)
 
     for _ in range(TIMES):
         await shared_memory.async_increment("count")
@@ -353,13 +363,13 @@ def other():
         shared_memory.increment("count")
     begin()
     for change in shared_memory.watch("count"):
-        print("other sees", change.value, flush=True)
+        say("other sees", change.value)
 """
 
 
 def test_two_children_and_a_main_process_plugin_share_values_and_news(project: Project) -> None:
     write_main_plugin(project, SHARING, processes=targets("one", "other"))
-    (project.directory / "jobs.py").write_text(SHARING_JOBS)
+    (project.directory / "jobs.py").write_text(SAY + SHARING_JOBS)
     with project.run() as main:
         for listener in ("main", "one"):
             main.wait_for(rf"^{listener} heard \['one', 1\]$")
@@ -392,7 +402,7 @@ def test_two_children_and_a_main_process_plugin_share_values_and_news(project: P
 def test_a_main_process_plugin_is_told_what_cannot_be(project: Project, call: str, sentence: str) -> None:
     source = f"from liteyuki.comm import Channel, get_channel, set_channel\n{call}\n"
     write_main_plugin(project, source, processes=targets("one", "other"))
-    (project.directory / "jobs.py").write_text(SHARING_JOBS)
+    (project.directory / "jobs.py").write_text(SAY + SHARING_JOBS)
     with project.run() as main:
         main.wait_for(f"main_plugins.main_plugin.*{sentence}")
         pid_of(project, "other", 1)

@@ -33,8 +33,11 @@ def with_options(joiner: Joiner, **options: Any) -> OptionJoiner:
 def crash(child: Channel[Any], main: Channel[Any] | None = None) -> None:
     """End `child` as a kill does: nothing more is read, sent or finished. `main` learns of it, if given."""
     child.receiver.handlers = ()
-    child.link.is_paused = True
-    child.detach()
+    with child.lock:
+        transport = child.link.release()
+        if transport is not None:
+            transport.close()
+        child.calls.fail_all()
     if main is not None:
         main.detach()
 

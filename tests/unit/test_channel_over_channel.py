@@ -180,6 +180,8 @@ def test_no_handle_is_left_of_channels_that_were_sent_and_closed(joiner: Joiner)
     with pytest.raises(TimeoutError):
         main.receive(timeout=0)
     before = handles_so_far()
+    gc.collect()
+    before = open_handles()
     for _ in range(20):
         near = Channel[Any]("near")
         main.send((near, 1))

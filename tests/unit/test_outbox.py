@@ -97,7 +97,7 @@ class OutboxMachine(RuleBasedStateMachine):
         """Messages of this transport, by number."""
         self.batches: list[int] = []
         """How many messages each frame held that is not forgotten."""
-        self.forgotten = 0
+        self.forgotten = self.known_taken = 0
         self.urgent: list[bytes] = []
         self.has_pieces = False
         self.parser = FrameParser()
@@ -197,6 +197,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.forget(self.taken_by(share))
 
     def forget(self, taken: int) -> None:
+        self.known_taken = min(taken, len(self.given))
         while self.batches and self.forgotten + self.batches[0] <= taken:
             self.forgotten += self.batches.pop(0)
 
@@ -238,7 +239,7 @@ class OutboxMachine(RuleBasedStateMachine):
         """Whatever has happened, the end leaves nothing, and tells how many messages are lost by it."""
         is_written_lost = self.number % 2 == 0
         lost = [sent for sent in self.waiting if sent.is_message]
-        lost += self.given[self.forgotten :] if is_written_lost else []
+        lost += self.given[max(self.forgotten, self.known_taken) :] if is_written_lost else []
         assert self.outbox.drop_all(is_written_lost=is_written_lost) == len(lost)
         assert self.outbox.next_write() is None
         self.outbox.take_back(len(self.given), 0, lambda: WatchedHandle(-1))
@@ -263,7 +264,7 @@ class OutboxMachine(RuleBasedStateMachine):
         assert outbox.waiting_bytes == sum(sent.cost_bytes for sent in self.waiting)
         assert outbox.untaken_bytes == sum(sent.cost_bytes for sent in untaken)
         assert outbox.queued_bytes == outbox.waiting_bytes + outbox.untaken_bytes
-        assert outbox.messages == len(messages) + len(untaken)
+        assert outbox.messages == len(messages) + len(self.given) - max(self.forgotten, self.known_taken)
         assert outbox.dropped == self.dropped
         assert outbox.is_unsent == bool(self.waiting or self.urgent)
         assert outbox.free_bytes == BOUND - outbox.untaken_bytes

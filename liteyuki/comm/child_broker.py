@@ -80,15 +80,19 @@ class ChildBroker:
         return before
 
     def _ask(self, question: OpenChannel) -> None:
-        # It is sent, and done as soon as the main process has read it: no reason for an import to fail.
-        with contextlib.suppress(TimeoutError):
+        try:
             answer = self._passive.call(question, timeout=_ANSWER_TIMEOUT)
-            # The offer came before the answer.
-            self._passive.told.pass_on()
-            if isinstance(answer, ChannelRefused) and question.to is not None and answer.known:
-                raise UnknownProcess(question.to, answer.known)
-            if isinstance(answer, ChannelRefused):
-                raise NoHandlesLeft(question.name, answer.errno)
+        except TimeoutError:
+            return  # it is sent, and done as soon as the main process has read it: no reason for an import to fail
+        except RemoteError as error:
+            if error.type_name == ValueError.__name__:
+                raise ValueError(error.message) from error
+            raise
+        self._passive.told.pass_on()  # the offer came before the answer
+        if isinstance(answer, ChannelRefused) and question.to is not None and answer.known:
+            raise UnknownProcess(question.to, answer.known)
+        if isinstance(answer, ChannelRefused):
+            raise NoHandlesLeft(question.name, answer.errno)
 
     # --- what the main process offers
 

@@ -71,11 +71,13 @@ class ChildBroker:
         before = self._registry.channels.get(name)
         if before is channel:
             return before
-        if to is not None if channel.is_attached else channel in self._registry.channels.values():
+        waits_elsewhere = not channel.is_attached and channel in self._registry.channels.values()
+        if waits_elsewhere or (channel.is_attached and to is not None):
             raise ChannelInUse(name)
         if before is None or before.closed is not None:
             return None
-        if channel.is_attached or not before.is_untouched:
+        is_other = to is not None and not before.is_open_for_next
+        if channel.is_attached or is_other or not before.is_untouched:
             raise ValueError(text("error.channel_set", channel=name))
         return before
 

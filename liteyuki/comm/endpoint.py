@@ -410,7 +410,8 @@ class Endpoint:
         self._lose_transport(broken)
 
     def _lose_transport(self, reason: ChannelClosed) -> None:
-        if self.is_open_for_next:
+        # Who has closed this end tells what is lost.
+        if self.is_open_for_next or self._is_closed_here:
             self._let_go_of_transport()
         else:
             self.shut(reason)

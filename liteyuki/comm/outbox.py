@@ -194,7 +194,8 @@ class Outbox:
         """The other side has taken so many messages of the transport of the moment: drop them."""
         while self._untaken and self._first_number + len(self._untaken[0].entries) <= taken:
             self._forget_batch(self._untaken.popleft())
-        self._taken = taken
+        # Believed as far as it can be true now; what is given later was not taken then.
+        self._taken = min(taken, self._first_number + self._untaken_messages)
 
     def _forget_batch(self, batch: _Batch) -> None:
         count = len(batch.entries)

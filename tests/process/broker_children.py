@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from liteyuki.comm import (
@@ -124,6 +125,12 @@ def close(name: str) -> None:
     get_channel(name).close()
 
 
+def set_in_threads(names: list[str]) -> None:
+    """All at once."""
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: set_channel(name, Channel(name)), names))
+
+
 def ask_again(name: str, to: str | None) -> None:
     """As who sets a channel while the offer of an end is on its way."""
     answer = get_channel(f"{own_process()}-passive").call(OpenChannel(name, to, tuple(ChannelOptions())))
@@ -154,6 +161,7 @@ ORDERS: dict[str, Callable[..., Any]] = {
         receive,
         receive_marked,
         close,
+        set_in_threads,
         ask_again,
         set_the_same_twice,
         threads,

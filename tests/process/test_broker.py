@@ -118,6 +118,8 @@ def test_what_the_main_process_sets_a_child_gets_as_soon_as_it_is_there(kind: st
             with pytest.raises(Failed, match=r"ChannelNotFound.*a-active.*a-passive") as failed:
                 await a.do("get", "work", 0.0)
             assert set(failed.value.args[2]) == {"a-active", "a-passive"}
+            with pytest.raises(Failed, match="ChannelNotFound"):
+                await a.do("get", "work", 0.05)
             waiting = asyncio.ensure_future(a.do("get", "work", DEADLINE))
             await asyncio.sleep(0)
             work = Channel[Any]("work", max_queued_bytes=100_000, max_message_bytes=50_000, ack="handled")
@@ -168,6 +170,25 @@ def test_a_thread_of_the_main_process_sets_channels_as_well() -> None:
             assert await a.do("receive", "work", 1) == [1]
             with pytest.raises(ChannelNotFound, match="other"):
                 get_channel("other")
+
+    run(main())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_threads_set_channels_at_once(kind: str) -> None:
+    async def main() -> None:
+        async with supervised(child("a", kind)) as watched:
+            a = Obeying(watched, "a")
+            theirs, ours = [f"{number}-up" for number in range(8)], [f"{number}-down" for number in range(8)]
+            setting = asyncio.ensure_future(a.do("set_in_threads", theirs))
+            await asyncio.gather(*(asyncio.to_thread(set_channel, name, Channel(name)) for name in ours))
+            await setting
+            for name in (*theirs, *ours):
+                await a.do("get", name, DEADLINE)
+                get_channel(name).send(f"to {name}")
+                await a.do("send", name, [f"from {name}"])
+                assert await a.do("receive", name, 1) == [f"to {name}"]
+                assert await receive(get_channel(name), 1) == [f"from {name}"]
 
     run(main())
 
@@ -554,6 +575,9 @@ def test_a_channel_that_is_in_use_is_not_replaced() -> None:
                 await a.set("work")
             with pytest.raises(Failed, match="ChannelInUse"):
                 await a.do("set_the_same_twice", "mine")
+            set_channel("untouched there", Channel("untouched there"))
+            with pytest.raises(Failed, match=r"ValueError.*untouched there.*get_channel"):
+                await a.set("untouched there", to="b")
             work.send(2)
             assert await a.do("receive", "work", 1) == [2]
 

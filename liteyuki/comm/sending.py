@@ -51,10 +51,10 @@ def admit_in_thread(endpoint: "Endpoint", need: Need, admit: Admit, timeout: flo
     ticket = endpoint.room.take_ticket()
     while True:
         waiter = ThreadWaiter()
-        with endpoint.lock:
-            endpoint.room.join(waiter, need, ticket)
-            endpoint.look_for_room()
         try:
+            with endpoint.lock:
+                endpoint.room.join(waiter, need, ticket)
+                endpoint.look_for_room()
             was_woken = _wait_to_be_woken(endpoint, waiter, deadline)
         except BaseException:
             _leave(endpoint, waiter)  # a signal's handler has raised

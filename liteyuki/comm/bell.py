@@ -1,8 +1,8 @@
 """Waking a thread that waits on OS handles."""
 
 import contextlib
+import os
 import select
-import socket
 from collections.abc import Collection
 
 __all__ = ["Bell", "wait_readable"]
@@ -13,26 +13,27 @@ class Bell:
 
     def __init__(self) -> None:
         """Raises `OSError` if handles run out."""
-        self._waiting, self._ringing = socket.socketpair()
-        self._waiting.setblocking(False)
-        self._ringing.setblocking(False)
+        # Bare handles: a socket in a cycle may be collected before the bell that would have closed it, and complain.
+        self._waiting, self._ringing = os.pipe()
+        os.set_blocking(self._waiting, False)
+        os.set_blocking(self._ringing, False)
 
     def fileno(self) -> int:
-        return self._waiting.fileno()
+        return self._waiting
 
     def ring(self) -> None:
         with contextlib.suppress(BlockingIOError):  # it rings already
-            self._ringing.send(b"!")
+            os.write(self._ringing, b"!")
 
     def clear(self) -> None:
         with contextlib.suppress(BlockingIOError):  # somebody else has cleared it
-            self._waiting.recv(4096)
+            os.read(self._waiting, 4096)
 
     def __del__(self) -> None:
         # Threads may wait on it until their channel is forgotten, so nobody can say earlier that it is over.
         if hasattr(self, "_ringing"):
-            self._waiting.close()
-            self._ringing.close()
+            os.close(self._waiting)
+            os.close(self._ringing)
 
 
 def wait_readable(handles: list[int], timeout: float | None, *, or_writable: Collection[int] = ()) -> list[int]:

@@ -32,7 +32,8 @@ F = TypeVar("F", bound=Callable[[Any], Any])
 
 _CLOSE_TIMEOUT: Final = 10.0
 _SENT_IN_TURN: Final = 1000
-"""After so many messages `asend` lets the loop turn."""
+"""After so many messages, or one batch of them, `asend` lets the loop turn."""
+_TEXT_COST_BYTES: Final = TEXT_HEAD_BYTES + MESSAGE_COST_BYTES
 
 
 class Channel(Endpoint, Generic[T]):
@@ -64,7 +65,8 @@ class Channel(Endpoint, Generic[T]):
         super().__init__(name, ChannelOptions(max_queued_bytes, max_message_bytes, ack))
         self._type: Any = None
         self._type_error: TypeError | None = None
-        self._max_small_bytes = min(BATCH_BYTES, max_message_bytes)
+        self._is_checked = False
+        self._max_small_cost_bytes = min(BATCH_BYTES, max_message_bytes) + MESSAGE_COST_BYTES
         self._waits = self._refused = self._sent_in_turn = 0
 
     @property
@@ -75,8 +77,10 @@ class Channel(Endpoint, Generic[T]):
     @__orig_class__.setter
     def __orig_class__(self, alias: Any) -> None:
         self._type = alias
+        self._is_checked = True
         try:
             self.receiver.checker = check_for(get_args(alias)[0])
+            self._is_checked = self.receiver.checker is not None
         except TypeError as error:
             # Since Python 3.13, typing swallows what is raised here; so it is raised again when the channel is used.
             self._type_error = error
@@ -145,8 +149,7 @@ class Channel(Endpoint, Generic[T]):
 
         Raises `ChannelFull` after `timeout` seconds. On the event loop only.
         """
-        self._sent_in_turn += 1
-        if self._sent_in_turn > _SENT_IN_TURN:
+        if self._sent_in_turn >= _SENT_IN_TURN:
             self._sent_in_turn = 0
             await asyncio.sleep(0)  # the loop must turn, or nobody takes anything
         entry = self._send_fast(value)
@@ -161,34 +164,39 @@ class Channel(Endpoint, Generic[T]):
 
     def _send_fast(self, value: T) -> Entry | None:
         """None if it is sent, as a small plain message is for which there is room; else what is to be sent."""
-        if self._type is not None:
+        if self._is_checked:
             self._raise_if_type_is_bad()
             check(self.name, self.receiver.checker, value)
         entry: str | bytes | None
         if type(value) is str and value.isascii():  # type: ignore[attr-defined]
             # It cannot change any more, nor fail: it is encoded with its neighbours when they leave.
             entry = value  # type: ignore[assignment]
-            size = len(value) + TEXT_HEAD_BYTES  # type: ignore[arg-type]
+            cost = len(value) + _TEXT_COST_BYTES  # type: ignore[arg-type]
         else:
             entry = encode_plain(value)
-            size = len(entry) if entry is not None else self._max_small_bytes + 1
-        if entry is None or size > self._max_small_bytes:
+            if entry is None:
+                return self._pack_message(value)
+            cost = len(entry) + MESSAGE_COST_BYTES
+        if cost > self._max_small_cost_bytes:
             return self._pack_message(value)
-        outbox, link = self.outbox, self.link
+        outbox = self.outbox
         with self.lock:
-            waiting_bytes = outbox.waiting_bytes + size + MESSAGE_COST_BYTES
+            waiting_bytes = outbox.waiting_bytes + cost
             if waiting_bytes > outbox.free_bytes:
                 return entry
-            outbox.waiting.append(entry)
-            outbox.waiting_bytes = waiting_bytes
-            if waiting_bytes >= link.flush_at_bytes:
-                self.bind_to_running_loop()
-                link.flush_soon()
+            if waiting_bytes < outbox.flush_at_bytes:
+                outbox.waiting.append(entry)  # type: ignore[arg-type]
+                outbox.waiting_bytes = waiting_bytes
+                return None
+            # In a burst a whole batch has been added since this was asked for the last time.
+            self._sent_in_turn += _SENT_IN_TURN if outbox.flush_at_bytes else 1
+            self.bind_to_running_loop()
+            self.link.send_small(entry, cost)  # type: ignore[arg-type]
         return None
 
     def _pack_message(self, value: T) -> Entry:
         item = self.pack(FrameKind.MESSAGE, value)
-        if item.flags == TAGGED and item.size_bytes - MESSAGE_COST_BYTES <= self._max_small_bytes:
+        if item.flags == TAGGED and item.size_bytes <= self._max_small_cost_bytes:
             return Tagged(b"".join(item.parts))
         return item
 

@@ -50,6 +50,10 @@ _STRICT: Final = (
     | ormsgpack.OPT_PASSTHROUGH_TUPLE
     | ormsgpack.OPT_PASSTHROUGH_UUID
 )
+_NOT_PLAIN: Final = TAGGED | RAW | BUFFERS
+# Looked up once; with what a small value costs, looking up is a good part.
+_unpack: Final = ormsgpack.unpackb
+_unpack_scalar: Final = scalars.unpack
 _HARMLESS: Final = frozenset({type(None), bool, int, float, str, bytes})
 _BYTES_OR_EXTENSION: Final = bytes([*range(0xC4, 0xCA), *range(0xD4, 0xD9)])
 """How MessagePack begins bytes and extensions. CJK text has none of these, so many messages hold none."""
@@ -102,6 +106,8 @@ def encode_parts(value: object, hand_over: HandOver | None = None) -> tuple[int,
 
 def encode(value: object) -> tuple[int, bytes]:
     """Flags and payload of `value`. Raises as `encode_parts` does."""
+    if type(value) is str and value.isascii():
+        return 0, ormsgpack.packb(value)  # the quick way: nothing about it can fail
     payload = encode_plain(value)
     if payload is not None:
         return 0, payload
@@ -114,8 +120,8 @@ def decode(flags: int, payload: Buffer, take_in: TakeIn | None = None, *, depth:
     try:
         if CRASHES_ON_CLAIMS and not flags & (RAW | BUFFERS) and claims_too_much(payload):
             raise CodecError(text("codec.structure"))
-        if not flags & (TAGGED | RAW | BUFFERS):
-            return ormsgpack.unpackb(payload, ext_hook=scalars.unpack)
+        if not flags & _NOT_PLAIN:
+            return _unpack(payload, ext_hook=_unpack_scalar)
         if flags & RAW:
             return payload if type(payload) is bytes else bytes(payload)
         buffers: list[memoryview] = []

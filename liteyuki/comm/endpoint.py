@@ -319,22 +319,32 @@ class Endpoint:
             pass
         return bool(inbox)
 
+    @property
+    def is_talking(self) -> bool:
+        """Whether both sides have greeted, and none has said that it ends."""
+        return self._greeted and self.closed is None and not self.peer_stops
+
+    def take_at_once(self, frame: Frame) -> Any:
+        """The value of a message that has come while none was there. With the lock."""
+        self.receiver.inbox.add(frame)
+        return self.take()
+
     def take(self) -> Any:
         """The oldest value, which must be there. With the lock."""
         inbox = self.receiver.inbox
         try:
-            value = self.receiver.take()
+            return self.receiver.take()
         except CodecError as error:
             self.break_off(str(error))
             raise ChannelBroken(self.name, str(error)) from error
         finally:
-            if inbox and inbox.waiters:
+            if inbox.waiters and inbox:
                 inbox.wake_one()  # several may have come at once
-            self._unpause()
-        return value
+            if self.link.is_paused:
+                self._unpause()
 
     def _unpause(self) -> None:
-        if self.link.is_paused and not self.receiver.inbox.holds_too_much:
+        if not self.receiver.inbox.holds_too_much:
             self.link.is_paused = False
             self.link.update_watch()
 

@@ -165,11 +165,14 @@ class FrameParser:
 
         Raises `FrameError` at a header that cannot be one; the frames before it are in `into` then.
         """
-        rest = self._rest
-        if self._is_one_frame(data):
-            _, kind, flags = HEADER.unpack_from(data)
-            into.append(Frame(kind, flags, bytes(data[HEADER_BYTES:])))
-            return
+        rest, size = self._rest, len(data)
+        if not rest and not self._piece_bytes and HEADER_BYTES <= size <= _SMALL_BYTES:
+            # Exactly one small frame, and the last ended before it: what a round trip consists of.
+            length, kind, flags = HEADER.unpack_from(data)
+            if length + HEADER_BYTES == size and kind in _WHOLE and not flags >> HANDLES_SHIFT:
+                self._check(length, kind)
+                into.append(Frame(kind, flags, bytes(data[HEADER_BYTES:])))
+                return
         if rest:
             rest += data
             if len(rest) < self._wanted_bytes:
@@ -201,19 +204,6 @@ class FrameParser:
                 handles = self._handles_of(flags) if flags >> HANDLES_SHIFT else ()
                 into.append(Frame(kind, flags, body, handles))
         rest += data[position:]
-
-    def _is_one_frame(self, data: bytes | memoryview) -> bool:
-        """Whether `data` is exactly one small frame, and the last ended before it: what a round trip consists of."""
-        if self._rest or self._piece_bytes or not HEADER_BYTES <= len(data) <= _SMALL_BYTES:
-            return False
-        length, kind, flags = HEADER.unpack_from(data)
-        limit = min(self._max_frame_bytes, self.max_message_bytes)
-        return (
-            bool(length + HEADER_BYTES == len(data))
-            and length <= limit
-            and kind in _WHOLE
-            and not flags >> HANDLES_SHIFT
-        )
 
     def _check(self, length: int, kind: int) -> None:
         limit = self._max_frame_bytes

@@ -18,6 +18,8 @@ __all__ = [
     "Handler",
     "TaskStarter",
     "accepts",
+    "log_failure",
+    "rest_of",
     "run_handler",
     "summary",
 ]
@@ -61,8 +63,13 @@ def run_handler(handler: Handler, value: object, channel: str) -> Coroutine[Any,
     try:
         result = handler.function(value)
     except PLUGIN_ERRORS_OF_A_CALL as error:
-        _log_failure(error, handler, value, channel)
+        log_failure(error, handler, value, channel)
         return None
+    return rest_of(result, handler, value, channel)
+
+
+def rest_of(result: object, handler: Handler, value: object, channel: str) -> Coroutine[Any, Any, None] | None:
+    """What remains to be run of a handler that has returned `result`, if it is asynchronous."""
     if result is None or not inspect.isawaitable(result):
         return None
     return _finish(result, handler, value, channel)
@@ -72,10 +79,11 @@ async def _finish(result: Awaitable[Any], handler: Handler, value: object, chann
     try:
         await result
     except PLUGIN_ERRORS as error:
-        _log_failure(error, handler, value, channel)
+        log_failure(error, handler, value, channel)
 
 
-def _log_failure(error: BaseException, handler: Handler, value: object, channel: str) -> None:
+def log_failure(error: BaseException, handler: Handler, value: object, channel: str) -> None:
+    """Say what `handler` has raised, and on which value."""
     name = getattr(handler.function, "__qualname__", repr(handler.function))
     logger.opt(exception=error).error(
         text("channel.handler_failed", channel=channel, handler=name, value=summary(value))

@@ -4,6 +4,7 @@ Frames stay as they came until somebody gets to them: a decoded value may take t
 """
 
 import select
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -13,6 +14,7 @@ from liteyuki.comm.codec import decode, decode_batch
 from liteyuki.comm.framing import Frame, FrameError, FrameKind
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.items import REDELIVERED
+from liteyuki.comm.spin import SPIN, Spin
 from liteyuki.comm.tagging import TakeIn
 from liteyuki.comm.waiting import LoopWaiter
 from liteyuki.locale import text
@@ -44,6 +46,7 @@ class Inbox:
         self._earlier_frames = self._earlier_bytes = 0
         self._bell: Bell | None = None
         self._poll = _NO_POLL
+        self._spin = Spin()
 
     def __bool__(self) -> bool:
         return bool(self.values or self._frames)
@@ -124,11 +127,24 @@ class Inbox:
                     poll.register(each, select.POLLIN)
         # One that is in use cannot be used by a second thread; that one makes its own.
         self._poll = _NO_POLL
-        ready = poll.poll(None if timeout is None else max(0.0, timeout) * 1000)
+        ready = self._look_for_a_moment(poll) if self._spin.is_worth_it() else []
+        if not ready:
+            began = time.perf_counter()
+            ready = poll.poll(None if timeout is None else max(0.0, timeout) * 1000)
+            self._spin.slept(time.perf_counter() - began)
         self._poll = (poll, handles)
         for each, _ in ready:
             if each == handles[0]:
                 bell.clear()
+
+    def _look_for_a_moment(self, poll: "select.poll") -> list[tuple[int, int]]:
+        end = time.perf_counter() + SPIN
+        while time.perf_counter() < end:
+            if ready := poll.poll(0):
+                self._spin.succeeded()
+                return ready
+        self._spin.failed()
+        return []
 
     # --- both
 

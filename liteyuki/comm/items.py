@@ -20,15 +20,18 @@ __all__ = [
     "TEXT_HEAD_BYTES",
     "Entry",
     "Item",
+    "SmallEntry",
     "Tagged",
     "Write",
     "begun_before",
     "close_handles",
     "cost_bytes",
     "flags_of",
+    "frame_of",
     "is_message",
     "length_bytes",
     "payload_of",
+    "total_cost_bytes",
 ]
 
 BATCH_BYTES: Final = 64 * 1024
@@ -41,6 +44,7 @@ REDELIVERED: Final = 8
 """Flag of a message that an earlier process has begun to handle."""
 
 _PIECE_BYTES: Final = 1024 * 1024
+_MESSAGE: Final = int(FrameKind.MESSAGE)
 
 
 Write = tuple[Sequence[Buffer], Sequence[Handle]]
@@ -89,8 +93,10 @@ class Tagged(bytes):
     __slots__ = ()
 
 
-Entry = bytes | str | Item
-"""An encoded message; one that is a `str` and is encoded with its neighbours, in one step; or anything else."""
+SmallEntry = bytes | str
+"""An encoded message; or one that is a `str`, and is encoded with its neighbours, in one step."""
+Entry = SmallEntry | Item
+"""The same, or anything else."""
 
 
 def is_message(entry: Entry) -> bool:
@@ -108,6 +114,18 @@ def length_bytes(entry: Entry) -> int:
 def cost_bytes(entry: Entry) -> int:
     """What it counts against the bound."""
     return length_bytes(entry) + MESSAGE_COST_BYTES
+
+
+def total_cost_bytes(entries: Sequence[SmallEntry]) -> int:
+    """The same for many."""
+    texts = list(map(type, entries)).count(str)
+    return sum(map(len, entries)) + texts * TEXT_HEAD_BYTES + len(entries) * MESSAGE_COST_BYTES
+
+
+def frame_of(entry: SmallEntry) -> bytes:
+    """The frame that carries it alone."""
+    payload = ormsgpack.packb(entry) if type(entry) is str else entry
+    return HEADER.pack(len(payload), _MESSAGE, TAGGED if type(entry) is Tagged else 0) + payload  # type: ignore[operator]
 
 
 def flags_of(entry: Entry) -> int:

@@ -1,8 +1,8 @@
 """A channel's connection: the transport of the moment, who writes to it, and who reads from it.
 
-A link outlives its transports. Writing happens at once where that is possible: the first message of a turn of the
-event loop leaves right away, those that follow in the same turn leave together. What the OS does not take yet, the
-loop writes when it can; where no loop runs, a thread that lives as long as there is something to write.
+A link outlives its transports. Writing happens at once where that is possible. In a burst that would hold the sender
+up: then messages leave together, when the event loop turns or enough have come together. What the OS does not take
+yet, the loop writes when it can; where no loop runs, a thread that lives as long as there is something to write.
 """
 
 import asyncio
@@ -14,9 +14,10 @@ from typing import Final
 
 from liteyuki.comm.bell import wait_readable
 from liteyuki.comm.framing import Frame, FrameError, FrameKind, pack_frame
-from liteyuki.comm.items import BATCH_BYTES, Item
+from liteyuki.comm.items import BATCH_BYTES, Item, SmallEntry, frame_of
 from liteyuki.comm.outbox import Outbox
 from liteyuki.comm.pipe import dead_end
+from liteyuki.comm.spin import LoopSpin
 from liteyuki.comm.transport import BEGUN, TAKEN, UNWRITTEN, Transport, TransportEnded
 from liteyuki.comm.writer import Bursts, Writer
 
@@ -58,8 +59,6 @@ class Link:
         """True while nothing more is to be read."""
         self.loop_reads = False
         """True while the loop reads, and will deliver right after."""
-        self.flush_at_bytes = 0
-        """From so many waiting bytes on, whoever adds some is to call `flush_soon`."""
         self._flush_is_due = False
         self._outbox = outbox
         self._on_frames = on_frames
@@ -69,7 +68,8 @@ class Link:
         self._loop_thread = 0
         self._watched = -1
         self._writable_watched = -1
-        self._bursts = Bursts()
+        self.bursts = Bursts()
+        self._spin = LoopSpin()
         self._writer: Writer | None = None
         self._is_reading = False
         self.has_ended = False
@@ -132,31 +132,59 @@ class Link:
             self._outbox.add_urgent(frame)
             self.flush()
 
+    def send_small(self, entry: SmallEntry, cost_bytes: int) -> None:
+        """Send a message for which there is room: right away, or in a burst with its neighbours."""
+        outbox, transport = self._outbox, self.transport
+        may_go = transport is not None and outbox.is_idle and not (self._flush_is_due or self._is_blocked)
+        if may_go and not self.bursts.is_one():
+            assert transport is not None
+            with contextlib.suppress(TransportEnded):  # then the flush below meets that end, and keeps the message
+                is_out = transport.send(frame_of(entry))
+                outbox.give_one(entry, cost_bytes, is_out)
+                if outbox.untaken_batches > 1:
+                    outbox.forget_taken(transport.peer[TAKEN])
+                if not is_out:
+                    self.flush()
+                elif self.on_loop_thread():
+                    self._spin.sent(self.loop)  # type: ignore[arg-type]
+                return
+        outbox.waiting.append(entry)
+        outbox.waiting_bytes += cost_bytes
+        if may_go:
+            self._flush_with_what_follows()
+        else:
+            self.flush_soon()
+
     def flush_soon(self) -> None:
-        """Write now, and on the loop what follows in this turn when it ends."""
+        """Write now, or in a burst with what follows."""
         if self.transport is None:
             return
-        if self._flush_is_due:
-            if self._outbox.waiting_bytes < BATCH_BYTES and self._writer_lives():
-                self._set_unwritten()
-                return
-        elif self.on_loop_thread():
-            assert self.loop is not None
-            self._flush_is_due = True
-            self.loop.call_soon(self._flush_when_due)
-        elif self._bursts.is_one():
-            self._flush_is_due = True
-            self._set_unwritten()
-            self._have_flushed()
+        if self._flush_is_due or self.bursts.is_one():
+            self._flush_with_what_follows()
+        else:
+            self.flush()
+
+    def _flush_with_what_follows(self) -> None:
+        """Write when the loop turns, or another thread gets to it, or it is a lot."""
+        if self._outbox.waiting_bytes >= BATCH_BYTES or (self._flush_is_due and not self._writer_lives()):
+            self.flush()
             return
-        self.flush()
+        self._set_unwritten()
+        if self._flush_is_due:
+            return
+        self._flush_is_due = True
+        if self.on_loop_thread():
+            assert self.loop is not None
+            self.loop.call_soon(self._flush_when_due)
+        else:
+            self._have_flushed()
 
     def _set_unwritten(self) -> None:
         """Let the other side know, should this process be killed now, and do not come back before it is a lot."""
         assert self.transport is not None
         self.transport.own[UNWRITTEN] = 1
         self._said_unwritten = True
-        self.flush_at_bytes = 0 if self._is_blocked else BATCH_BYTES
+        self._outbox.flush_at_bytes = BATCH_BYTES + (self._outbox.waiting_bytes if self._is_blocked else 0)
 
     def write_out(self, timeout: float) -> bool:
         """Block this thread until the OS has all, so many seconds at most; whether it has. Without the lock."""
@@ -178,9 +206,6 @@ class Link:
             return True
         outbox.forget_taken(transport.peer[TAKEN])
         try:
-            single = outbox.next_single()
-            if single is not None and not transport.send(single):
-                return False
             while transport.flush() and left > 0:
                 write = outbox.next_write()
                 if write is None:
@@ -223,14 +248,15 @@ class Link:
         return self._writer is not None or self._loop_runs()
 
     def flush_unless_loop_will(self) -> None:
-        """Write what a loop that does not run now has left."""
-        if self.transport is not None and not self._loop_runs() and self._outbox.is_unsent:
+        """Write what a loop that does not run now has left. Who sends and receives in turn is in no burst."""
+        self.bursts.interrupted()
+        if self.transport is not None and self._outbox.is_unsent and not self._loop_runs():
             self.flush()
 
     def _flush_when_due(self) -> None:
         with self.lock:
             self._flush_is_due = False
-            self.flush_at_bytes = 0
+            self._outbox.flush_at_bytes = 0
             if self._outbox.is_unsent:
                 self.flush()
             self._on_progress()
@@ -246,7 +272,7 @@ class Link:
                     self._have_flushed()
                 return None
             self._flush_is_due = False
-            self.flush_at_bytes = 0
+            self._outbox.flush_at_bytes = 0
             self._is_blocked = not self.flush_now()
             self._on_progress()
             return self.transport.fileno() if self._is_blocked and self.transport is not None else -1
@@ -276,6 +302,7 @@ class Link:
                 self.loop.remove_writer(self._writable_watched)
                 self._writable_watched = -1
                 self._is_blocked = False
+                self._outbox.flush_at_bytes = 0
             self._on_progress()
 
     # --- reading
@@ -296,6 +323,24 @@ class Link:
             self._is_reading = False
         return bool(frames)
 
+    def read_only(self, kind: int) -> Frame | None:
+        """Like `read`, but if nothing more than one frame of that kind has come, this is it."""
+        transport = self.transport
+        if transport is None or self._is_reading or self.is_paused:
+            return None
+        self._is_reading = True
+        try:
+            frames = transport.read()
+            if len(frames) == 1 and frames[0].kind == kind:
+                return frames[0]
+            if frames:
+                self._on_frames(frames)
+        except (TransportEnded, FrameError) as error:
+            self._on_end(error)
+        finally:
+            self._is_reading = False
+        return None
+
     def read_all(self) -> None:
         """Read all that has arrived, before a transport is given up."""
         for _ in range(_LAST_READS):  # more than a socket holds; somebody else may have the other end, and go on
@@ -315,7 +360,7 @@ class Link:
         self.loop = loop
         self._loop_thread = threading.get_ident()
         self._flush_is_due = self._is_blocked = False
-        self.flush_at_bytes = 0
+        self._outbox.flush_at_bytes = 0
         self.update_watch()
         if self.transport is not None:
             self.flush()
@@ -343,6 +388,7 @@ class Link:
                 self.loop.add_reader(wanted, self._on_readable)
 
     def _on_readable(self) -> None:
+        self._spin.came()
         with self.lock:
             self.loop_reads = True
             self.read()

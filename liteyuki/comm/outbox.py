@@ -12,39 +12,49 @@ from typing import Final
 import ormsgpack
 
 from liteyuki.comm.codec import TAGGED
-from liteyuki.comm.framing import COUNT, HEADER, FrameKind, pack_frame
+from liteyuki.comm.framing import COUNT, FrameKind, pack_frame
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.items import (
     BATCH_BYTES,
     MESSAGE_COST_BYTES,
+    TEXT_HEAD_BYTES,
     Entry,
     Item,
+    SmallEntry,
     Tagged,
     Write,
     begun_before,
     close_handles,
-    flags_of,
+    cost_bytes,
+    frame_of,
     is_message,
     length_bytes,
     payload_of,
+    total_cost_bytes,
 )
 
 __all__ = ["Outbox", "pack_room_wanted"]
 
+_OPEN_BYTES: Final = 4096
+"""How much of what has left one by one may share its books, and so be kept until the last of it is taken."""
 _ARRAY_HEAD: Final = b"\xdd"
-_TEXT_ONLY: Final = {str}
-_MESSAGE: Final = int(FrameKind.MESSAGE)
+_TEXT_ONLY: Final = frozenset({str})
+_RUN_MESSAGES: Final = 32
+"""How many messages that may be containers go into one frame. The receiver decodes a frame at a time; of so few, each
+is gone before Python's garbage collector begins to look through those that are there."""
 
 
 class _Batch:
-    """Messages that went out in one frame."""
+    """Messages that went out in one frame, or one after the other."""
 
-    __slots__ = ("entries", "has_handles", "size_bytes")
+    __slots__ = ("entries", "has_handles", "is_open", "size_bytes")
 
-    def __init__(self, entries: list[Entry], size_bytes: int, has_handles: bool) -> None:
+    def __init__(self, entries: list[Entry], size_bytes: int, has_handles: bool, is_open: bool) -> None:
         self.entries = entries
         self.size_bytes = size_bytes
         self.has_handles = has_handles
+        self.is_open = is_open
+        """Whether messages that have left one by one may join it: the books of many cost as much as those of one."""
 
 
 class Outbox:
@@ -52,12 +62,15 @@ class Outbox:
 
     def __init__(self, max_queued_bytes: int) -> None:
         self.max_queued_bytes = max_queued_bytes
+        self._open_bytes = min(_OPEN_BYTES, max_queued_bytes // 64)
         self.waiting: list[Entry] = []
         """What no transport has been given, in order. A small message is added right here, with its cost."""
         self.waiting_bytes = 0
         self.untaken_bytes = 0
         self.free_bytes = max_queued_bytes
         """Up to what `waiting_bytes` may grow by small messages that are just added: -1 while they may not."""
+        self.flush_at_bytes = 0
+        """Below so many waiting bytes a small message may just be added; from there on, `Link.send_small` is for it."""
         self.dropped = 0
         self._items = self._controls = self._control_bytes = 0
         self._untaken: deque[_Batch] = deque()
@@ -122,7 +135,7 @@ class Outbox:
         self._items -= 1
         self.waiting_bytes -= first.size_bytes
         if first.kind == FrameKind.MESSAGE:
-            self._give([first], first.size_bytes, length_bytes(first), bool(first.handles))
+            self._give([first], first.size_bytes, length_bytes(first), has_handles=bool(first.handles))
             if first.handles:
                 # They must be let go of as soon as they are over there, or nobody sees the end of what they lead to.
                 self.add_urgent(pack_room_wanted(self._first_number + self._untaken_messages))
@@ -132,44 +145,52 @@ class Outbox:
         self._writes = first.writes()
         return next(self._writes)
 
-    def next_single(self) -> bytes | None:
-        """The frame of the only thing that waits, if that is a small message: what a round trip consists of."""
-        if len(self.waiting) != 1 or self._items or self._urgent or self._writes is not None:
-            return None
-        entries, self.waiting = self.waiting, []
-        size, self.waiting_bytes = self.waiting_bytes, 0
-        entry = entries[0]
-        payload = ormsgpack.packb(entry) if type(entry) is str else entry
-        self._give(entries, size, size - MESSAGE_COST_BYTES, False)
-        return HEADER.pack(len(payload), _MESSAGE, TAGGED if type(entry) is Tagged else 0) + payload  # type: ignore[operator, arg-type]
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is on its way out, so that a message may go by itself."""
+        return not (self.waiting or self._urgent) and self._writes is None
+
+    def give_one(self, entry: SmallEntry, cost_bytes: int, is_out: bool) -> None:
+        """`entry` has been given to the transport by itself, which has passed all of it on, or not."""
+        last = self._untaken[-1] if self._untaken else None
+        if last is None or not (last.is_open and is_out and last.size_bytes < self._open_bytes):
+            self._give([entry], cost_bytes, cost_bytes - MESSAGE_COST_BYTES, is_open=is_out)
+            return
+        last.entries.append(entry)
+        last.size_bytes += cost_bytes
+        self._have_given(1, cost_bytes, cost_bytes - MESSAGE_COST_BYTES)
 
     def _next_batch(self) -> bytes:
-        if self.waiting_bytes <= BATCH_BYTES and not self._items:
+        # All of it, though it is a little more than a batch is meant to be: cutting is slow.
+        if self.waiting_bytes <= 2 * BATCH_BYTES and not self._items:
             entries, size = self.waiting, self.waiting_bytes
             self.waiting = []
         else:
             entries, size = self._cut_batch()
         self.waiting_bytes -= size
-        self._give(entries, size, length_bytes(max(entries, key=len)), False)  # type: ignore[arg-type] # no items here
+        self._give(entries, size, self._largest_of(entries))  # type: ignore[arg-type] # no items here
         if len(entries) == 1:
-            return pack_frame(FrameKind.MESSAGE, flags_of(entries[0]), payload_of(entries[0]))
-        kinds = set(map(type, entries))
-        if kinds == _TEXT_ONLY:
+            return frame_of(entries[0])  # type: ignore[arg-type]
+        if _TEXT_ONLY.issuperset(map(type, entries)):
             return pack_frame(FrameKind.BATCH, 0, ormsgpack.packb(entries))
-        array_head = _ARRAY_HEAD + len(entries).to_bytes(4, "big")
-        flags = TAGGED if Tagged in kinds else 0
-        return pack_frame(FrameKind.BATCH, flags, b"".join([array_head, *map(payload_of, entries)]))
+        runs = (entries[at : at + _RUN_MESSAGES] for at in range(0, len(entries), _RUN_MESSAGES))
+        return b"".join([_pack_run(run) for run in runs])
+
+    def _largest_of(self, entries: list[SmallEntry]) -> int:
+        if max(map(len, entries)) + TEXT_HEAD_BYTES <= self._largest_bytes:
+            return 0  # whichever it is
+        return max(map(length_bytes, entries))
 
     def _cut_batch(self) -> tuple[list[Entry], int]:
         """The run of plain messages at the front, as far as one frame should carry it."""
         waiting = self.waiting
         # Messages are mostly alike, so a guess by their mean size is as good as counting, and much faster.
         count = max(1, BATCH_BYTES * len(waiting) // self.waiting_bytes)
-        if self._items or sum(map(length_bytes, waiting[:count])) > 2 * BATCH_BYTES:
+        if self._items or total_cost_bytes(waiting[:count]) > 3 * BATCH_BYTES:  # type: ignore[arg-type]
             count = self._count_of_batch()
         entries = waiting[:count]
         del waiting[:count]
-        return entries, sum(map(length_bytes, entries)) + count * MESSAGE_COST_BYTES
+        return entries, total_cost_bytes(entries)  # type: ignore[arg-type]
 
     def _count_of_batch(self) -> int:
         count = size = 0
@@ -177,16 +198,26 @@ class Outbox:
             if isinstance(entry, Item) or size > BATCH_BYTES:
                 break
             count += 1
-            size += length_bytes(entry) + MESSAGE_COST_BYTES
+            size += cost_bytes(entry)
         return count
 
-    def _give(self, entries: list[Entry], size: int, largest: int, has_handles: bool) -> None:
-        self._untaken.append(_Batch(entries, size, has_handles))
-        self._untaken_messages += len(entries)
+    def _give(
+        self, entries: list[Entry], size: int, largest: int, *, has_handles: bool = False, is_open: bool = False
+    ) -> None:
+        self._untaken.append(_Batch(entries, size, has_handles, is_open))
+        self._have_given(len(entries), size, largest)
+
+    def _have_given(self, count: int, size: int, largest: int) -> None:
+        self._untaken_messages += count
         self.untaken_bytes += size
-        self._update_free()
+        if self._may_add:
+            self.free_bytes -= size
         if largest > self._largest_bytes:
             self._largest_bytes = largest
+
+    @property
+    def untaken_batches(self) -> int:
+        return len(self._untaken)
 
     # --- what the other side has taken
 
@@ -302,6 +333,12 @@ class Outbox:
     @property
     def largest_bytes(self) -> int:
         return max((self._largest_bytes, *map(length_bytes, filter(is_message, self.waiting))))
+
+
+def _pack_run(entries: list[Entry]) -> bytes:
+    flags = TAGGED if Tagged in map(type, entries) else 0
+    array_head = _ARRAY_HEAD + len(entries).to_bytes(4, "big")
+    return pack_frame(FrameKind.BATCH, flags, b"".join([array_head, *map(payload_of, entries)]))
 
 
 def pack_room_wanted(taken: int) -> bytes:

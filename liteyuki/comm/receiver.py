@@ -7,7 +7,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Literal
 
 from liteyuki.comm.ends import Ack
-from liteyuki.comm.handlers import Handler, TaskStarter, accepts, run_handler
+from liteyuki.comm.handlers import (
+    PLUGIN_ERRORS_OF_A_CALL,
+    Handler,
+    TaskStarter,
+    accepts,
+    log_failure,
+    rest_of,
+    run_handler,
+)
 from liteyuki.comm.inbox import Inbox
 from liteyuki.comm.receipts import Receipts
 from liteyuki.comm.transport import TAKEN
@@ -77,10 +85,12 @@ class Receiver:
         Raises `CodecError`, `WrongType`.
         """
         value, receipt = self._next()
+        self._received_is_redelivered = False
         if receipt is not None:
             self._in_hand[_consumer()] = receipt
-        self._received_is_redelivered = receipt is not None and self.inbox.is_redelivered
-        check(self._channel, self.checker, value)
+            self._received_is_redelivered = self.inbox.is_redelivered
+        if self.checker is not None:
+            check(self._channel, self.checker, value)
         return value
 
     def _finish_what_is_done(self) -> None:
@@ -147,20 +157,27 @@ class Receiver:
             values, is_earlier = self.inbox.values, self.inbox.is_earlier
             receipts = self.receipts if self.receipts is not None and not is_earlier else Receipts.nobodys()
         # From here on without the lock: in this mode nobody else takes values, or counts them.
-        own, count = receipts.own, min(at_most, len(values))
+        own, taken, count = receipts.own, receipts.taken, min(at_most, len(values))
+        take = values.popleft
+        self.received += count
         for _ in range(count):
-            value = values.popleft()
-            self.received += 1
-            receipts.taken = taken = receipts.taken + 1
+            value = take()
+            receipts.taken = taken = taken + 1
             own[TAKEN] = taken
             if taken >= receipts.wanted:
                 with self._lock:
                     self._on_taken()
             for handler in self.handlers:
-                if handler.filter_func is None or accepts(handler, value, self._channel):
-                    rest = run_handler(handler, value, self._channel)
-                    if rest is not None:
-                        self._tasks.start(loop, rest)
+                function, filter_func = handler
+                if filter_func is not None and not accepts(handler, value, self._channel):
+                    continue
+                try:
+                    result = function(value)
+                except PLUGIN_ERRORS_OF_A_CALL as error:
+                    log_failure(error, handler, value, self._channel)
+                    continue
+                if result is not None and (rest := rest_of(result, handler, value, self._channel)) is not None:
+                    self._tasks.start(loop, rest)
         return count
 
     def _call_checked(self, loop: asyncio.AbstractEventLoop, value: object, receipt: Receipt | None) -> None:

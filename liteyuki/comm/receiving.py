@@ -1,10 +1,11 @@
 """Receiving one value at a time: in a thread, on the event loop, and in a thread that holds the loop up."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from liteyuki.comm import blocking
 from liteyuki.comm.bell import Bell
+from liteyuki.comm.framing import FrameKind
 from liteyuki.comm.waiting import LoopWaiter
 from liteyuki.errors import ChannelClosed, NoHandlesLeft
 from liteyuki.locale import text
@@ -15,14 +16,23 @@ if TYPE_CHECKING:
 __all__ = ["receive_in_thread", "receive_on_loop"]
 
 
+_NOTHING: Final = object()
+_MESSAGE: Final = int(FrameKind.MESSAGE)
+
+
 def receive_in_thread(endpoint: "Endpoint", timeout: float | None) -> Any:
     """Block this thread until there is a value, or raise as `Channel.receive` does."""
-    deadline = None if timeout is None else time.monotonic() + timeout
     inbox, link = endpoint.receiver.inbox, endpoint.link
     with endpoint.lock:
         endpoint.receiver.begin_to_receive()
         endpoint.bind_to_running_loop()
         link.flush_unless_loop_will()
+    if timeout is None and link.loop is None:
+        value = _receive_alone(endpoint)
+        if value is not _NOTHING:
+            return value
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with endpoint.lock:
         on_loop = link.on_loop_thread()
         if not on_loop and not link.thread_reads and link.transport is not None and not endpoint.must_watch():
             endpoint.let_threads_read(True)
@@ -57,8 +67,40 @@ def receive_in_thread(endpoint: "Endpoint", timeout: float | None) -> Any:
     finally:
         with endpoint.lock:
             inbox.threads -= is_waiting
-            if inbox.threads and (inbox or endpoint.closed or endpoint.peer_stops):
-                inbox.ring()  # what woke this thread is the next one's business too
+            _ring_for_others(endpoint)
+
+
+def _ring_for_others(endpoint: "Endpoint") -> None:
+    """What woke this thread is the next one's business too. With the lock."""
+    inbox = endpoint.receiver.inbox
+    if inbox.threads and (inbox or endpoint.closed or endpoint.peer_stops):
+        inbox.ring()
+
+
+def _receive_alone(endpoint: "Endpoint") -> Any:
+    """Wait for one small message and return it, if no loop and no other thread has a part in this; else `_NOTHING`.
+
+    The way of a round trip between two plain processes, with as few steps as it takes. Whatever is not that simple
+    is left as it is, for the way of all others.
+    """
+    inbox, link = endpoint.receiver.inbox, endpoint.link
+    with endpoint.lock:
+        transport = link.transport
+        if transport is None or inbox.threads or inbox or endpoint.told or not endpoint.is_talking:
+            return _NOTHING
+        bell, handle = _bell(endpoint), transport.fileno()
+        inbox.threads = 1
+    try:
+        inbox.wait_in_thread(bell, handle, None)
+    finally:
+        with endpoint.lock:
+            inbox.threads -= 1
+            _ring_for_others(endpoint)
+    with endpoint.lock:
+        if inbox.threads or inbox or link.transport is not transport or link.loop is not None:
+            return _NOTHING
+        frame = link.read_only(_MESSAGE)
+        return _NOTHING if frame is None else endpoint.take_at_once(frame)
 
 
 def _bell(endpoint: "Endpoint") -> Bell:

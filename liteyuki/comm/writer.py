@@ -25,16 +25,21 @@ class Bursts:
     somebody else writes as soon as that one lets go of the interpreter, or 64 KiB have come together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._count = 0
-        self._began = 0.0
+        self._began = float("-inf")
         self._is_one = False
+
+    def interrupted(self) -> None:
+        """The sender waits for something of the other side's: what it sends next begins anew."""
+        self._count = 0
 
     def is_one(self) -> bool:
         """To be asked for each message; whether there is a burst."""
         self._count += 1
         if self._count >= _BURST_MESSAGES:
-            now = time.monotonic()
+            now = self._clock()
             self._is_one = now - self._began < _BURST
             self._count, self._began = 0, now
         return self._is_one

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from liteyuki.comm.channel import Channel
 from liteyuki.comm.framing import Buffer
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.transport import MemoryTransport, memory_pair
+from liteyuki.comm.writer import Bursts
 from liteyuki.errors import ChannelClosed, MessageTooLarge
 from tests.unit.joined import DEADLINE, Joiner, run
 
@@ -245,21 +247,24 @@ class CountingTransport(MemoryTransport):
         super().write(parts, handles)
 
 
-def test_what_is_sent_while_the_loop_turns_once_goes_out_in_two_writes_the_first_at_once() -> None:
+@pytest.mark.parametrize("is_burst", [False, True], ids=["now and then", "in a burst"])
+def test_a_message_leaves_at_once_but_in_a_burst_with_those_of_the_same_turn(is_burst: bool) -> None:
     async def body() -> None:
         one, other = memory_pair()
         counting = CountingTransport.__new__(CountingTransport)
         counting.__dict__.update(one.__dict__)
         main, child = Channel[int]("main"), Channel[int]("child")
+        seconds = itertools.count()
+        main.link.bursts = Bursts(clock=lambda: 0.0 if is_burst else next(seconds))
         main.bind(asyncio.get_running_loop())
         main.attach(counting)
         child.attach(other)
         before = counting.writes
         for number in range(100):
             main.send(number)
-            assert counting.writes == before + 1
+        assert counting.writes - before == (31 if is_burst else 100)
         assert [await asyncio.wait_for(child.async_receive(), DEADLINE) for _ in range(100)] == list(range(100))
-        assert counting.writes == before + 2
+        assert counting.writes - before == (32 if is_burst else 100)
         main.close()
         child.close()
 

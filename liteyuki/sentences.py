@@ -442,6 +442,11 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "channel {channel}: the other end died while it was sending; one unfinished message ({bytes} bytes) is lost",
     ),
     "channel.bad_failure": ("错误回复的格式不对", "a failure of no known form"),
+    "channel.too_many_requests": (
+        "通道 {channel} 积压了太多未处理的请求，拒绝更多：收到请求的进程没有事件循环，或循环被阻塞",
+        "channel {channel} refuses more requests, since too many wait: the process that is asked runs no event loop, "
+        "or its loop is blocked",
+    ),
     "channel.no_request_handler": (
         "没有处理 {value} 请求的 on_request",
         "no on_request handler takes a {value}",

@@ -26,6 +26,10 @@ NO_REPLY: Final = 0
 
 Request = tuple[int, Any, int]
 """Number, value, and the how-manieth transport of the channel it came over."""
+_REQUEST_COST_BYTES: Final = 1024
+"""What a request that waits costs this process beside its bytes, with all that is made of it."""
+_LEAST_BOUND_BYTES: Final = 1024 * 1024
+"""More than comes in one go: a loop that turns must not refuse what it has not had a chance to begin."""
 _Settle = Callable[[Any, ChannelError | None], None]
 
 
@@ -37,10 +41,13 @@ def pack_number(number: int) -> bytes:
 class Calls:
     """Both sides of a channel's requests. Under the channel's lock, except `ask_handlers`."""
 
-    def __init__(self, channel: str) -> None:
+    def __init__(self, channel: str, max_queued_bytes: int) -> None:
         self.handlers: tuple[Handler, ...] = ()
-        self.requests: deque[Request] = deque()
-        """What the other side has asked, and nobody has begun to answer."""
+        self._requests: deque[tuple[Request, int]] = deque()
+        """What the other side has asked and nobody has begun to answer, and what it costs."""
+        self._max_queued_bytes = max(max_queued_bytes, _LEAST_BOUND_BYTES)
+        self._queued_bytes = 0
+        self._has_refused = False
         self.transports = 0
         """How many transports the channel has had: an answer is for the one that the request came over."""
         self._channel = channel
@@ -112,22 +119,47 @@ class Calls:
 
     # --- the other side
 
-    def receive(self, frame: Frame, take_in: TakeIn | None) -> None:
-        """Take a REQUEST, REPLY or FAILURE frame. Raises `CodecError` if its body is none."""
+    @property
+    def has_requests(self) -> bool:
+        return bool(self._requests)
+
+    def next_request(self) -> Request:
+        """The oldest of those that nobody has begun to answer, which must be there."""
+        request, cost = self._requests.popleft()
+        self._queued_bytes -= cost
+        self._has_refused = False
+        return request
+
+    def refuse_first(self) -> bool:
+        """One is refused; whether it is the first since the last was begun."""
+        is_first, self._has_refused = not self._has_refused, True
+        return is_first
+
+    def receive(self, frame: Frame, take_in: TakeIn | None) -> int | None:
+        """Take a REQUEST, REPLY or FAILURE frame. Raises `CodecError` if its body is none.
+
+        The number of a request that is refused, since as many wait as may: this process has no loop that answers,
+        or one that does not turn.
+        """
         if len(frame.body) < COUNT.size:
             raise CodecError(text("codec.structure"))
         number: int = COUNT.unpack_from(frame.body)[0]
         value = decode(frame.flags, frame.body[COUNT.size :], take_in)
         if frame.kind == FrameKind.REQUEST:
-            self.requests.append((number, value, self.transports))
-            return
+            cost = len(frame.body) + _REQUEST_COST_BYTES
+            if self._requests and self._queued_bytes + cost > self._max_queued_bytes:
+                return number
+            self._requests.append(((number, value, self.transports), cost))
+            self._queued_bytes += cost
+            return None
         settle = self._waiting.pop(number, None)
         if settle is None:
-            return
+            return None
         if frame.kind == FrameKind.REPLY:
             settle(value, None)
         else:
             settle(None, _remote_error(self._channel, value))
+        return None
 
     async def ask_handlers(self, value: object) -> tuple[FrameKind, Any]:
         """What the first handler that accepts `value` returns, or how it failed."""

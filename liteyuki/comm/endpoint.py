@@ -27,7 +27,7 @@ from liteyuki.comm.tagging import TakeIn
 from liteyuki.comm.told import Told
 from liteyuki.comm.transport import TAKEN, UNWRITTEN, Transport, TransportEnded
 from liteyuki.comm.waiting import LoopWaiter
-from liteyuki.errors import ChannelBroken, ChannelClosed, ChannelInUse, MessageTooLarge, NoHandlesLeft
+from liteyuki.errors import ChannelBroken, ChannelClosed, ChannelFull, ChannelInUse, MessageTooLarge, NoHandlesLeft
 from liteyuki.locale import text
 from liteyuki.log import logger
 
@@ -56,7 +56,7 @@ class Endpoint:
         )
         inbox = Inbox(options.max_queued_bytes, self._take_in)
         self.receiver = Receiver(name, self.lock, inbox, options.ack, self._say_room)
-        self.calls = Calls(name)
+        self.calls = Calls(name, options.max_queued_bytes)
         self.room = Room(self.outbox)
         """Who waits to send."""
         self.is_open_for_next = False
@@ -265,7 +265,7 @@ class Endpoint:
         inbox = self.receiver.inbox
         if inbox:
             inbox.wake_one()
-        has_work = self.calls.requests or self.told or (inbox and self.receiver.handlers)
+        has_work = self.calls.has_requests or self.told or (inbox and self.receiver.handlers)
         if has_work and not self.link.loop_reads:
             self.deliver_soon()
 
@@ -278,7 +278,9 @@ class Endpoint:
         elif kind in (_MESSAGE, _BATCH):
             self.receiver.inbox.add(frame)
         elif kind in (FrameKind.REQUEST, FrameKind.REPLY, FrameKind.FAILURE):
-            self.calls.receive(frame, self._take_in(frame.handles))
+            refused = self.calls.receive(frame, self._take_in(frame.handles))
+            if refused is not None:
+                self._refuse(refused)
         elif kind == FrameKind.TELL:
             # Unopened ends: a core may pass them on.
             self.told.add(decode(frame.flags, frame.body, take_in(frame.handles, lambda end: end)))
@@ -298,6 +300,15 @@ class Endpoint:
         transport = self.link.transport
         if transport is not None:
             self.receiver.receipts = Receipts(transport.own)
+
+    def _refuse(self, number: int) -> None:
+        problem = text("channel.too_many_requests", channel=self.name)
+        if self.calls.refuse_first():
+            logger.error(problem)
+        if number != NO_REPLY:
+            payload = encode([ChannelFull.__name__, problem, ""])[1]
+            self.outbox.add_item(Item(FrameKind.FAILURE, 0, (pack_number(number), payload)))
+            self.link.flush_soon()
 
     def _room_wanted(self, frame: Frame) -> None:
         if len(frame.body) != COUNT.size:
@@ -354,8 +365,10 @@ class Endpoint:
         loop = self.link.loop
         if loop is None or loop.is_closed():
             return
-        while self.calls.requests:
-            self._tasks.start(loop, self._answer(*self.calls.requests.popleft()))
+        while self.calls.has_requests:
+            with self.lock:
+                request = self.calls.next_request()
+            self._tasks.start(loop, self._answer(*request))
         try:
             self.receiver.hand_out(loop, at_most)
         except CodecError as error:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from liteyuki.comm.channel import Channel
-from liteyuki.errors import ChannelFull, PeerGone
+from liteyuki.errors import ChannelFull, PeerGone, RemoteError
 from tests.unit.answering import answered, beside_loop, fill, serving, without_loop
 from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread, run, soon, until
 from tests.unit.optioned import wait_for_sender, with_options
@@ -148,3 +148,26 @@ def test_whoever_is_told_that_nobody_answers_has_not_been_heard(piped: Joiner) -
             call.result(DEADLINE)
         main.call(bytes(3), timeout=DEADLINE)
     assert lengths == ([3] if call.exception() else [80_000, 3])
+
+
+# --- nobody answers over there
+
+
+def test_requests_that_nobody_gets_to_are_refused_from_the_bound_on(joiner: Joiner, logged: list[str]) -> None:
+    main, child = with_options(joiner, max_queued_bytes=2 * 1024 * 1024).channels()
+    child.on_request()(answered)
+    calls = [in_thread(lambda: main.call(bytes(300_000), timeout=DEADLINE)) for _ in range(10)]
+    end = time.monotonic() + DEADLINE
+    while sum(call.done() for call in calls) < 4:
+        assert time.monotonic() < end
+        with contextlib.suppress(TimeoutError):
+            child.receive(0.01)
+    refused = [call for call in calls if call.done()]
+    for call in refused:
+        with pytest.raises(RemoteError, match="ChannelFull"):
+            call.result()
+    main.notify(bytes(300_000))
+    assert len(logged) == 1
+    with serving(child):
+        assert [call.result(DEADLINE) for call in calls if call not in refused] == [bytes(300_000)] * 6
+        assert main.call(1, timeout=DEADLINE) == -1

@@ -1,0 +1,52 @@
+"""The long run of the decoder's fuzzing: `python -m tests.fuzz.decoder -max_total_time=600 -rss_limit_mb=512`.
+
+Coverage-guided, by atheris (`pip install atheris`), with libFuzzer's options; it ends only when it has found something:
+an exception other than the two that stand for bad bytes, a hang, or memory beyond the limit. The tests proper fuzz the
+same with hypothesis, for seconds.
+"""
+
+import contextlib
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["liteyuki"]):
+    from liteyuki.comm.codec import CodecError, decode, decode_batch
+    from liteyuki.comm.ends import ChannelEnd, take_in
+    from liteyuki.comm.framing import COUNT, Frame, FrameError, FrameKind, FrameParser
+    from liteyuki.comm.hello import check_hello
+
+_LIMIT_BYTES = 1024 * 1024
+
+
+def _open_nothing(end: ChannelEnd) -> object:
+    return end
+
+
+def _decode(frame: Frame) -> None:
+    """What the channel does with a frame."""
+    if frame.kind == FrameKind.HELLO:
+        check_hello(frame)
+    elif frame.kind == FrameKind.BATCH:
+        decode_batch(frame.flags, frame.body)
+    elif frame.kind in (FrameKind.REQUEST, FrameKind.REPLY, FrameKind.FAILURE):
+        decode(frame.flags, frame.body[COUNT.size :], take_in(frame.handles, _open_nothing))
+    else:
+        decode(frame.flags, frame.body, take_in(frame.handles, _open_nothing))
+
+
+def test_one_input(data: bytes) -> None:
+    """The first byte says how long the pieces are in which the rest arrives."""
+    parser, frames = FrameParser(_LIMIT_BYTES, _LIMIT_BYTES), list[Frame]()
+    step = (data[0] if data else 0) + 1
+    with contextlib.suppress(FrameError):
+        for at in range(1, len(data), step):
+            parser.feed(data[at : at + step], frames)
+    for frame in frames:
+        with contextlib.suppress(CodecError, FrameError):
+            _decode(frame)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, test_one_input)
+    atheris.Fuzz()

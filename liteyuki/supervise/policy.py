@@ -71,8 +71,9 @@ def decide(
         history = replace(history, quick=0, slow=False)
     if history.slow or len(deaths) >= spec.give_up.deaths:
         return _limit_reached(spec, history)
-    if not history.was_ever_ready:
-        # It has never run: most likely it cannot, until somebody changes something.
+    if not history.was_ever_ready and spec.give_up.then is GiveUpThen.SLOW:
+        # It has never run: most likely it cannot, until somebody changes something. Where giving up is wanted, such
+        # pauses would keep it below the limit for ever.
         return Decision(Action.RESTART_SLOWLY, spec.backoff.max), history
     delay = _delay(spec, history.quick, random.random() if chance is None else chance)
     return Decision(Action.RESTART, delay), replace(history, quick=history.quick + 1)
@@ -96,6 +97,6 @@ def _delay(spec: ProcessSpec, quick: int, chance: float) -> float:
     while steps and delay < backoff.max:
         delay *= backoff.factor
         steps -= 1
-        if backoff.factor <= 1.0:
+        if backoff.factor <= 1.0 or not delay:
             break
     return min(delay, backoff.max) * (1.0 + backoff.jitter * (2.0 * chance - 1.0))

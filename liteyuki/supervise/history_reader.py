@@ -37,8 +37,11 @@ def read_processes(path: Path) -> list[str]:
 def _select(path: Path, statement: str, values: dict[str, object]) -> list[tuple[Any, ...]]:
     if not path.exists():
         return []
+    # Where nobody has it open, to take no lock leaves no files behind, and needs no permission to write.
+    is_in_use = Path(f"{path}-wal").exists()
+    address = f"{path.absolute().as_uri()}?mode=ro{'' if is_in_use else '&immutable=1'}"
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT)) as file:
+        with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT)) as file:
             version = file.execute("PRAGMA user_version").fetchone()[0]
             if version == 0 and not file.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 return []  # it is only just being made

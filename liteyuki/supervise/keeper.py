@@ -18,7 +18,7 @@ from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind, Listener
 from liteyuki.supervise.guard import Guard
 from liteyuki.supervise.output import Tail
-from liteyuki.supervise.policy import Action, Decision, Exit, History, decide
+from liteyuki.supervise.policy import Action, Decision, Exit, History, decide, forgiven
 from liteyuki.supervise.process import Generation
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
 
@@ -101,8 +101,7 @@ class Keeper:
         else:
             self._stop_is_due = True
         if self._asked.cause.is_wanted:
-            # A person has looked at it: what it did before does not count any more.
-            self._history = History(was_ever_ready=self._history.was_ever_ready)
+            self._history = forgiven(self._history)
         self._tell_soon(EventKind.RESTART_ASKED, self.generation, self._asked)
         self._nudged.set()
         return True
@@ -325,7 +324,7 @@ class Keeper:
             became_ready=generation.ready_at is not None,
             is_out_of_memory=signal == "SIGKILL" and not generation.was_killed and self._oom_kills.claim(),
         )
-        asked = self._asked if self._asked and self._asked.cause is cause else Asked(cause)
+        asked = self._asked if self._asked and self._asked.cause is cause else Asked(cause, reason=generation.problem)
         if not (self._stop_is_due or self._is_held):
             self._start_for = asked
         self._tell_soon(

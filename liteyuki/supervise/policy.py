@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from liteyuki.supervise.spec import GiveUpThen, ProcessSpec, RestartMode
 
-__all__ = ["Action", "Decision", "Exit", "History", "decide"]
+__all__ = ["Action", "Decision", "Exit", "History", "decide", "forgiven"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ def decide(
     """The decision on an exit at `now`, and the history to remember.
 
     `chance` in [0, 1) sets the jitter; it is random unless given. A restart that somebody asked for is no exit in
-    this sense: it neither waits nor counts.
+    this sense: it neither waits nor counts, and what was before it is `forgiven`.
     """
     if spec.restart is RestartMode.NEVER or (spec.restart is RestartMode.ON_FAILURE and not ended.is_failure):
         return Decision(Action.STOP), history
@@ -77,6 +77,11 @@ def decide(
         return Decision(Action.RESTART_SLOWLY, spec.backoff.max), history
     delay = _delay(spec, history.quick, random.random() if chance is None else chance)
     return Decision(Action.RESTART, delay), replace(history, quick=history.quick + 1)
+
+
+def forgiven(history: History) -> History:
+    """What counts on when a person restarts the process: they have looked at it, and perhaps mended it."""
+    return History(was_ever_ready=history.was_ever_ready)
 
 
 def _limit_reached(spec: ProcessSpec, history: History) -> tuple[Decision, History]:

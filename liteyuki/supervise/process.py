@@ -60,6 +60,8 @@ class Generation:
         """Whether somebody could not wait for it."""
         self.ended_for: Cause | None = None
         """Why we end it, set by whoever does; None as long as nobody does."""
+        self.problem = ""
+        """Why it cannot start, in its own words."""
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """Exit code, or minus the number of the signal that killed it."""
         self._child: subprocess.Popen[bytes] | None = None

@@ -33,7 +33,7 @@ def history_lines(data_dir: Path, process: str | None, count: int, *, with_outpu
     for line, entry in zip(lines, entries, strict=True):
         shown.append(line)
         if with_output:
-            shown += [_INDENT + printed for printed in entry.output]
+            shown += [_INDENT + _printable(printed) for printed in entry.output]
     return shown
 
 
@@ -59,8 +59,13 @@ def _row(entry: HistoryEntry) -> list[str]:
         text(f"cause.{entry.cause.value}") if entry.cause is not None else "",
         _end(entry),
         _duration(entry.lived),
-        ", ".join(part for part in (entry.asked_by, entry.reason) if part),
+        _printable(", ".join(part for part in (entry.asked_by, entry.reason) if part)),
     ]
+
+
+def _printable(words: str) -> str:
+    """On one line, and without what a terminal would take for a command: anybody may have written it."""
+    return "".join(character if character.isprintable() else " " for character in words)
 
 
 def _end(entry: HistoryEntry) -> str:

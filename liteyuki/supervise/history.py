@@ -106,6 +106,7 @@ class HistoryWriter:
             self._file.close()
 
     def _write(self, entries: list[HistoryEntry]) -> bool:
+        is_first = self._file is None
         began = time.monotonic()
         try:
             self._file = self._file or self._make_file()
@@ -116,7 +117,8 @@ class HistoryWriter:
                 self._is_failing = True
                 self._say_soon(text("history.failed", path=self._path, error=error))
             return False
-        self._is_fast = time.monotonic() - began < _PATIENCE
+        # The first time takes longer: SQLite is loaded, and the file is made.
+        self._is_fast = is_first or time.monotonic() - began < _PATIENCE * len(entries)
         if self._is_failing:
             self._is_failing = False
             with self._lock:

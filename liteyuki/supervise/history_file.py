@@ -106,9 +106,9 @@ class HistoryFile:
     def _prune(self, database: sqlite3.Connection) -> None:
         for (process,) in database.execute("SELECT DISTINCT process FROM history").fetchall():
             database.execute(
-                "DELETE FROM history WHERE process = ?1 AND id <= "
-                "(SELECT id FROM history WHERE process = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-                (process, self._bounds.of_process),
+                "DELETE FROM history WHERE process = ? AND id <= "
+                "(SELECT id FROM history WHERE process = ? ORDER BY id DESC LIMIT 1 OFFSET ?)",
+                (process, process, self._bounds.of_process),
             )
         database.execute(
             "DELETE FROM history WHERE id <= (SELECT id FROM history ORDER BY id DESC LIMIT 1 OFFSET ?)",

@@ -12,6 +12,7 @@ from liteyuki._platform_oom import OomKills
 from liteyuki.comm.messages import Origin
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.storage import shared_memory
+from liteyuki.supervise import history as history_module
 from liteyuki.supervise import supervisor as supervisor_module
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import TOPIC, Event, EventKind
@@ -200,7 +201,8 @@ def test_events_are_published() -> None:
     run(main())
 
 
-def test_the_history_has_it_all_before_it_is_logged(tmp_path: Path) -> None:
+def test_the_history_has_it_all_before_it_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_module, "_PATIENCE", 60.0)  # whatever else this machine does
     path = tmp_path / "history.db"
 
     async def main() -> None:

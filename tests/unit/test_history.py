@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from liteyuki.comm.messages import Origin
 from liteyuki.errors import HistoryUnreadable
+from liteyuki.supervise import history as history_module
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import Event, EventKind
 from liteyuki.supervise.history import HistoryWriter
@@ -146,7 +147,8 @@ def test_the_oldest_of_each_process_and_of_all_go(path: Path) -> None:
     assert generations(path, "quiet") == []
 
 
-def test_the_file_stops_growing(path: Path) -> None:
+def test_the_file_stops_growing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_module, "_PATIENCE", 60.0)  # one by one, however slow this disk is
     bounds = Bounds(of_process=50)
     deaths = [event(number, output=("x" * 200,) * 50) for number in range(300)]
     record(path, *deaths, bounds=bounds)

@@ -20,9 +20,16 @@ TOLD = [
     Event(EventKind.STARTED, "nonebot", 1, cause=Cause.MAIN_STARTED, at=1e9),
     Event(EventKind.READY, "nonebot", 1, lived=1.234, at=1e9 + 1),
     Event(
-        EventKind.EXITED, "nonebot", 1, cause=Cause.CRASH, exit_code=7, lived=93784.0, output=("oh", "no"), at=1e9 + 2
+        EventKind.EXITED,
+        "nonebot",
+        1,
+        cause=Cause.CRASH,
+        exit_code=7,
+        lived=93784.0,
+        output=("oh", "no\rway\x07"),
+        at=1e9 + 2,
     ),
-    Event(EventKind.RESTART_ASKED, "nonebot", 2, CHAT, Cause.CHAT, "新配置", at=1e9 + 3),
+    Event(EventKind.RESTART_ASKED, "nonebot", 2, CHAT, Cause.CHAT, "新\n配置", at=1e9 + 3),
     Event(EventKind.EXITED, "worker-1", 1, cause=Cause.SIGNAL, signal="SIGSEGV", lived=185.0, at=1e9 + 4),
 ]
 
@@ -50,7 +57,7 @@ def test_in_english(data_dir: Path) -> None:
         "(when)  nonebot   1    start    main process started",
         "(when)  nonebot   1    ready                                   1.2 s",
         "(when)  nonebot   1    exit     crash                 code 7   26:03:04",
-        "(when)  nonebot   2    restart  asked in chat                            chat / 10001 / group 5, 新配置",
+        "(when)  nonebot   2    restart  asked in chat                            chat / 10001 / group 5, 新 配置",
         "(when)  worker-1  1    exit     signal                SIGSEGV  3:05",
     ]
 
@@ -68,7 +75,7 @@ def test_only_what_is_asked_for(data_dir: Path) -> None:
     assert len(table(data_dir, count=2)) == 1 + 2
     lines = table(data_dir, with_output=True)
     crash = next(number for number, line in enumerate(lines) if "crash" in line)
-    assert lines[crash + 1 : crash + 3] == ["    | oh", "    | no"]
+    assert lines[crash + 1 : crash + 3] == ["    | oh", "    | no way "]
     with pytest.raises(UnknownProcess, match="nonebot, worker-1"):
         table(data_dir, "nobody")
 

@@ -84,7 +84,7 @@ class HistoryFile:
             self._path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, cached_statements=8
         )
         try:
-            database.execute("PRAGMA cache_size = -256")
+            database.execute("PRAGMA cache_size = -64")
             _check(database)
             # Without this a commit would wait for the disk; a power cut may take the last ones, and damages nothing.
             database.execute("PRAGMA journal_mode = WAL")

@@ -89,7 +89,9 @@ def command(name: str, *words: str, **changes: Any) -> ProcessSpec:
 
 
 @asynccontextmanager
-async def supervised(*specs: ProcessSpec, history: HistoryWriter | None = None) -> AsyncIterator[Watched]:
+async def supervised(
+    *specs: ProcessSpec, history: HistoryWriter | None = None, hear: Callable[[Event], None] = lambda event: None
+) -> AsyncIterator[Watched]:
     read_end, write_end = os.pipe()
     console = Console(write_end)
     console.bind(asyncio.get_running_loop())
@@ -97,6 +99,7 @@ async def supervised(*specs: ProcessSpec, history: HistoryWriter | None = None) 
 
     def listen(event: Event) -> None:
         watched.events.append(event)
+        hear(event)
         watched.changed()
 
     configure(write=console.write_text)

@@ -25,6 +25,7 @@ from liteyuki.project_check import check_processes
 from liteyuki.runtime_dir import RuntimeDirectory
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind
+from liteyuki.supervise.history import HistoryWriter
 from liteyuki.supervise.supervisor import Supervisor
 
 __all__ = ["LiteyukiBot", "get_bot"]
@@ -141,6 +142,18 @@ class LiteyukiBot:
         """Call `function` before a process is stopped in order to be restarted; it may take its name."""
         return self._hooks.add(Hook.BEFORE_PROCESS_RESTART, function)
 
+    def on_before_process_start(self, function: F) -> F:
+        """Call `function` before a process is launched, the first time and every other; it may take the event."""
+        return self._hooks.add(Hook.BEFORE_PROCESS_START, function)
+
+    def on_process_ready(self, function: F) -> F:
+        """Call `function` when a process has become ready; it may take the event."""
+        return self._hooks.add(Hook.PROCESS_READY, function)
+
+    def on_process_exit(self, function: F) -> F:
+        """Call `function` when a process has ended, however; it may take the event, which says why."""
+        return self._hooks.add(Hook.PROCESS_EXIT, function)
+
     def on_after_restart(self, function: F) -> F:
         """Call `function` when a process is ready again, after a restart or a crash; it may take its name."""
         return self._hooks.add(Hook.AFTER_RESTART, function)
@@ -164,11 +177,13 @@ class LiteyukiBot:
         console = Console(sys.stdout.fileno())
         console.bind(self._loop)
         configure(level=settings.log_level, icons=settings.log_icons, write=console.write_text)
+        history = HistoryWriter(runtime.history)
         supervisor = self._supervisor = Supervisor(
             settings.processes,
             environment=_environment_of_children(settings),
             console=console,
             listener=self._on_event,
+            history=history,
         )
         control = ControlServer(supervisor, runtime.control_socket, on_stop=self._stop_asked.set)
         logger.info(text("main.started", pid=os.getpid(), directory=settings.directory))
@@ -183,6 +198,7 @@ class LiteyukiBot:
         finally:
             await control.close()
             await self._hooks.cancel()
+            history.close()
             self._loop = self._supervisor = None
             console.close()
             configure(level=settings.log_level, icons=settings.log_icons)
@@ -229,6 +245,11 @@ class LiteyukiBot:
             await self._hooks.call(Hook.AFTER_RESTART, event.process)
         elif event.kind is EventKind.READY:
             self._say_what_to_do_next(event)
+            await self._hooks.call(Hook.PROCESS_READY, event)
+        elif event.kind is EventKind.BEFORE_START:
+            await self._hooks.call(Hook.BEFORE_PROCESS_START, event)
+        elif event.kind is EventKind.EXITED:
+            await self._hooks.call(Hook.PROCESS_EXIT, event)
 
     def _say_what_to_do_next(self, event: Event) -> None:
         point = self._running_supervisor().connection_point(event.process)

@@ -7,6 +7,7 @@
     │   └── AlreadyRunningError     another main process keeps this folder
     ├── NoMainProcess               nobody to ask: start the bot with `liteyuki run`
     ├── UnknownProcess              no process of that name: the names are in it
+    ├── HistoryUnreadable           the file of what has happened cannot be read: it says why
     ├── ControlError                the main process refused a request over its control socket
     ├── StorageError                about one key of `shared_memory`
     │   ├── StorageFull             no room for it: delete keys, or give them a time to live
@@ -30,6 +31,7 @@
 """
 
 import os
+from pathlib import Path
 
 from liteyuki.locale import text
 
@@ -44,6 +46,7 @@ __all__ = [
     "ChannelNotFound",
     "ConfigError",
     "ControlError",
+    "HistoryUnreadable",
     "LiteyukiError",
     "MessageTooLarge",
     "NoHandlesLeft",
@@ -110,6 +113,14 @@ class UnknownProcess(LiteyukiError):
         super().__init__(text("error.unknown_process", name=name, known=", ".join(known)))
         self.name = name
         self.known = known
+
+
+class HistoryUnreadable(LiteyukiError):
+    """The file of the history is damaged, or may not be read. Attribute: `path`."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(text("error.history", path=path, problem=problem))
+        self.path = path
 
 
 class ControlError(LiteyukiError):

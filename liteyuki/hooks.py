@@ -19,10 +19,13 @@ _PATIENCE: Final = 0.5
 
 
 class Hook(Enum):
-    """When a function is called. The process hooks pass the process's name to a function that takes one."""
+    """When a function is called. The process hooks pass the process's name, or the event, to one that takes it."""
 
     BEFORE_START = "before_start"
     AFTER_START = "after_start"
+    BEFORE_PROCESS_START = "before_process_start"
+    PROCESS_READY = "process_ready"
+    PROCESS_EXIT = "process_exit"
     BEFORE_PROCESS_SHUTDOWN = "before_process_shutdown"
     BEFORE_PROCESS_RESTART = "before_process_restart"
     AFTER_RESTART = "after_restart"
@@ -44,7 +47,7 @@ class Hooks:
         self._functions[hook].append(function)
         return function
 
-    async def call(self, hook: Hook, *facts: str, patience: float = _PATIENCE) -> None:
+    async def call(self, hook: Hook, *facts: object, patience: float = _PATIENCE) -> None:
         """Call every function of `hook`; one that raises is logged, and the rest go on.
 
         `async` ones run side by side. After half a second of waiting for a `before` hook (and for
@@ -56,7 +59,9 @@ class Hooks:
             if late:
                 logger.warning(text("hook.late", hook=hook.value, seconds=patience))
 
-    def _begin(self, hook: Hook, function: Callable[..., Any], facts: tuple[str, ...]) -> "asyncio.Task[None] | None":
+    def _begin(
+        self, hook: Hook, function: Callable[..., Any], facts: tuple[object, ...]
+    ) -> "asyncio.Task[None] | None":
         name = getattr(function, "__qualname__", repr(function))
         try:
             result = function(*facts[: _positional_parameters(function)])

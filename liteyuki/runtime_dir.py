@@ -8,9 +8,10 @@ from liteyuki._platform import lock_file
 from liteyuki.errors import AlreadyRunningError, StartError
 from liteyuki.locale import text
 
-__all__ = ["CONTROL_SOCKET", "RuntimeDirectory"]
+__all__ = ["CONTROL_SOCKET", "HISTORY", "RuntimeDirectory"]
 
 CONTROL_SOCKET = "control.sock"
+HISTORY = "history.db"
 
 
 class RuntimeDirectory:
@@ -24,6 +25,7 @@ class RuntimeDirectory:
         self.path = path
         self._project = project
         self.control_socket = path / CONTROL_SOCKET
+        self.history = path / HISTORY
         self._lock = -1
 
     def __enter__(self) -> "RuntimeDirectory":

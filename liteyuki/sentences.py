@@ -97,6 +97,55 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "state.stopping": ("停止中", "stopping"),
     "state.waiting": ("等待重试", "waiting to retry"),
     "state.stopped": ("已停止", "stopped"),
+    # --- the history
+    "history.failed": (
+        "历史无法写入 {path}：{error}；进程照常运行，写得进去时会补记",
+        "The history cannot be written to {path}: {error}. The processes run; it is made up for as soon as it can be",
+    ),
+    "history.resumed": (
+        "历史又可以写入 {path} 了，丢失 {lost} 条",
+        "The history is written to {path} again; entries lost: {lost}",
+    ),
+    "history.damaged": (
+        "{path} 已损坏，或不是轻雪的历史文件；已改名为 {aside}，重新开始记录",
+        "{path} is damaged, or no history of Liteyuki's; it is now called {aside}, and a new one has begun",
+    ),
+    "history.lost": (
+        "最近的一些历史没能写入 {path}",
+        "The latest part of the history was not written to {path}",
+    ),
+    "history.none": ("还没有历史：{path}", "There is no history yet in {path}"),
+    "history.at": ("时间", "time"),
+    "history.process": ("进程", "process"),
+    "history.generation": ("代", "no."),
+    "history.event": ("事件", "event"),
+    "history.cause": ("原因", "cause"),
+    "history.end": ("结果", "end"),
+    "history.lived": ("用时", "after"),
+    "history.asked_by": ("来自", "asked by"),
+    "history.kind_start": ("启动", "start"),
+    "history.kind_ready": ("就绪", "ready"),
+    "history.kind_restart": ("要求重启", "restart"),
+    "history.kind_exit": ("退出", "exit"),
+    "history.kind_gave_up": ("放弃", "gave up"),
+    "history.code": ("退出码 {code}", "code {code}"),
+    "cause.main_started": ("主进程启动", "main process started"),
+    "cause.ended": ("自行结束", "ended by itself"),
+    "cause.crash": ("崩溃", "crash"),
+    "cause.signal": ("信号", "signal"),
+    "cause.out_of_memory": ("内存不足", "out of memory"),
+    "cause.start_failed": ("未能启动", "start failed"),
+    "cause.start_timeout": ("启动超时", "start timeout"),
+    "cause.watchdog": ("无响应", "watchdog"),
+    "cause.memory_limit": ("内存超限", "memory limit"),
+    "cause.age": ("到期", "age"),
+    "cause.schedule": ("定时", "schedule"),
+    "cause.file_change": ("文件变化", "file change"),
+    "cause.chat": ("聊天命令", "asked in chat"),
+    "cause.command_line": ("命令行", "asked on the command line"),
+    "cause.plugin": ("插件要求", "asked by a plugin"),
+    "cause.main_stopping": ("主进程停止", "main process stopping"),
+    "cause.main_gone": ("主进程被杀", "main process killed"),
     # --- restarts
     "restart.asked": (
         "{name}：收到重启请求，来自 {origin}，原因：{reason}",
@@ -226,6 +275,15 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "Which process's bot to talk to; the first one unless given.",
     ),
     "cli.chat_reconnect": ("断开后隔多少秒重新连接。", "Seconds between attempts to reconnect."),
+    "cli.history": (
+        "各进程何时、为何启动、退出和重启；不需要主进程在运行。",
+        "When and why the processes started, ended and restarted. No main process has to run.",
+    ),
+    "cli.history_count": ("显示最近的多少条。", "How many of the latest entries to show."),
+    "cli.history_output": (
+        "在每次意外退出下面列出它最后的输出。",
+        "List, below each death, what the process printed last.",
+    ),
     "cli.failed": ("错误：{error}", "Error: {error}"),
     # --- the child
     "child.cannot_exec": ("无法运行 {program}：{error}", "Cannot run {program}: {error}"),
@@ -679,6 +737,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "error.message_name": (
         "名字 {name} 已被 {cls} 注册；请用 @message(name=...) 另起一个",
         "the name {name} is registered for {cls} already; give another with @message(name=...)",
+    ),
+    "error.history": (
+        "无法读取历史 {path}：{problem}",
+        "The history {path} cannot be read: {problem}",
     ),
     "error.place": (
         "（位置：{path}）",

@@ -72,6 +72,24 @@ def _build() -> click.Group:
             ],
         )
     )
+    group.add_command(
+        click.Command(
+            "history",
+            callback=_history,
+            help=text("cli.history"),
+            params=[
+                click.Argument(["process"], required=False),
+                click.Option(
+                    ["-n", "count"],
+                    type=click.IntRange(1, 1_000_000),
+                    default=20,
+                    show_default=True,
+                    help=text("cli.history_count"),
+                ),
+                click.Option(["--output", "with_output"], is_flag=True, help=text("cli.history_output")),
+            ],
+        )
+    )
     return group
 
 
@@ -98,6 +116,20 @@ def _chat(lines: tuple[str, ...], timeout: float, process: str | None, reconnect
     except KeyboardInterrupt:
         code = 0
     sys.exit(code)
+
+
+def _history(process: str | None, count: int, with_output: bool) -> None:
+    from liteyuki.cli.history import history_lines
+
+    try:
+        settings = load_settings(Path.cwd(), os.environ)
+        lines = history_lines(settings.data_dir, process, count, with_output=with_output)
+    except StartError as error:
+        _fail(error, _EXIT_BAD_USAGE)
+    except LiteyukiError as error:
+        _fail(error, _EXIT_FAILED)
+    for line in lines:
+        click.echo(line)
 
 
 def _fail(error: LiteyukiError, code: int) -> NoReturn:

@@ -1,38 +1,94 @@
-"""What the supervisor tells whoever listens (`LiteyukiBot`'s hooks, the notices): frozen facts."""
+"""What the supervisor tells whoever listens (`LiteyukiBot`'s hooks, the notices, the history): frozen facts."""
 
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from enum import Enum, auto
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final
 
 from liteyuki.comm.messages import Origin
+from liteyuki.supervise.cause import Cause, describe
 
-__all__ = ["Event", "EventKind", "Listener"]
+__all__ = ["TOPIC", "Event", "EventKind", "Listener", "as_text"]
+
+TOPIC: Final = "liteyuki.process"
+"""Under which events are published in `shared_memory`."""
 
 
 class EventKind(Enum):
-    STARTED = auto()
+    BEFORE_START = "before_start"
+    """A generation is about to be launched."""
+    STARTED = "start"
     """A generation has been launched."""
-    BEFORE_SHUTDOWN = auto()
-    """A process is about to be stopped for good."""
-    BEFORE_RESTART = auto()
-    """A process is about to be stopped and started again, because somebody asked."""
-    READY = auto()
+    READY = "ready"
     """A generation has become ready."""
-    RESTARTED = auto()
+    RESTARTED = "restarted"
     """A generation after the first has become ready, whatever ended the one before it."""
-    STAYS_STOPPED = auto()
+    RESTART_ASKED = "restart"
+    """A restart has been asked for and accepted."""
+    BEFORE_SHUTDOWN = "before_shutdown"
+    """A process is about to be stopped for good."""
+    BEFORE_RESTART = "before_restart"
+    """A process is about to be stopped and started again, because somebody asked."""
+    EXITED = "exit"
+    """A generation has ended, by itself or not, or could not even be launched."""
+    STAYS_STOPPED = "stays_stopped"
     """It has ended, and its policy lets it rest."""
-    GAVE_UP = auto()
+    GAVE_UP = "gave_up"
     """It died too often; it stays stopped."""
 
 
 @dataclass(frozen=True)
 class Event:
+    """Something that has happened to a process, or is about to."""
+
     kind: EventKind
     process: str
     generation: int
     origin: Origin | None = None
     """Who asked for the restart, if anybody."""
+    cause: Cause | None = None
+    """Why: of a start, what ended the generation before."""
+    reason: str = ""
+    """In the words of whoever asked, or of the system that could not launch it."""
+    pid: int | None = None
+    exit_code: int | None = None
+    """None unless it has exited, and no signal was what ended it."""
+    signal: str | None = None
+    """The name of the signal that ended it."""
+    lived: float | None = None
+    """Seconds since it was launched, when it became ready or ended."""
+    output: tuple[str, ...] = ()
+    """What it printed last, if it died."""
+    at: float = field(default_factory=time.time)
+    """Seconds since the epoch."""
+
+    @property
+    def asked_by(self) -> str:
+        """Who asked, and where; empty if nobody did."""
+        return as_text(describe(self.origin)) if self.origin is not None else ""
+
+    def facts(self) -> dict[str, Any]:
+        """The event as plain values, as every process can take them."""
+        return {
+            "kind": self.kind.value,
+            "process": self.process,
+            "generation": self.generation,
+            "asked_by": self.asked_by,
+            "cause": self.cause.value if self.cause is not None else None,
+            "reason": as_text(self.reason),
+            "pid": self.pid,
+            "exit_code": self.exit_code,
+            "signal": self.signal,
+            "lived": self.lived,
+            "output": list(self.output),
+            "at": self.at,
+        }
+
+
+def as_text(words: str) -> str:
+    """`words` as channels and files can hold them: what the system says may carry bytes that are no text."""
+    return words.encode("utf-8", "replace").decode()
 
 
 Listener = Callable[[Event], Awaitable[None] | None]

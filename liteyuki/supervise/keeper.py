@@ -8,15 +8,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from liteyuki._platform import resident_memory_bytes, signal_name
+from liteyuki._platform_oom import OomKills
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.messages import Origin, ProcessStatus
 from liteyuki.locale import text
 from liteyuki.log import logger
+from liteyuki.supervise.cause import Asked, Cause, cause_of_exit, cause_of_origin
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind, Listener
 from liteyuki.supervise.guard import Guard
 from liteyuki.supervise.output import Tail
-from liteyuki.supervise.policy import Action, Decision, Exit, History, decide
+from liteyuki.supervise.policy import Action, Decision, Exit, History, decide, forgiven
 from liteyuki.supervise.process import Generation
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
 
@@ -41,6 +43,7 @@ class Keeper:
         environment: Mapping[str, str],
         console: Console,
         guard: Guard,
+        oom_kills: OomKills,
         listener: Listener,
     ) -> None:
         self.spec = spec
@@ -55,11 +58,14 @@ class Keeper:
         self._environment = environment
         self._console = console
         self._guard = guard
+        self._oom_kills = oom_kills
         self._listener = listener
         self._history = History()
         self._generations = 0
-        self._asked: Origin | None = None
+        self._asked: Asked | None = None
         """Who asked for the restart that is under way."""
+        self._start_for = Asked(Cause.MAIN_STARTED)
+        """Why the next generation is started."""
         self._stop_is_due = False
         self._stopping = False
         self._is_held = False
@@ -78,21 +84,25 @@ class Keeper:
             return True
         return self.generation.uptime < _WARN_AFTER
 
-    def request_restart(self, origin: Origin, *, hold: bool = False) -> bool:
+    def request_restart(
+        self, origin: Origin, *, cause: Cause | None = None, reason: str = "", hold: bool = False
+    ) -> bool:
         """Restart it, whatever it does now. False if that is under way already.
 
-        `hold`: do not begin before `begin_restart`, or two seconds have passed.
+        `cause`: what it is put down to, if `origin` does not tell. `hold`: do not begin before `begin_restart`, or
+        two seconds have passed.
         """
         if self.restart_is_under_way:
             return False
-        self._asked = origin
+        self._asked = self._start_for = Asked(cause or cause_of_origin(origin), origin, reason)
         self._is_held = hold
         if hold:
             self._hold_timer = asyncio.get_running_loop().call_later(_HOLD, self.begin_restart)
         else:
             self._stop_is_due = True
-        # A person has looked at it: what it did before does not count any more.
-        self._history = History(was_ever_ready=self._history.was_ever_ready)
+        if self._asked.cause.is_wanted:
+            self._history = forgiven(self._history)
+        self._tell_soon(EventKind.RESTART_ASKED, self.generation, self._asked)
         self._nudged.set()
         return True
 
@@ -128,14 +138,14 @@ class Keeper:
             restarts=max(0, self._generations - 1),
             uptime=generation.uptime if generation else None,
             memory_bytes=resident_memory_bytes(generation.pid) if generation else None,
-            restart_for=self._asked.who if self._asked else None,
+            restart_for=self._asked.origin.who if self._asked and self._asked.origin else None,
         )
 
     # --- its life
 
     async def run(self) -> None:
         """Keep it until it is to stop, or its policy says so."""
-        while not self._stopping:
+        while await self._is_to_start():
             generation = self._start()
             self.tried.set()
             if generation is None:
@@ -148,21 +158,32 @@ class Keeper:
         self.state = ProcessState.STOPPED
         self.tried.set()
 
+    async def _is_to_start(self) -> bool:
+        if not self._stopping:
+            await self._tell(EventKind.BEFORE_START, None, self._start_for)
+        return not self._stopping
+
     def _start(self) -> Generation | None:
         self._nudged.clear()
         self._stop_is_due = self._is_held = False
         self._generations += 1
+        self.tail.start_generation()
+        self._oom_kills.forget()
         generation = Generation(self.spec, self._generations, self._guard)
         try:
             generation.spawn(self.channels, self._environment, self._show)
         except OSError as error:
+            self._start_for = Asked(Cause.START_FAILED, reason=str(error))
+            self._tell_soon(EventKind.EXITED, None, self._start_for)
             logger.error(text("process.cannot_spawn", name=self.spec.name, error=error))
             return None
         self.generation = generation
+        # Before anybody who waits for it goes on: what is logged about its end is on record by then.
+        generation.exited.add_done_callback(lambda exited: self._tell_exit(generation, exited.result()))
         self.state = ProcessState.STARTING
+        self._tell_soon(EventKind.STARTED, generation, self._start_for)
         key = "process.started" if generation.number == 1 else "process.started_again"
         logger.info(text(key, name=self.spec.name, pid=generation.pid, what=generation.describe()))
-        self._tell_soon(EventKind.STARTED, generation, None)
         if not self.spec.program.has_channels:
             self.state = ProcessState.READY
             self._became_ready(generation)
@@ -203,6 +224,7 @@ class Keeper:
         timeout = self.spec.start_timeout
         if timeout and generation.uptime >= timeout:
             logger.error(text("process.start_timeout", name=self.spec.name, seconds=timeout))
+            generation.ended_for = Cause.START_TIMEOUT
             generation.kill()
             await asyncio.wait({generation.exited})
         elif not warned:
@@ -212,8 +234,10 @@ class Keeper:
 
     async def _stop(self, generation: Generation) -> None:
         self.state = ProcessState.STOPPING
+        asked = self._asked if self._asked and not self._stopping else Asked(Cause.MAIN_STOPPING)
         kind = EventKind.BEFORE_SHUTDOWN if self._stopping else EventKind.BEFORE_RESTART
-        await self._tell(kind, generation)
+        await self._tell(kind, generation, asked)
+        generation.ended_for = asked.cause
         if generation.ready_at is not None:
             self._history = dataclasses.replace(self._history, was_ever_ready=True)
         went = await generation.stop()
@@ -227,8 +251,8 @@ class Keeper:
         generation.mark_ready()
         asked, self._asked = self._asked, None
         seconds = generation.uptime
+        self._tell_soon(EventKind.READY, generation, asked, lived=seconds)
         logger.success(text("process.ready", name=self.spec.name, pid=generation.pid, seconds=seconds))
-        self._tell_soon(EventKind.READY, generation, asked)
         if generation.number > 1:
             self._tell_soon(EventKind.RESTARTED, generation, asked)
 
@@ -258,11 +282,11 @@ class Keeper:
         self.gave_up_for_all = decision.action is Action.GIVE_UP_AND_EXIT
         if decision.action is Action.STOP:
             logger.info(text("process.stays_stopped", name=self.spec.name, mode=self.spec.restart.value))
-            self._tell_soon(EventKind.STAYS_STOPPED, None, None)
+            self._tell_soon(EventKind.STAYS_STOPPED, None, self._start_for)
         else:
             key = "process.gave_up_for_all" if self.gave_up_for_all else "process.gave_up"
             logger.critical(text(key, name=self.spec.name, deaths=len(self._history.deaths)))
-            self._tell_soon(EventKind.GAVE_UP, None, None)
+            self._tell_soon(EventKind.GAVE_UP, None, self._start_for)
         if self.gave_up_for_all:
             return False
         await self._wait_for_request(None)
@@ -291,16 +315,49 @@ class Keeper:
         self.tail.add(data)
         self._console.write(data)
 
-    async def _tell(self, kind: EventKind, generation: Generation) -> None:
-        origin = self._asked
-        told = self._listener(Event(kind, self.spec.name, generation.number, origin))
+    def _tell_exit(self, generation: Generation, code: int) -> None:
+        signal = signal_name(-code) if code < 0 else None
+        cause = cause_of_exit(
+            code,
+            self.spec.program,
+            ended_for=generation.ended_for,
+            became_ready=generation.ready_at is not None,
+            is_out_of_memory=signal == "SIGKILL" and not generation.was_killed and self._oom_kills.claim(),
+        )
+        asked = self._asked if self._asked and self._asked.cause is cause else Asked(cause, reason=generation.problem)
+        if not (self._stop_is_due or self._is_held):
+            self._start_for = asked
+        self._tell_soon(
+            EventKind.EXITED,
+            generation,
+            asked,
+            exit_code=code if code >= 0 else None,
+            signal=signal,
+            lived=generation.uptime,
+            output=self.tail.last_words() if cause.is_death else (),
+        )
+
+    async def _tell(self, kind: EventKind, generation: Generation | None, asked: Asked) -> None:
+        told = self._listener(self._event(kind, generation, asked))
         if inspect.isawaitable(told):
             await told
 
-    def _tell_soon(self, kind: EventKind, generation: Generation | None, asked: Origin | None) -> None:
-        number = generation.number if generation else self._generations
-        told = self._listener(Event(kind, self.spec.name, number, asked))
+    def _tell_soon(self, kind: EventKind, generation: Generation | None, asked: Asked | None, **facts: Any) -> None:
+        told = self._listener(self._event(kind, generation, asked, **facts))
         if inspect.isawaitable(told):
             task = asyncio.ensure_future(told)
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
+
+    def _event(self, kind: EventKind, generation: Generation | None, asked: Asked | None, **facts: Any) -> Event:
+        number = generation.number if generation else self._generations + (kind is EventKind.BEFORE_START)
+        return Event(
+            kind,
+            self.spec.name,
+            number,
+            origin=asked.origin if asked else None,
+            cause=asked.cause if asked else None,
+            reason=asked.reason if asked else "",
+            pid=generation.pid if generation else None,
+            **facts,
+        )

@@ -16,6 +16,7 @@ __all__ = ["Output", "Tail"]
 _READ_BYTES: Final = 64 * 1024
 _LAST_READS: Final = 16
 _TAIL_LINES: Final = 200
+_LAST_WORDS: Final = 50
 # What a terminal takes for colours, cursor and title (ECMA-48, CSI and OSC sequences); a chat shows it as rubbish.
 _ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _LINE_BYTES: Final = 4096
@@ -28,11 +29,23 @@ class Tail:
     def __init__(self) -> None:
         self._lines: deque[bytes] = deque(maxlen=_TAIL_LINES)
         self._unfinished = b""
+        self._of_generation = 0
+
+    def start_generation(self) -> None:
+        """What comes from now on is another generation's, and begins a line of its own."""
+        if self._unfinished:
+            self.add(b"\n")
+        self._of_generation = 0
 
     def add(self, data: bytes) -> None:
         *lines, rest = (self._unfinished + data).split(b"\n")
         self._lines.extend(line[:_LINE_BYTES].rstrip(b"\r") for line in lines)
         self._unfinished = rest[:_LINE_BYTES]
+        self._of_generation += len(lines)
+
+    def last_words(self) -> tuple[str, ...]:
+        """The last 50 lines of this generation alone, as plain text."""
+        return tuple(self.last(min(_LAST_WORDS, self._of_generation + bool(self._unfinished))))
 
     def last(self, count: int) -> list[str]:
         """The last `count` lines as plain text."""

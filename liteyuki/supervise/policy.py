@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from liteyuki.supervise.spec import GiveUpThen, ProcessSpec, RestartMode
 
-__all__ = ["Action", "Decision", "Exit", "History", "decide"]
+__all__ = ["Action", "Decision", "Exit", "History", "decide", "forgiven"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ def decide(
     """The decision on an exit at `now`, and the history to remember.
 
     `chance` in [0, 1) sets the jitter; it is random unless given. A restart that somebody asked for is no exit in
-    this sense: it neither waits nor counts.
+    this sense: it neither waits nor counts, and what was before it is `forgiven`.
     """
     if spec.restart is RestartMode.NEVER or (spec.restart is RestartMode.ON_FAILURE and not ended.is_failure):
         return Decision(Action.STOP), history
@@ -71,11 +71,17 @@ def decide(
         history = replace(history, quick=0, slow=False)
     if history.slow or len(deaths) >= spec.give_up.deaths:
         return _limit_reached(spec, history)
-    if not history.was_ever_ready:
-        # It has never run: most likely it cannot, until somebody changes something.
+    if not history.was_ever_ready and spec.give_up.then is GiveUpThen.SLOW:
+        # It has never run: most likely it cannot, until somebody changes something. Where giving up is wanted, such
+        # pauses would keep it below the limit for ever.
         return Decision(Action.RESTART_SLOWLY, spec.backoff.max), history
     delay = _delay(spec, history.quick, random.random() if chance is None else chance)
     return Decision(Action.RESTART, delay), replace(history, quick=history.quick + 1)
+
+
+def forgiven(history: History) -> History:
+    """What counts on when a person restarts the process: they have looked at it, and perhaps mended it."""
+    return History(was_ever_ready=history.was_ever_ready)
 
 
 def _limit_reached(spec: ProcessSpec, history: History) -> tuple[Decision, History]:
@@ -96,6 +102,6 @@ def _delay(spec: ProcessSpec, quick: int, chance: float) -> float:
     while steps and delay < backoff.max:
         delay *= backoff.factor
         steps -= 1
-        if backoff.factor <= 1.0:
+        if backoff.factor <= 1.0 or not delay:
             break
     return min(delay, backoff.max) * (1.0 + backoff.jitter * (2.0 * chance - 1.0))

@@ -17,6 +17,7 @@ from liteyuki.comm.handles import offer
 from liteyuki.comm.pipe import PipeTransport, pipe_pair
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.storage_server import detached, end_watches
+from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.guard import Guard
 from liteyuki.supervise.output import Output
 from liteyuki.supervise.spec import ProcessSpec, ProgramKind
@@ -57,6 +58,10 @@ class Generation:
         self.was_asked_to_stop = False
         self.was_killed = False
         """Whether somebody could not wait for it."""
+        self.ended_for: Cause | None = None
+        """Why we end it, set by whoever does; None as long as nobody does."""
+        self.problem = ""
+        """Why it cannot start, in its own words."""
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """Exit code, or minus the number of the signal that killed it."""
         self._child: subprocess.Popen[bytes] | None = None

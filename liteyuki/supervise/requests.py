@@ -56,6 +56,8 @@ def serve_requests(channel: Channel[Any], supervisor: "Supervisor", process: str
             logger.error(problem)
         if request.state != "cannot_start":
             supervisor.report(process, ProcessState(request.state), request.connection_point)
+        elif (generation := supervisor.keeper(process).generation) is not None:
+            generation.problem = "; ".join(request.problems)
 
     @channel.on_request(lambda value: isinstance(value, ClaimNotice))
     def claim(request: ClaimNotice) -> float | None:

@@ -5,16 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from liteyuki._platform_oom import OomKills
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.messages import ConnectionPoint, Origin, ProcessStatus, RestartAnswer, SandboxUsers
 from liteyuki.comm.registry import current_registry
+from liteyuki.comm.storage import shared_memory
 from liteyuki.errors import UnknownProcess
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.broker import Broker
+from liteyuki.supervise.cause import Cause, describe
 from liteyuki.supervise.console import Console
-from liteyuki.supervise.events import Event, EventKind, Listener
+from liteyuki.supervise.events import TOPIC, Event, EventKind, Listener
 from liteyuki.supervise.guard import Guard
+from liteyuki.supervise.history import HistoryWriter
 from liteyuki.supervise.keeper import Keeper
 from liteyuki.supervise.notices import Notices
 from liteyuki.supervise.requests import serve_requests
@@ -44,16 +48,19 @@ class Supervisor:
         environment: Mapping[str, str],
         console: Console,
         listener: Listener,
+        history: HistoryWriter | None = None,
     ) -> None:
         self.notices = Notices()
         self._broker = current_registry().broker = Broker(self)
         self._guard = Guard()
         self._listener = listener
+        self._history = history
         self._sandbox_users: set[str] = set()
         self._is_stopping = False
         self._gave_up = asyncio.Event()
         self._entries: dict[str, _Entry] = {}
         current_registry().subscribers.bind(asyncio.get_running_loop())
+        oom_kills = OomKills()
         for spec in specs.values():
             keeper = Keeper(
                 spec,
@@ -61,6 +68,7 @@ class Supervisor:
                 environment=environment,
                 console=console,
                 guard=self._guard,
+                oom_kills=oom_kills,
                 listener=self._on_event,
             )
             self._entries[spec.name] = _Entry(keeper)
@@ -132,8 +140,13 @@ class Supervisor:
     def status(self) -> list[ProcessStatus]:
         return [entry.keeper.status() for entry in self._entries.values()]
 
-    def restart(self, name: str, *, reason: str, origin: Origin, asked_by: str | None = None) -> RestartAnswer:
-        """The one path of every restart request; `asked_by` is the child that it came from, if any."""
+    def restart(
+        self, name: str, *, reason: str, origin: Origin, asked_by: str | None = None, cause: Cause | None = None
+    ) -> RestartAnswer:
+        """The one path of every restart request.
+
+        `asked_by` is the child that it came from, if any; `cause` what it is put down to, if `origin` does not tell.
+        """
         if name not in self._entries:
             logger.warning(text("restart.unknown", name=name, origin=describe(origin)))
             return RestartAnswer("unknown", name, self.names)
@@ -143,7 +156,7 @@ class Supervisor:
             logger.info(text("restart.repeated", name=name, origin=describe(origin)))
             return RestartAnswer("repeated", name)
         wants_to_answer = origin.target is not None and asked_by == name
-        if not self.keeper(name).request_restart(origin, hold=wants_to_answer):
+        if not self.keeper(name).request_restart(origin, cause=cause, reason=reason, hold=wants_to_answer):
             logger.info(text("restart.already", name=name, origin=describe(origin)))
             return RestartAnswer("already", name)
         logger.info(text("restart.asked", name=name, origin=describe(origin), reason=reason or "-"))
@@ -172,6 +185,9 @@ class Supervisor:
     # --- events
 
     def _on_event(self, event: Event) -> Any:
+        if self._history is not None:
+            self._history.record(event)
+        shared_memory.publish(TOPIC, event.facts())
         if event.kind is EventKind.STARTED:
             self._broker.started(event.process)
         elif event.kind is EventKind.READY:
@@ -186,9 +202,3 @@ class Supervisor:
         channel = keeper.channels.get(f"{name}-passive")
         if channel is not None and keeper.state is not ProcessState.STOPPING:
             channel.notify(value)
-
-
-def describe(origin: Origin) -> str:
-    """Who, where, for the log."""
-    parts = [origin.kind, origin.adapter, origin.who, origin.where]
-    return " / ".join(dict.fromkeys(part for part in parts if part))

@@ -18,6 +18,7 @@ from liteyuki.errors import UnknownProcess
 from liteyuki.log import configure
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind
+from liteyuki.supervise.history import HistoryWriter
 from liteyuki.supervise.spec import (
     Backoff,
     GiveUp,
@@ -88,7 +89,9 @@ def command(name: str, *words: str, **changes: Any) -> ProcessSpec:
 
 
 @asynccontextmanager
-async def supervised(*specs: ProcessSpec) -> AsyncIterator[Watched]:
+async def supervised(
+    *specs: ProcessSpec, history: HistoryWriter | None = None, hear: Callable[[Event], None] = lambda event: None
+) -> AsyncIterator[Watched]:
     read_end, write_end = os.pipe()
     console = Console(write_end)
     console.bind(asyncio.get_running_loop())
@@ -96,12 +99,17 @@ async def supervised(*specs: ProcessSpec) -> AsyncIterator[Watched]:
 
     def listen(event: Event) -> None:
         watched.events.append(event)
+        hear(event)
         watched.changed()
 
     configure(write=console.write_text)
     with replaced_registry():
         supervisor = Supervisor(
-            {spec.name: spec for spec in specs}, environment=dict(os.environ), console=console, listener=listen
+            {spec.name: spec for spec in specs},
+            environment=dict(os.environ),
+            console=console,
+            listener=listen,
+            history=history,
         )
         watched = Watched(supervisor, read_end)
         await supervisor.start()

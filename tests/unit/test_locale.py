@@ -9,13 +9,18 @@ import pytest
 from liteyuki.locale import LANGUAGES, set_language, text
 from liteyuki.log import LEVELS
 from liteyuki.sentences import SENTENCES
+from liteyuki.supervise.cause import Cause
+from liteyuki.supervise.history_entry import RECORDED
 from liteyuki.supervise.spec import ProcessState
 
 ROOT = Path(__file__).parents[2]
 # Made of a prefix and a value at run time.
-COMPOSED = {f"state.{state.value}" for state in ProcessState} | {
-    f"chat.restart_{outcome}" for outcome in ("accepted", "already", "unknown", "stopping")
-}
+COMPOSED = (
+    {f"state.{state.value}" for state in ProcessState}
+    | {f"chat.restart_{outcome}" for outcome in ("accepted", "already", "unknown", "stopping")}
+    | {f"cause.{cause.value}" for cause in Cause}
+    | {f"history.kind_{kind.value}" for kind in RECORDED}
+)
 
 
 def facts(sentence: str) -> set[str]:
@@ -39,7 +44,7 @@ def test_every_key_is_used_and_every_used_key_is_there() -> None:
     )
     prefixes = "|".join(sorted({key.split(".")[0] for key in SENTENCES}))
     used = set(re.findall(rf'"((?:{prefixes})\.[a-z_]+)"', sources)) | COMPOSED
-    used -= {"control.sock", "main.lock"}
+    used -= {"control.sock", "history.db", "main.lock"}
     assert used == SENTENCES.keys()
 
 

@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 __all__ = [
@@ -136,18 +137,29 @@ def watch_children(loop: asyncio.AbstractEventLoop, on_end: Callable[[], None]) 
     Several that end together may be told once. Only from the main thread's loop; raises `ValueError` elsewhere.
     """
 
+    is_told = True
+
     def tell_all() -> None:
+        nonlocal is_told
+        is_told = True
         for callback in tuple(_child_watches.values()):
             callback()
 
+    def note(number: int, frame: FrameType | None) -> None:
+        # Not the loop's own handling of signals: it complains when thousands end while a plugin holds the loop up.
+        nonlocal is_told
+        if is_told and not loop.is_closed():
+            is_told = False
+            loop.call_soon_threadsafe(tell_all)
+
     if not _child_watches:
-        loop.add_signal_handler(signal.SIGCHLD, tell_all)
+        signal.signal(signal.SIGCHLD, note)
     key = max(_child_watches, default=0) + 1
     _child_watches[key] = on_end
 
     def stop_watching() -> None:
         if _child_watches.pop(key, None) is not None and not _child_watches:
-            loop.remove_signal_handler(signal.SIGCHLD)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
     return stop_watching
 

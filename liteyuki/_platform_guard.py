@@ -13,7 +13,8 @@ __all__ = ["spawn_guard"]
 #
 # `look` finds what runs: the leaders that were added, what carries the mark in its environment, and whatever is below
 # either. It is called before anything is killed, when even those without the mark are still below a leader; and again
-# until it finds nothing. Where there is no /proc only the groups are known.
+# until it finds nothing a few times over (one that forks and ends may be missed). Where there is no /proc, only the
+# groups are known.
 _GUARD: Final = """
 trap '' HUP INT TERM
 exec 3<&0
@@ -57,9 +58,10 @@ exec 3<&0
     look
     for pid in $leaders; do kill -KILL "-$pid"; done
     for pid in $first $found; do kill -KILL "$pid"; done
-    leaders="" rounds=0
-    while look; [ -n "$found" ] && [ "$rounds" -lt 500 ]; do
+    leaders="" rounds=0 quiet=0
+    while look; [ "$quiet" -lt 5 ] && [ "$rounds" -lt 500 ]; do
         for pid in $found; do kill -KILL "$pid"; done
+        [ -n "$found" ] && quiet=0 || quiet=$((quiet + 1))
         rounds=$((rounds + 1))
     done
 } <&3 >/dev/null 2>&1 &

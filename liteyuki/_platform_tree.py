@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
+_PF_EXITING: Final = 0x4
 _ENDED: Final = b"ZXx"
 _WORD_CHARACTERS: Final = 60
 
@@ -37,6 +39,8 @@ class Running(NamedTuple):
     session: int
     has_ended: bool
     """Whether it is a zombie: its parent has not asked for the exit code yet."""
+    is_ending: bool
+    """Whether it is on its way to that: it has lost its environment, and what it leaves is not adopted yet."""
 
 
 def adopt_orphans(wanted: bool) -> bool:
@@ -51,12 +55,14 @@ def adopt_orphans(wanted: bool) -> bool:
     return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0) == 0)
 
 
-def running_processes() -> list[Running]:
-    """Every process that this one can see; none where the system does not tell."""
+def running_processes() -> Iterator[Running]:
+    """Every process that this one can see, read as they are asked for; none where the system does not tell."""
     if not sys.platform.startswith("linux"):
-        return []
-    found = (_read(name) for name in os.listdir("/proc") if name.isdecimal())  # noqa: PTH208 (twice as fast)
-    return [process for process in found if process is not None]
+        return
+    # The youngest first: they are the likeliest to have moved on to another pid before they are read.
+    for name in reversed(os.listdir("/proc")):  # noqa: PTH208 (twice as fast)
+        if name.isdecimal() and (process := _read(name)) is not None:
+            yield process
 
 
 def running_children() -> list[Running]:
@@ -84,8 +90,8 @@ def _read(pid: str) -> Running | None:
     finally:
         os.close(handle)
     # A program may have any name, spaces and parentheses too.
-    state, parent, group, session, *_ = line[line.rfind(b")") + 2 :].split(None, 4)
-    return Running(int(pid), int(parent), int(group), int(session), state in _ENDED)
+    state, parent, group, session, _, _, flags, *_ = line[line.rfind(b")") + 2 :].split(None, 7)
+    return Running(int(pid), int(parent), int(group), int(session), state in _ENDED, bool(int(flags) & _PF_EXITING))
 
 
 def environment_of(pid: int) -> list[bytes]:

@@ -20,17 +20,20 @@ from liteyuki._platform_tree import (
     send_signal,
 )
 from liteyuki.supervise.orphans import OrphanCollector
-from liteyuki.supervise.tree import VARIABLE, Marks, belongs, below, tree_of, words_in
+from liteyuki.supervise.tree import VARIABLE, Marks, belongs, below, words_in
 
 __all__ = ["LAST_SECONDS", "Guard", "Tree"]
 
 LAST_SECONDS: Final = 0.5
 """How long children whose main process is gone may take to stop by themselves."""
 _ROUNDS: Final = 50
-"""How often what is to be killed is looked for anew before the first is killed."""
+"""How often those that move on are looked for anew."""
+_MOMENT: Final = 0.002
 _KILL_TIMEOUT: Final = 5.0
 """Seconds that the kernel may take to end what was killed (one that waits for a disk cannot be ended)."""
 _LOOK_AGAIN: Final = 0.05
+_TOLD: Final = 20
+"""How many of a tree the log names."""
 
 
 class Guard:
@@ -48,9 +51,14 @@ class Guard:
         self._writer = -1
         self._start_guard()
         self._adopts = adopt_orphans(True)
-        self.ended = asyncio.Event()
-        """Set whenever a child has ended, kept or adopted."""
-        self._collector = OrphanCollector(self._trees.keys(), self.ended.set)
+        self._ends = 0
+        """How often children, kept or adopted, were seen to have ended."""
+        self._ended = asyncio.Event()
+        self._collector = OrphanCollector(self._trees.keys(), self._some_ended)
+
+    def _some_ended(self) -> None:
+        self._ends += 1
+        self._ended.set()
 
     # --- what outlives this process
 
@@ -91,50 +99,52 @@ class Guard:
         if self._trees.pop(leader, None) is not None:
             self._write(f"drop {leader}\n")
 
-    def are_any_left_by(self, leader: int, word: str) -> bool:
-        """Whether the child, which has ended, has left anything running: it would be ours by now."""
-        if not self._adopts:
-            return False
-        return any(
-            not child.has_ended and child.pid not in self._trees and belongs(child, leader, word, environment_of)
-            for child in running_children()
-        )
-
     # --- the end
 
-    def _rest(self) -> list[Running]:
-        """What runs below this process and was not started by its own plugins, or before."""
-        running = running_processes()
-        main, session = os.getpid(), os.getsid(0)
-        roots = [
-            process
-            for process in running
-            if process.parent == main
-            and process.session != session
+    def _is_rest(self, process: Running) -> bool:
+        """Whether it is a child of this process that was not started by its own plugins, or before."""
+        return (
+            process.parent == os.getpid()
+            and process.session != os.getsid(0)
             and process.pid not in self._before
             and self.marks.own not in words_in(environment_of(process.pid))
-        ]
-        return [process for process in below(roots, running) if not process.has_ended]
+        )
 
     def kill_all(self) -> None:
         """End everything now. Also from a signal handler."""
         for tree in tuple(self._trees.values()):
             kill_group(tree.leader)
         if self._adopts:
-            _kill(self._rest)
+            _kill(self._is_rest)
 
     async def finish(self) -> None:
         """Every child has ended: kill what was left by any of them, marked or not. Then `close`."""
         give_up_at = time.monotonic() + _KILL_TIMEOUT
-        while self._adopts and _kill(self._rest) and time.monotonic() < give_up_at:
+        while await self.is_any_adopted(self._is_rest) and time.monotonic() < give_up_at:
+            _kill(self._is_rest)
             await self.wait_for_end()
         self.close()
 
+    async def is_any_adopted(self, is_root: Callable[[Running], bool]) -> bool:
+        """Whether any adopted child runs that `is_root` says yes to.
+
+        One that forks and ends meanwhile may be missed, but not that it ends.
+        """
+        for _ in range(_ROUNDS if self._adopts else 0):
+            ends = self._ends
+            others = [child for child in running_children() if not child.has_ended and child.pid not in self._trees]
+            if any(map(is_root, others)):
+                return True
+            await asyncio.sleep(_MOMENT if any(child.is_ending for child in others) else 0)
+            if self._ends == ends and not any(child.is_ending for child in others):
+                break
+        return False
+
     async def wait_for_end(self) -> None:
         """Until a child has ended, or a moment has passed."""
-        self.ended.clear()
+        self._ended.clear()
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.ended.wait(), _LOOK_AGAIN)
+            await asyncio.wait_for(self._ended.wait(), _LOOK_AGAIN)
 
     def close(self) -> None:
         """Nothing of ours runs any more; the guard goes, too. Twice is harmless."""
@@ -156,26 +166,30 @@ class Tree:
         self._guard = guard
         self._word = word
 
-    def is_left_running(self) -> bool:
+    async def is_left_running(self) -> bool:
         """Whether the leader, which has ended but is not collected, has left anything running."""
-        return self._guard.are_any_left_by(self.leader, self._word)
+        return await self._guard.is_any_adopted(self._is_of_it)
 
-    def running(self) -> list[Running]:
-        """All of it that runs; nothing where the system does not tell."""
-        return tree_of(self.leader, self._word, running_processes(), os.getpid(), environment_of)
+    def _is_of_it(self, process: Running) -> bool:
+        return belongs(process, self.leader, self._word, os.getpid(), environment_of)
+
+    def _running(self) -> list[Running]:
+        return _find(self._is_of_it)
 
     def described(self) -> str:
-        """Pid and command of each that runs, for the log."""
-        return ", ".join(f"{process.pid} ({command_of(process.pid)})" for process in self.running())
+        """Pid and command of each that runs, for the log; empty where the system does not tell."""
+        running = self._running()
+        told = [f"{process.pid} ({command_of(process.pid)})" for process in running[:_TOLD]]
+        return ", ".join([*told, "…"] if len(running) > _TOLD else told)
 
     def ask(self) -> None:
         """Ask what the leader has left running to stop."""
-        for process in self.running():
+        for process in self._running():
             send_signal(process.pid, STOP_SIGNAL)
 
     def kill(self) -> None:
         """SIGKILL all of it. Also from a signal handler. What cannot be found is killed with the leader's group."""
-        _kill(self.running)
+        _kill(self._is_of_it)
         self.kill_group()
 
     def kill_group(self) -> None:
@@ -184,13 +198,13 @@ class Tree:
 
     async def until_gone(self) -> None:
         """Until nothing of it runs but the leader, which has ended."""
-        while self.running():
+        while await self.is_left_running():
             await self._guard.wait_for_end()
 
     async def end(self) -> bool:
         """Kill, and look again until nothing is left; False if something could not be ended."""
         give_up_at = time.monotonic() + _KILL_TIMEOUT
-        while self.running():
+        while await self.is_left_running():
             if time.monotonic() >= give_up_at:
                 return False
             self.kill()
@@ -201,19 +215,39 @@ class Tree:
         self._guard.drop(self.leader)
 
 
-def _kill(look: Callable[[], list[Running]]) -> bool:
-    """SIGKILL what `look` finds, once it finds no more; whether there was any.
+def _find(is_root: Callable[[Running], bool], found_root: Callable[[Running], None] | None = None) -> list[Running]:
+    """What `is_root` says yes to, and everything below it, as far as it runs.
+
+    `found_root` is called for each at once, before it can move on.
+    """
+    running: list[Running] = []
+    roots: list[Running] = []
+    for process in running_processes():
+        running.append(process)
+        if is_root(process):
+            roots.append(process)
+            if found_root is not None and not process.has_ended:
+                found_root(process)
+    return [process for process in below(roots, running) if not process.has_ended]
+
+
+def _kill(is_root: Callable[[Running], bool]) -> None:
+    """SIGKILL what is found, once no more is.
 
     They are stopped first: one that is stopped starts no other, and one whose parent still is there can be found.
     """
-    found: dict[int, Running] = {}
+    found: set[int] = set()
+
+    def stop(process: Running) -> None:
+        if process.pid not in found:
+            send_signal(process.pid, signal.SIGSTOP)
+
     for _ in range(_ROUNDS):
-        new = [process for process in look() if process.pid not in found]
+        new = {process.pid: process for process in _find(is_root, stop) if process.pid not in found}
         if not new:
             break
-        for process in new:
-            found[process.pid] = process
-            send_signal(process.pid, signal.SIGSTOP)
+        for process in new.values():
+            stop(process)
+        found |= new.keys()
     for pid in found:
         send_signal(pid, signal.SIGKILL)
-    return bool(found)

@@ -145,10 +145,12 @@ class Generation:
         """It is not collected before nothing of its tree runs, so that no pid is mistaken, and no port is taken."""
         assert self._tree is not None
         self._let_go_of_ends()
-        if self._tree.is_left_running():
-            self._ending = asyncio.ensure_future(self._end_what_is_left(self._tree))
-        else:
-            self._reap()
+        self._ending = asyncio.ensure_future(self._end(self._tree))
+
+    async def _end(self, tree: Tree) -> None:
+        if await tree.is_left_running():
+            await self._end_what_is_left(tree)
+        self._reap()
 
     async def _end_what_is_left(self, tree: Tree) -> None:
         """What a stop has left may stop, too, within `stop_timeout`; what a crash has left is killed."""
@@ -159,7 +161,6 @@ class Generation:
             logger.warning(text("process.left_running", name=self.spec.name, what=tree.described()))
         if not await tree.end():
             logger.error(text("process.cannot_end", name=self.spec.name, what=tree.described()))
-        self._reap()
 
     def _reap(self) -> None:
         assert self._child is not None

@@ -7,12 +7,12 @@ is a child of the main process that bears the child's mark, or is below such a o
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from liteyuki._platform_tree import Running
 
-__all__ = ["VARIABLE", "Marks", "belongs", "below", "tree_of"]
+__all__ = ["VARIABLE", "Marks", "belongs", "below", "words_in"]
 
 VARIABLE: Final = "LITEYUKI_TREE"
 """The mark in the environment: one word for each main process that this one is below, the innermost last."""
@@ -47,24 +47,13 @@ def words_in(environment: Iterable[bytes]) -> list[str]:
     return []
 
 
-def belongs(process: Running, leader: int, word: str, read_environment: Callable[[int], Iterable[bytes]]) -> bool:
-    """Whether a child of the main process is, or was left by, the child `leader` that bears `word`."""
+def belongs(
+    process: Running, leader: int, word: str, main: int, read_environment: Callable[[int], Iterable[bytes]]
+) -> bool:
+    """Whether `process` is the child `leader`, which bears `word`, or in its group, or was left by its tree."""
     if leader in (process.pid, process.group, process.session):
         return True
-    return word in words_in(read_environment(process.pid))
-
-
-def tree_of(
-    leader: int, word: str, running: Collection[Running], main: int, read_environment: Callable[[int], Iterable[bytes]]
-) -> list[Running]:
-    """Everything that belongs to the child `leader` and still runs; the leader itself among it, as long as it does."""
-    roots = [
-        process
-        for process in running
-        if leader in (process.pid, process.group, process.session)
-        or (process.parent == main and belongs(process, leader, word, read_environment))
-    ]
-    return [process for process in below(roots, running) if not process.has_ended]
+    return process.parent == main and word in words_in(read_environment(process.pid))
 
 
 def below(roots: Iterable[Running], running: Iterable[Running]) -> list[Running]:

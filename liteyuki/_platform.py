@@ -11,16 +11,15 @@ import fcntl
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 __all__ = [
     "STOP_SIGNAL",
     "ExitWatch",
-    "die_with_parent",
     "forbid_inheriting",
     "is_sealed",
     "kill_group",
@@ -30,9 +29,9 @@ __all__ = [
     "open_shared_page",
     "resident_memory_bytes",
     "signal_name",
-    "spawn_guard",
     "spawn_options",
     "take_signals_as_usual",
+    "watch_children",
     "watch_exit",
 ]
 
@@ -90,47 +89,6 @@ def kill_group(leader_pid: int) -> None:
         os.killpg(leader_pid, signal.SIGKILL)
 
 
-# Reads "add GROUP" and "drop GROUP" until whoever writes is gone; then ends the groups that are left. It runs in the
-# background of a shell that ends at once, in a session of its own: nobody's child, and no Ctrl+C reaches it.
-_GUARD: Final = """
-exec 3<&0
-{
-    groups=""
-    while read -r verb group; do
-        left=""
-        for known in $groups; do [ "$known" = "$group" ] || left="$left $known"; done
-        groups=$left
-        [ "$verb" = drop ] || groups="$groups $group"
-    done
-    [ -n "$groups" ] && sleep "$1"
-    for group in $groups; do kill -KILL "-$group"; done
-} <&3 >/dev/null 2>&1 &
-"""
-
-
-def spawn_guard(last_seconds: float) -> int:
-    """Start what outlives this process to end its children; the handle to write `add` and `drop` lines to.
-
-    When this process is gone, however it died, each group that was added and not dropped gets SIGKILL after
-    `last_seconds`. A child cannot be left to do this itself: it may be stopped, out of handles, or in C code
-    that holds the interpreter. Raises `OSError` if the system cannot.
-    """
-    reader, writer = os.pipe()
-    try:
-        subprocess.run(
-            ["/bin/sh", "-c", _GUARD, "liteyuki-guard", str(last_seconds)],
-            stdin=reader,
-            start_new_session=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError) as error:
-        os.close(writer)
-        raise OSError(f"/bin/sh: {error}") from error
-    finally:
-        os.close(reader)
-    return writer
-
-
 def make_standard_handles() -> None:
     """Open what is closed of standard input, output and error, so that nothing else gets those numbers."""
     for handle in (0, 1, 2):
@@ -170,28 +128,58 @@ def watch_exit(pid: int, loop: asyncio.AbstractEventLoop, on_exit: Callable[[], 
     return _watch_exit_by_signal(pid, loop, on_exit)
 
 
-_signal_watches: dict[int, Callable[[], None]] = {}
+_child_watches: dict[int, Callable[[], None]] = {}
+
+
+def watch_children(loop: asyncio.AbstractEventLoop, on_end: Callable[[], None]) -> ExitWatch:
+    """Call `on_end` on `loop` whenever a child of this process, whichever, has ended or stopped (SIGCHLD).
+
+    Several that end together may be told once. Only from the main thread's loop; raises `ValueError` elsewhere.
+    """
+
+    is_told = True
+
+    def tell_all() -> None:
+        nonlocal is_told
+        is_told = True
+        for callback in tuple(_child_watches.values()):
+            callback()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        # Not the loop's own handling of signals: it complains when thousands end while a plugin holds the loop up.
+        nonlocal is_told
+        if is_told and not loop.is_closed():
+            is_told = False
+            loop.call_soon_threadsafe(tell_all)
+
+    if not _child_watches:
+        signal.signal(signal.SIGCHLD, note)
+    key = max(_child_watches, default=0) + 1
+    _child_watches[key] = on_end
+
+    def stop_watching() -> None:
+        if _child_watches.pop(key, None) is not None and not _child_watches:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+    return stop_watching
 
 
 def _watch_exit_by_signal(pid: int, loop: asyncio.AbstractEventLoop, on_exit: Callable[[], None]) -> ExitWatch:
-    def ask(pid: int, on_exit: Callable[[], None]) -> None:
-        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+    is_over = False
+
+    def ask() -> None:
+        if not is_over and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
             on_exit()
 
-    def ask_all() -> None:
-        for watched, callback in tuple(_signal_watches.items()):
-            ask(watched, callback)
+    stop_watching_children = watch_children(loop, ask)
 
     def stop_watching() -> None:
-        _signal_watches.pop(pid, None)
-        if not _signal_watches:
-            loop.remove_signal_handler(signal.SIGCHLD)
+        nonlocal is_over
+        is_over = True
+        stop_watching_children()
 
-    if not _signal_watches:
-        loop.add_signal_handler(signal.SIGCHLD, ask_all)
-    _signal_watches[pid] = on_exit
     # It may have died before the handler stood.
-    loop.call_soon(ask_all)
+    loop.call_soon(ask)
     return stop_watching
 
 
@@ -269,15 +257,3 @@ def port_is_taken(host: str, port: int) -> bool:
         except OSError as error:
             return error.errno == errno.EADDRINUSE
     return False
-
-
-def die_with_parent() -> None:
-    """Let the system kill this process, and whatever program it turns into, when its parent dies.
-
-    Linux only (PR_SET_PDEATHSIG, see prctl(2)); elsewhere nothing happens.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    import ctypes
-
-    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)

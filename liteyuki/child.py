@@ -21,7 +21,6 @@ from typing import Any, Final
 
 from liteyuki._platform import (
     STOP_SIGNAL,
-    die_with_parent,
     forbid_inheriting,
     listener_of_port,
     port_is_taken,
@@ -79,12 +78,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _become(lifeline: int, words: list[str]) -> None:
-    """Turn into another program, which dies with the main process."""
-    die_with_parent()
+    """Turn into another program. The main process's guard asks it to stop, and ends it, when that is gone."""
     os.set_blocking(lifeline, False)
     try:
         os.read(lifeline, 1)
-        return  # it was gone before we could ask to die with it
+        return  # it is gone already
     except BlockingIOError:
         os.close(lifeline)
     try:

@@ -23,7 +23,7 @@ DEFAULT_PROCESS: Final = "nonebot"
 _PREFIX: Final = "LITEYUKI_"
 _PROGRAM_KEYS: Final = frozenset(kind.value for kind in ProgramKind) | {"args", "kwargs"}
 # What a child is given (see comm/handles.py); a main process that runs inside a child is not configured by it.
-_NOT_SETTINGS: Final = frozenset({"LITEYUKI_PROCESS", "LITEYUKI_GENERATION", "LITEYUKI_HANDLES"})
+_NOT_SETTINGS: Final = frozenset({"LITEYUKI_PROCESS", "LITEYUKI_GENERATION", "LITEYUKI_HANDLES", "LITEYUKI_TREE"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,6 +44,18 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "{name}：要求停止 {seconds:.0f} 秒后仍在运行，已强制结束（pid {pid}）",
         "{name}: still running {seconds:.0f} s after it was asked to stop, so it was killed (pid {pid})",
     ),
+    "process.still_running": (
+        "{name}：要求停止后仍在运行：{what}",
+        "{name}: still running although asked to stop: {what}",
+    ),
+    "process.left_running": (
+        "{name}：退出后还留下了这些进程，现已结束：{what}",
+        "{name}: left these running when it ended; they are ended now: {what}",
+    ),
+    "process.cannot_end": (
+        "{name}：系统无法结束：{what}",
+        "{name}: the system cannot end: {what}",
+    ),
     "process.exited": (
         "{name}：自行退出（pid {pid}，{how}），运行了 {seconds:.1f} 秒",
         "{name}: ended by itself (pid {pid}, {how}) after {seconds:.1f} s",

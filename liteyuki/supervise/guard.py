@@ -1,36 +1,253 @@
-"""Ends the children of a main process that was killed."""
+"""Ends what children leave behind: when one of them ends, when all are stopped, when the main process was killed."""
 
+import asyncio
 import contextlib
 import os
+import signal
+import time
+from collections.abc import Callable
 from typing import Final
 
-from liteyuki._platform import spawn_guard
+from liteyuki._platform import STOP_SIGNAL, kill_group
+from liteyuki._platform_guard import spawn_guard
+from liteyuki._platform_tree import (
+    Running,
+    adopt_orphans,
+    command_of,
+    environment_of,
+    running_children,
+    running_processes,
+    send_signal,
+)
+from liteyuki.supervise.orphans import OrphanCollector
+from liteyuki.supervise.tree import VARIABLE, Marks, belongs, below, words_in
 
-__all__ = ["LAST_SECONDS", "Guard"]
+__all__ = ["LAST_SECONDS", "Guard", "Tree"]
 
-LAST_SECONDS: Final = 0.6
+LAST_SECONDS: Final = 0.5
 """How long children whose main process is gone may take to stop by themselves."""
+_ROUNDS: Final = 50
+"""How often those that move on are looked for anew."""
+_MOMENT: Final = 0.002
+_KILL_TIMEOUT: Final = 5.0
+"""Seconds that the kernel may take to end what was killed (one that waits for a disk cannot be ended)."""
+_LOOK_AGAIN: Final = 0.05
+_TOLD: Final = 20
+"""How many of a tree the log names."""
 
 
 class Guard:
-    """Knows which process groups run. Making one raises `OSError` if the system cannot."""
+    """Knows the trees that run. On the main thread's loop; making one raises `OSError` if the system cannot.
+
+    While it is open, this process adopts the orphans of its descendants (Linux).
+    """
 
     def __init__(self) -> None:
-        self._writer = spawn_guard(LAST_SECONDS)
+        self._trees: dict[int, Tree] = {}
+        self._inherited = os.environ.get(VARIABLE)
+        self.marks = Marks(self._inherited)
+        os.environ.update(self.marks.for_main())  # what plugins start is told from what children leave
+        self._before = frozenset(child.pid for child in running_children())
+        self._writer = -1
+        self._start_guard()
+        self._adopts = adopt_orphans(True)
+        self._ends = 0
+        """How often children, kept or adopted, were seen to have ended."""
+        self._ended = asyncio.Event()
+        self._collector = OrphanCollector(self._trees.keys(), self._some_ended)
 
-    def add(self, group: int) -> None:
-        self._write(f"add {group}\n")
+    def _some_ended(self) -> None:
+        self._ends += 1
+        self._ended.set()
 
-    def drop(self, group: int) -> None:
-        self._write(f"drop {group}\n")
+    # --- what outlives this process
 
-    def close(self) -> None:
-        """Nothing of ours runs any more; the guard goes, too. Twice is harmless."""
+    def _start_guard(self) -> None:
+        self._writer = spawn_guard(LAST_SECONDS, self.marks.of_children, os.environ)
+        for tree in self._trees.values():
+            self._write(tree.line)
+        # An error condition is all that the writing end of a pipe can have to read: the guard was killed.
+        asyncio.get_running_loop().add_reader(self._writer, self._guard_is_gone)
+
+    def _guard_is_gone(self) -> None:
+        self._let_go_of_guard()
+        with contextlib.suppress(OSError):
+            self._start_guard()
+
+    def _let_go_of_guard(self) -> None:
         if self._writer >= 0:
+            asyncio.get_running_loop().remove_reader(self._writer)
             os.close(self._writer)
             self._writer = -1
 
     def _write(self, line: str) -> None:
-        # Somebody may have killed the guard; the children still stop by themselves.
-        with contextlib.suppress(BrokenPipeError):
-            os.write(self._writer, line.encode())
+        if self._writer >= 0:
+            with contextlib.suppress(BrokenPipeError):
+                os.write(self._writer, line.encode())
+
+    # --- trees
+
+    def add(self, leader: int, process: str, generation: int, *, asks: bool) -> "Tree":
+        """A child runs. `asks`: SIGTERM is what asks it to stop when this process is gone; it does not see that."""
+        tree = Tree(self, leader, self.marks.word(process, generation), asks=asks)
+        self._trees[leader] = tree
+        self._write(tree.line)
+        return tree
+
+    def drop(self, leader: int) -> None:
+        """Nothing of its tree runs, and its exit code is about to be collected."""
+        if self._trees.pop(leader, None) is not None:
+            self._write(f"drop {leader}\n")
+
+    # --- the end
+
+    def _is_rest(self, process: Running) -> bool:
+        """Whether it is a child of this process that was not started by its own plugins, or before."""
+        return (
+            process.parent == os.getpid()
+            and process.session != os.getsid(0)
+            and process.pid not in self._before
+            and self.marks.own not in words_in(environment_of(process.pid))
+        )
+
+    def kill_all(self) -> None:
+        """End everything now. Also from a signal handler."""
+        for tree in tuple(self._trees.values()):
+            kill_group(tree.leader)
+        if self._adopts:
+            _kill(self._is_rest)
+
+    async def finish(self) -> None:
+        """Every child has ended: kill what was left by any of them, marked or not. Then `close`."""
+        give_up_at = time.monotonic() + _KILL_TIMEOUT
+        while await self.is_any_adopted(self._is_rest) and time.monotonic() < give_up_at:
+            _kill(self._is_rest)
+            await self.wait_for_end()
+        self.close()
+
+    async def is_any_adopted(self, is_root: Callable[[Running], bool]) -> bool:
+        """Whether any adopted child runs that `is_root` says yes to.
+
+        One that forks and ends meanwhile may be missed, but not that it ends.
+        """
+        for _ in range(_ROUNDS if self._adopts else 0):
+            ends = self._ends
+            others = [child for child in running_children() if not child.has_ended and child.pid not in self._trees]
+            if any(map(is_root, others)):
+                return True
+            await asyncio.sleep(_MOMENT if any(child.is_ending for child in others) else 0)
+            if self._ends == ends and not any(child.is_ending for child in others):
+                break
+        return False
+
+    async def wait_for_end(self) -> None:
+        """Until a child has ended, or a moment has passed."""
+        self._ended.clear()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), _LOOK_AGAIN)
+
+    def close(self) -> None:
+        """Nothing of ours runs any more; the guard goes, too. Twice is harmless."""
+        self._let_go_of_guard()
+        self._collector.close()
+        adopt_orphans(False)
+        if self._inherited is None:
+            os.environ.pop(VARIABLE, None)
+        else:
+            os.environ[VARIABLE] = self._inherited
+
+
+class Tree:
+    """One child and everything that it has started, and that these have started. On the loop's thread."""
+
+    def __init__(self, guard: Guard, leader: int, word: str, *, asks: bool) -> None:
+        self.leader = leader
+        self.line = f"{'ask' if asks else 'add'} {leader}\n"
+        self._guard = guard
+        self._word = word
+
+    async def is_left_running(self) -> bool:
+        """Whether the leader, which has ended but is not collected, has left anything running."""
+        return await self._guard.is_any_adopted(self._is_of_it)
+
+    def _is_of_it(self, process: Running) -> bool:
+        return belongs(process, self.leader, self._word, os.getpid(), environment_of)
+
+    def _running(self) -> list[Running]:
+        return _find(self._is_of_it)
+
+    def described(self) -> str:
+        """Pid and command of each that runs, for the log; empty where the system does not tell."""
+        running = self._running()
+        told = [f"{process.pid} ({command_of(process.pid)})" for process in running[:_TOLD]]
+        return ", ".join([*told, "…"] if len(running) > _TOLD else told)
+
+    def ask(self) -> None:
+        """Ask what the leader has left running to stop."""
+        for process in self._running():
+            send_signal(process.pid, STOP_SIGNAL)
+
+    def kill(self) -> None:
+        """SIGKILL all of it. Also from a signal handler. What cannot be found is killed with the leader's group."""
+        _kill(self._is_of_it)
+        self.kill_group()
+
+    def kill_group(self) -> None:
+        """SIGKILL the leader's group, if there is one. Where the system tells nothing else, that is the tree."""
+        kill_group(self.leader)
+
+    async def until_gone(self) -> None:
+        """Until nothing of it runs but the leader, which has ended."""
+        while await self.is_left_running():
+            await self._guard.wait_for_end()
+
+    async def end(self) -> bool:
+        """Kill, and look again until nothing is left; False if something could not be ended."""
+        give_up_at = time.monotonic() + _KILL_TIMEOUT
+        while await self.is_left_running():
+            if time.monotonic() >= give_up_at:
+                return False
+            self.kill()
+            await self._guard.wait_for_end()
+        return True
+
+    def drop(self) -> None:
+        self._guard.drop(self.leader)
+
+
+def _find(is_root: Callable[[Running], bool], found_root: Callable[[Running], None] | None = None) -> list[Running]:
+    """What `is_root` says yes to, and everything below it, as far as it runs.
+
+    `found_root` is called for each at once, before it can move on.
+    """
+    running: list[Running] = []
+    roots: list[Running] = []
+    for process in running_processes():
+        running.append(process)
+        if is_root(process):
+            roots.append(process)
+            if found_root is not None and not process.has_ended:
+                found_root(process)
+    return [process for process in below(roots, running) if not process.has_ended]
+
+
+def _kill(is_root: Callable[[Running], bool]) -> None:
+    """SIGKILL what is found, once no more is.
+
+    They are stopped first: one that is stopped starts no other, and one whose parent still is there can be found.
+    """
+    found: set[int] = set()
+
+    def stop(process: Running) -> None:
+        if process.pid not in found:
+            send_signal(process.pid, signal.SIGSTOP)
+
+    for _ in range(_ROUNDS):
+        new = {process.pid: process for process in _find(is_root, stop) if process.pid not in found}
+        if not new:
+            break
+        for process in new.values():
+            stop(process)
+        found |= new.keys()
+    for pid in found:
+        send_signal(pid, signal.SIGKILL)

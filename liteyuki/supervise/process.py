@@ -11,14 +11,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from liteyuki._platform import STOP_SIGNAL, kill_group, spawn_options, watch_exit
+from liteyuki._platform import STOP_SIGNAL, spawn_options, watch_exit
+from liteyuki._platform_tree import send_signal
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.handles import offer
 from liteyuki.comm.pipe import PipeTransport, pipe_pair
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.storage_server import detached, end_watches
+from liteyuki.locale import text
+from liteyuki.log import logger
 from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.guard import Guard
+from liteyuki.supervise.guard import Guard, Tree
 from liteyuki.supervise.output import Output
 from liteyuki.supervise.spec import ProcessSpec, ProgramKind
 
@@ -65,6 +68,8 @@ class Generation:
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """Exit code, or minus the number of the signal that killed it."""
         self._child: subprocess.Popen[bytes] | None = None
+        self._tree: Tree | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._output: Output | None = None
         self._lifeline = -1
         self._stop_watching: Callable[[], None] | None = None
@@ -112,7 +117,12 @@ class Generation:
         return subprocess.Popen(
             child_arguments(self.spec, life_reader),
             cwd=self.spec.cwd,
-            env={**environment, **self.spec.env, **inherited},
+            env={
+                **environment,
+                **self.spec.env,
+                **inherited,
+                **self._guard.marks.for_child(self.spec.name, self.number),
+            },
             stdout=output,
             stderr=output,
             **spawn_options(handles),
@@ -123,34 +133,58 @@ class Generation:
         assert self._output is not None
         loop = asyncio.get_running_loop()
         self.pid = self._child.pid
-        self._guard.add(self.pid)
+        self._tree = self._guard.add(self.pid, self.spec.name, self.number, asks=not self.spec.program.has_channels)
         self.started_at = time.monotonic()
         self._output.start(loop)
         self._channels = tuple(channels.values())
         for name, end in ends.items():
             channels[name].attach(PipeTransport(end), generation=self.number)
-        self._stop_watching = watch_exit(self.pid, loop, self._reap)
+        self._stop_watching = watch_exit(self.pid, loop, self._has_exited)
 
     def add_channel(self, channel: Channel[Any]) -> None:
         """Let go of `channel` as well when this generation ends."""
         if channel not in self._channels:
             self._channels += (channel,)
 
+    def _has_exited(self) -> None:
+        """It is not collected before nothing of its tree runs, so that no pid is mistaken, and no port is taken."""
+        assert self._tree is not None
+        self._let_go_of_ends()
+        self._ending = asyncio.ensure_future(self._end(self._tree))
+
+    async def _end(self, tree: Tree) -> None:
+        if await tree.is_left_running():
+            await self._end_what_is_left(tree)
+        self._reap()
+
+    async def _end_what_is_left(self, tree: Tree) -> None:
+        """What a stop has left may stop, too, within `stop_timeout`; what a crash has left is killed."""
+        if self.was_asked_to_stop and not self.was_killed:
+            tree.ask()
+            await tree.until_gone()
+        elif not self.was_asked_to_stop:
+            logger.warning(text("process.left_running", name=self.spec.name, what=tree.described()))
+        if not await tree.end():
+            logger.error(text("process.cannot_end", name=self.spec.name, what=tree.described()))
+
     def _reap(self) -> None:
-        """It has exited: end what it has left in its group, then collect it, so that no pid is mistaken."""
         assert self._child is not None
-        kill_group(self.pid)
-        self._guard.drop(self.pid)
+        assert self._tree is not None
+        self._tree.kill_group()
+        self._tree.drop()
         code = self._child.wait()
         self._let_go()
         if not self.exited.done():
             self.exited.set_result(code)
 
     def _let_go(self) -> None:
-        if self._stop_watching is not None:
-            self._stop_watching()
+        self._let_go_of_ends()
         if self._output is not None:
             self._output.finish()
+
+    def _let_go_of_ends(self) -> None:
+        if self._stop_watching is not None:
+            self._stop_watching()
         for channel in self._channels:
             channel.detach()
             detached(channel, current_registry())
@@ -175,14 +209,13 @@ class Generation:
         for channel in self._channels:
             end_watches(channel, current_registry())
             channel.say_stop()
-        assert self._child is not None
-        self._child.send_signal(STOP_SIGNAL)
+        send_signal(self.pid, STOP_SIGNAL)
 
     def kill(self) -> None:
-        """SIGKILL the child and its group."""
-        if not self.exited.done():
+        """SIGKILL the child and everything that it has started. Also from a signal handler."""
+        if not self.exited.done() and self._tree is not None:
             self.was_killed = True
-            kill_group(self.pid)
+            self._tree.kill()
 
     async def stop(self) -> bool:
         """Ask, wait `stop_timeout`, kill. Whether it went when it was asked."""
@@ -190,9 +223,14 @@ class Generation:
         done, _ = await asyncio.wait({self.exited}, timeout=self.spec.stop_timeout)
         if done:
             return True
+        self._say_what_runs()
         self.kill()
         await asyncio.wait({self.exited})
         return False
+
+    def _say_what_runs(self) -> None:
+        if self._tree is not None and (what := self._tree.described()):
+            logger.warning(text("process.still_running", name=self.spec.name, what=what))
 
     def describe(self) -> str:
         """What runs, for the log."""

@@ -112,13 +112,14 @@ class Supervisor:
         for failure in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(failure, BaseException):
                 raise failure
-        self._guard.close()
+        await self._guard.finish()
 
     def kill(self) -> None:
         """End every process now."""
         for entry in self._entries.values():
             if entry.keeper.generation is not None:
                 entry.keeper.generation.kill()
+        self._guard.kill_all()
 
     # --- one of them
 

@@ -8,6 +8,7 @@ import time
 
 from liteyuki.comm import get_channel, own_process
 from liteyuki.comm.registry import current_registry
+from tests.process import trees
 
 
 def say_and_wait(word: str) -> None:
@@ -44,3 +45,8 @@ def echo() -> None:
 
 async def never() -> None:
     raise RuntimeError("on purpose")
+
+
+def grow(name: str, *words: str) -> None:
+    """One of the trees, below a worker that heeds nothing either."""
+    getattr(trees, name)(*words)

@@ -18,6 +18,8 @@ MAY_IMPORT = {
     "liteyuki.log": ("liteyuki.locale",),
     "liteyuki._platform": (),
     "liteyuki._platform_oom": (),
+    "liteyuki._platform_guard": (),
+    "liteyuki._platform_tree": (),
     "liteyuki.project": ("liteyuki.errors", "liteyuki.locale"),
     "liteyuki.comm": ("liteyuki.errors", "liteyuki.locale", "liteyuki.log", "liteyuki._platform"),
     "liteyuki.supervise": ("BASE", "liteyuki.comm"),
@@ -35,7 +37,8 @@ MAY_IMPORT = {
     "liteyuki": ("liteyuki",),
     "nonebot_plugin_liteyuki_comm": ("BASE", "liteyuki.comm"),
 }
-BASE = ("liteyuki.errors", "liteyuki.locale", "liteyuki.log", "liteyuki._platform", "liteyuki._platform_oom")
+PLATFORM = ("liteyuki._platform_guard", "liteyuki._platform_oom", "liteyuki._platform_tree")
+BASE = ("liteyuki.errors", "liteyuki.locale", "liteyuki.log", "liteyuki._platform", *PLATFORM)
 FRAMEWORKS = ("nonebot", "fastapi", "pydantic", "websockets", "starlette", "uvicorn")
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

@@ -1,0 +1,143 @@
+"""Which processes run below this one, and ending them: asked of the kernel (`/proc`, prctl(2)) on Linux.
+
+Elsewhere nothing is found and nobody is adopted; process groups (`_platform.kill_group`) are all there is.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+__all__ = [
+    "Running",
+    "adopt_orphans",
+    "command_of",
+    "ended_child",
+    "environment_of",
+    "reap",
+    "running_children",
+    "running_processes",
+    "send_signal",
+    "session_of",
+]
+
+_PR_SET_CHILD_SUBREAPER: Final = 36
+_PF_EXITING: Final = 0x4
+_ENDED: Final = b"ZXx"
+_WORD_CHARACTERS: Final = 60
+
+
+class Running(NamedTuple):
+    """A process as the kernel lists it."""
+
+    pid: int
+    parent: int
+    group: int
+    session: int
+    has_ended: bool
+    """Whether it is a zombie: its parent has not asked for the exit code yet."""
+    is_ending: bool
+    """Whether it is on its way to that: it has lost its environment, and what it leaves is not adopted yet."""
+
+
+def adopt_orphans(wanted: bool) -> bool:
+    """Become the parent of every descendant whose own parent ends, or stop being that. Whether it can be had.
+
+    Linux only (PR_SET_CHILD_SUBREAPER). The first process of a container is that anyway.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    import ctypes
+
+    return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0) == 0)
+
+
+def running_processes() -> Iterator[Running]:
+    """Every process that this one can see, read as they are asked for; none where the system does not tell."""
+    if not sys.platform.startswith("linux"):
+        return
+    # The youngest first: they are the likeliest to have moved on to another pid before they are read.
+    for name in reversed(os.listdir("/proc")):  # noqa: PTH208 (twice as fast)
+        if name.isdecimal() and (process := _read(name)) is not None:
+            yield process
+
+
+def running_children() -> list[Running]:
+    """The direct children of this process, zombies among them."""
+    own = os.getpid()
+    pids: list[str] = []
+    try:
+        # Only some kernels are built with it; it saves reading what all others do.
+        for thread in Path("/proc/self/task").iterdir():
+            pids += (thread / "children").read_text().split()
+    except OSError:
+        return [process for process in running_processes() if process.parent == own]
+    return [process for pid in pids if (process := _read(pid)) is not None and process.parent == own]
+
+
+def _read(pid: str) -> Running | None:
+    try:
+        handle = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        line = os.read(handle, 1024)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+    # A program may have any name, spaces and parentheses too.
+    state, parent, group, session, _, _, flags, *_ = line[line.rfind(b")") + 2 :].split(None, 7)
+    return Running(int(pid), int(parent), int(group), int(session), state in _ENDED, bool(int(flags) & _PF_EXITING))
+
+
+def environment_of(pid: int) -> list[bytes]:
+    """What `pid` was given as `NAME=value` when its program began; empty if it is gone or somebody else's."""
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def command_of(pid: int) -> str:
+    """The command line of `pid`, for people: one line, long words cut."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode("utf-8", "replace").split("\0")
+        if words == [""]:
+            words = [Path(f"/proc/{pid}/comm").read_text().strip()]
+    except OSError:
+        return "?"
+    lines = (" ".join(word.split()) for word in words)
+    return " ".join(word if len(word) <= _WORD_CHARACTERS else word[:_WORD_CHARACTERS] + "…" for word in lines)
+
+
+def send_signal(pid: int, number: signal.Signals) -> None:
+    """Send it; a process that is gone, or not ours to signal, is left alone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def session_of(pid: int) -> int:
+    """The session that `pid` is in; 0 if it is gone."""
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return 0
+
+
+def ended_child() -> int | None:
+    """The pid of a child that has ended and was not asked for its exit code, which is left there; the eldest first."""
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return None if found is None else found.si_pid
+
+
+def reap(pid: int) -> None:
+    """Take the exit code of the child `pid`, which has ended, and forget it."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG)

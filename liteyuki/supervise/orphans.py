@@ -1,0 +1,108 @@
+"""Collects the exit codes that nobody else will: of adopted descendants, and of a container's orphans.
+
+A main process gets foreign children: as the one that adopts what its children leave behind, and as the first process
+of a container. Each of them that ends must be asked for its exit code, or its entry stays in the kernel's table. Our
+own must not: their `Popen` asks, and would find nothing.
+"""
+
+import asyncio
+import gc
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Collection
+from enum import Enum, auto
+from typing import Final
+
+from liteyuki._platform import watch_children
+from liteyuki._platform_tree import ended_child, reap, running_children, session_of
+
+__all__ = ["OrphanCollector", "Whose", "whose"]
+
+_PATIENCE: Final = 1.0
+"""Seconds that whoever may have started a process has to ask for its exit code."""
+
+
+class Whose(Enum):
+    OURS = auto()
+    """A child that the supervisor keeps."""
+    ORPHAN = auto()
+    """Nobody here has started it."""
+    UNCLEAR = auto()
+    """A main-process plugin may have started it."""
+
+
+def whose(pid: int, session: int, own_session: int, kept: Collection[int]) -> Whose:
+    """Who must ask for the exit code of `pid`, which ended in `session`. Pure.
+
+    What a plugin starts is in the main process's session, or leads its own; what a child leaves behind never comes
+    back into the main process's session.
+    """
+    if pid in kept:
+        return Whose.OURS
+    return Whose.UNCLEAR if session in (own_session, pid) else Whose.ORPHAN
+
+
+class OrphanCollector:
+    """Collects whenever a child ends; nothing polls. On the main thread's loop only.
+
+    `kept` holds the pids that the supervisor itself waits for; `on_end` is called after each collection.
+    """
+
+    def __init__(self, kept: Collection[int], on_end: Callable[[], None]) -> None:
+        self._kept = kept
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self._own_session = os.getsid(0)
+        self._timer: asyncio.TimerHandle | None = None
+        self._stop_watching = watch_children(self._loop, self._collect)
+        self._loop.call_soon(self._collect)  # what had ended before
+
+    def close(self) -> None:
+        self._stop_watching()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._kept = ()
+
+    def _collect(self) -> None:
+        while (pid := ended_child()) is not None:
+            if self._whose(pid) is not Whose.ORPHAN:
+                # It may hide others. One of ours is most likely collected before the next turn of the loop.
+                self._loop.call_soon(self._collect_behind)
+                break
+            reap(pid)
+        self._on_end()
+
+    def _collect_behind(self) -> None:
+        if ended_child() is None:
+            return
+        unclear = False
+        for child in running_children():
+            if child.has_ended:
+                verdict = self._whose(child.pid)
+                unclear |= verdict is Whose.UNCLEAR
+                if verdict is Whose.ORPHAN:
+                    reap(child.pid)
+        if unclear and self._timer is None:
+            self._timer = self._loop.call_later(_PATIENCE, self._collect_unclear)
+        self._on_end()
+
+    def _collect_unclear(self) -> None:
+        self._timer = None
+        awaited = _awaited_here()
+        for child in running_children():
+            if child.has_ended and child.pid not in awaited and self._whose(child.pid) is Whose.UNCLEAR:
+                reap(child.pid)
+        self._on_end()
+
+    def _whose(self, pid: int) -> Whose:
+        return whose(pid, session_of(pid), self._own_session, self._kept)
+
+
+def _awaited_here() -> set[int]:
+    """The pids that some object of this process stands for, and will ask about."""
+    kinds: tuple[type, ...] = (subprocess.Popen,)
+    forked = sys.modules.get("multiprocessing.popen_fork")
+    if forked is not None:
+        kinds += (forked.Popen,)
+    return {thing.pid for thing in gc.get_objects() if issubclass(type(thing), kinds)}

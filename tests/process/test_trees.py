@@ -1,0 +1,184 @@
+"""Stops, crashes and kills of real trees: nothing of them is left."""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from liteyuki.comm.messages import Origin
+from liteyuki.supervise.events import EventKind
+from liteyuki.supervise.spec import Backoff, ProcessSpec
+from tests.harness import DEADLINE, is_alive, wait_until
+from tests.process.test_supervisor import command, run, supervised, target
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what runs below what")
+
+TREES = str(Path(__file__).with_name("trees.py"))
+STOP_TIMEOUT = 0.3
+
+
+class Seed:
+    """Marks what a test starts, independently of the marks that are tested."""
+
+    def __init__(self) -> None:
+        self.word = f"TREE_OF_TEST={uuid.uuid4().hex}"
+
+    @property
+    def env(self) -> dict[str, str]:
+        name, _, value = self.word.partition("=")
+        return {name: value}
+
+    def running(self) -> list[int]:
+        found = []
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if self.word.encode() in path.read_bytes().split(b"\0"):
+                    found.append(int(path.parent.name))
+            except OSError:
+                continue
+        return found
+
+
+def grown(seed: Seed, kind: str, *words: str) -> ProcessSpec:
+    """A tree as a `command` program or below a Python worker."""
+    changes = {"env": seed.env, "stop_timeout": STOP_TIMEOUT, "backoff": Backoff(base=0.01, max=0.02)}
+    if kind == "command":
+        return command("a", sys.executable, "-S", TREES, *words, **changes)
+    name, *arguments = words
+    return target("a", "grow", name, *arguments, **changes)
+
+
+TREE_WORDS = [("levels", "3"), ("daemon",), ("bomb", "20", "500")]
+both_kinds = pytest.mark.parametrize("kind", ["command", "target"])
+all_trees = pytest.mark.parametrize("words", TREE_WORDS, ids=[words[0] for words in TREE_WORDS])
+
+
+@both_kinds
+@all_trees
+def test_nothing_is_left_of_a_tree_that_heeds_nothing(kind: str, words: tuple[str, ...]) -> None:
+    async def main() -> None:
+        seed = Seed()
+        async with supervised(grown(seed, kind, *words)) as watched:
+            await watched.until_printed("grown")
+            assert words[0] == "bomb" or len(seed.running()) > 1
+            began = time.monotonic()
+            await watched.supervisor.stop()
+            assert seed.running() == []
+            assert time.monotonic() - began < STOP_TIMEOUT + DEADLINE
+        said = re.search(r"要求停止后仍在运行：(.*)", watched.printed)
+        assert said is not None
+        assert words[0] == "bomb" or said[1].count(" (") > 1
+        assert sys.executable in said[1] or "python" in said[1]
+
+    run(main())
+
+
+@both_kinds
+@pytest.mark.parametrize("words", [("daemon", "leaves"), ("daemon", "leaves later")])
+def test_what_a_crash_leaves_behind_is_gone_before_the_next_start(kind: str, words: tuple[str, ...]) -> None:
+    async def main() -> None:
+        seed = Seed()
+        async with supervised(grown(seed, kind, *words)) as watched:
+            for count in range(1, 6):
+                await watched.until_event(EventKind.STARTED, count + 1)
+                generation = f":a:{watched.supervisor.keeper('a').status().generation}"
+                # Whatever runs is of the generation that runs.
+                for pid in seed.running():
+                    assert generation in _mark_of(pid) or not is_alive(pid)
+        assert seed.running() == []
+
+    run(main())
+
+
+def _mark_of(pid: int) -> str:
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    return next((v.decode() for v in variables if v.startswith(b"LITEYUKI_TREE=")), "")
+
+
+def test_what_passes_no_environment_on_is_found_too() -> None:
+    async def main() -> None:
+        async with supervised(grown(Seed(), "command", "bare", "3")) as watched:
+            await watched.until_printed("grown")
+            leader = watched.supervisor.keeper("a").status().pid
+            assert leader is not None
+            pids = [leader, *_below(leader)]
+            assert len(pids) == 3
+            await watched.supervisor.stop()
+            assert not any(map(is_alive, pids))
+
+    run(main())
+
+
+def _below(pid: int) -> list[int]:
+    listed = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    children = [int(word) for word in listed.stdout.split()]
+    return [*children, *(below for child in children for below in _below(child))]
+
+
+def test_what_was_left_by_one_that_heeded_is_asked_too(tmp_path: Path) -> None:
+    async def main() -> None:
+        seed = Seed()
+        saved = tmp_path / "saved"
+        spec = command("a", sys.executable, "-S", TREES, "heeds", str(saved), env=seed.env, stop_timeout=DEADLINE)
+        async with supervised(spec) as watched:
+            await watched.until_printed("grown")
+            watched.supervisor.restart("a", reason="", origin=Origin(kind="main"))
+            await watched.until_event(EventKind.RESTARTED)
+            assert saved.read_text() == "saved"
+            assert "仍在运行" not in watched.printed
+
+    run(main())
+
+
+def test_what_a_plugin_has_started_is_left_alone() -> None:
+    async def main() -> None:
+        seed = Seed()
+        async with supervised(grown(seed, "command", "levels", "2")) as watched:
+            await watched.until_printed("grown")
+            own, ended = start("sleep", "1000"), start("false")
+            wait_until(lambda: not is_alive(ended.pid), "its end")
+            await watched.supervisor.stop()
+            assert is_alive(own.pid)
+            assert ended.wait() == 1
+            own.kill()
+            assert own.wait() == -signal.SIGKILL
+
+    run(main())
+
+
+def test_orphans_that_end_are_collected_and_others_are_not() -> None:
+    async def main() -> None:
+        before = set(_zombies())
+        kept = start("false")
+        async with supervised(grown(Seed(), "command", "bomb", "5", "50")) as watched:
+            await watched.until_printed("grown")
+            # Also after the time that whoever waits for it is given.
+            end = time.monotonic() + 1.5
+            while time.monotonic() < end or set(_zombies()) - before != {kept.pid}:
+                assert time.monotonic() < end + DEADLINE
+                await asyncio.sleep(0.05)
+            assert kept.wait() == 1
+
+    run(main())
+
+
+def start(*words: str) -> "subprocess.Popen[bytes]":
+    """As a plugin of the main process would, in a session of its own."""
+    return subprocess.Popen(words, start_new_session=True)
+
+
+def _zombies() -> list[int]:
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,stat=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=False
+    )
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "Z" in line.split()[1]]

@@ -1,0 +1,91 @@
+"""Programs that are hard to end; `python trees.py NAME ARGUMENTS...`, and targets for a Python worker.
+
+None of them heeds SIGTERM. Whatever they start inherits the environment, in which a test finds them again.
+"""
+
+import os
+import signal
+import sys
+import time
+
+FOR_EVER = 3600
+
+
+def _stubborn() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _leave_session() -> None:
+    """`setsid`, also where the leader of a group must not."""
+    if os.getpid() != os.getpgid(0):
+        os.setsid()
+
+
+def levels(depth: str) -> None:
+    """A line of processes, each in a session of its own, each the child of the one before."""
+    _stubborn()
+    for _ in range(int(depth) - 1):
+        if os.fork():
+            break
+        _leave_session()
+        _stubborn()
+    else:
+        print("grown", flush=True)
+    time.sleep(FOR_EVER)
+
+
+def daemon(leader: str = "stays") -> None:
+    """Like `levels`, but each lets go of the one that has started it; the first ends too unless it `stays`."""
+    _stubborn()
+    if os.fork():
+        if leader == "stays":
+            time.sleep(FOR_EVER)
+        time.sleep(0.3 if leader == "leaves later" else 0)
+        os._exit(1)
+    for _ in range(2):
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+    print("grown", flush=True)
+    time.sleep(FOR_EVER)
+
+
+def bomb(count: str, hops: str) -> None:
+    """`count` processes in sessions of their own, each of which moves on to a new pid `hops` times."""
+    _stubborn()
+    for _ in range(int(count)):
+        if not os.fork():
+            for _ in range(int(hops)):
+                os.setsid()
+                if os.fork():
+                    os._exit(0)
+                time.sleep(0.005)
+            time.sleep(FOR_EVER)
+    print("grown", flush=True)
+    time.sleep(FOR_EVER)
+
+
+def bare(depth: str) -> None:
+    """`levels` by a program that passes no environment on, as `sudo` does."""
+    _stubborn()
+    print("begun", flush=True)
+    os.execve(sys.executable, [sys.executable, "-S", __file__, "levels", depth], {"BARE": "1"})
+
+
+def heeds(path: str) -> None:
+    """Starts what writes to `path` when it is asked to stop, and goes as soon as it is asked itself."""
+    if not os.fork():
+
+        def write(*_: object) -> None:
+            with open(path, "w", encoding="utf-8") as file:  # noqa: PTH123 (quick to start)
+                file.write("saved")
+            os._exit(0)
+
+        signal.signal(signal.SIGTERM, write)
+        print("grown", flush=True)
+    time.sleep(FOR_EVER)
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])

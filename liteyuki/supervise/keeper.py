@@ -12,6 +12,7 @@ from liteyuki.comm.channel import Channel
 from liteyuki.comm.messages import Origin, ProcessStatus
 from liteyuki.locale import text
 from liteyuki.log import logger
+from liteyuki.supervise.cause import RestartCause
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind, Listener
 from liteyuki.supervise.guard import Guard
@@ -19,6 +20,7 @@ from liteyuki.supervise.output import Tail
 from liteyuki.supervise.policy import Action, Decision, Exit, History, decide
 from liteyuki.supervise.process import Generation
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
+from liteyuki.supervise.triggers import Triggers
 
 __all__ = ["Keeper"]
 
@@ -42,6 +44,7 @@ class Keeper:
         console: Console,
         guard: Guard,
         listener: Listener,
+        triggers: Triggers,
     ) -> None:
         self.spec = spec
         self.state = ProcessState.STOPPED
@@ -56,6 +59,7 @@ class Keeper:
         self._console = console
         self._guard = guard
         self._listener = listener
+        self._triggers = triggers
         self._history = History()
         self._generations = 0
         self._asked: Origin | None = None
@@ -78,21 +82,28 @@ class Keeper:
             return True
         return self.generation.uptime < _WARN_AFTER
 
-    def request_restart(self, origin: Origin, *, hold: bool = False) -> bool:
+    def request_restart(self, origin: Origin, *, hold: bool = False, cause: RestartCause | None = None) -> bool:
         """Restart it, whatever it does now. False if that is under way already.
 
-        `hold`: do not begin before `begin_restart`, or two seconds have passed.
+        `hold`: do not begin before `begin_restart`, or two seconds have passed. `cause`: why, if nobody has asked.
         """
-        if self.restart_is_under_way:
+        if cause is RestartCause.FILE_CHANGE:
+            # One that starts may have read the old files; one that is still to be started has not.
+            if self._stop_is_due or self._is_held:
+                return False
+        elif self.restart_is_under_way:
             return False
+        if cause is not None and self.generation is not None:
+            self.generation.cause = cause
         self._asked = origin
         self._is_held = hold
         if hold:
             self._hold_timer = asyncio.get_running_loop().call_later(_HOLD, self.begin_restart)
         else:
             self._stop_is_due = True
-        # A person has looked at it: what it did before does not count any more.
-        self._history = History(was_ever_ready=self._history.was_ever_ready)
+        if cause in (None, RestartCause.FILE_CHANGE):
+            # A person has looked at it: what it did before does not count any more.
+            self._history = History(was_ever_ready=self._history.was_ever_ready)
         self._nudged.set()
         return True
 
@@ -135,6 +146,7 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep it until it is to stop, or its policy says so."""
+        self._triggers.begin()
         while not self._stopping:
             generation = self._start()
             self.tried.set()
@@ -145,6 +157,7 @@ class Keeper:
                 decision = None if generation.was_asked_to_stop else self._after_exit(generation, code)
             if decision is not None and not await self._follow(decision):
                 break
+        self._triggers.close()
         self.state = ProcessState.STOPPED
         self.tried.set()
 
@@ -179,6 +192,7 @@ class Keeper:
             done = await self._wait_for_nudge_or(generation.exited, limit)
             if not done and generation.ready_at is None:
                 warned = await self._is_late(generation, warned)
+        self._triggers.ended()
         self.generation = None
         return await generation.exited
 
@@ -212,6 +226,7 @@ class Keeper:
 
     async def _stop(self, generation: Generation) -> None:
         self.state = ProcessState.STOPPING
+        self._triggers.ended()
         kind = EventKind.BEFORE_SHUTDOWN if self._stopping else EventKind.BEFORE_RESTART
         await self._tell(kind, generation)
         if generation.ready_at is not None:
@@ -225,6 +240,7 @@ class Keeper:
 
     def _became_ready(self, generation: Generation) -> None:
         generation.mark_ready()
+        self._triggers.ready(generation)
         asked, self._asked = self._asked, None
         seconds = generation.uptime
         logger.success(text("process.ready", name=self.spec.name, pid=generation.pid, seconds=seconds))

@@ -17,6 +17,8 @@ from liteyuki.comm.handles import offer
 from liteyuki.comm.pipe import PipeTransport, pipe_pair
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.storage_server import detached, end_watches
+from liteyuki.pulse import Pulse, make_pulse, offer_pulse
+from liteyuki.supervise.cause import RestartCause
 from liteyuki.supervise.guard import Guard
 from liteyuki.supervise.output import Output
 from liteyuki.supervise.spec import ProcessSpec, ProgramKind
@@ -57,6 +59,10 @@ class Generation:
         self.was_asked_to_stop = False
         self.was_killed = False
         """Whether somebody could not wait for it."""
+        self.cause: RestartCause | None = None
+        """Why it is ended without anybody asking, if so."""
+        self.pulse: Pulse | None = None
+        """Where its event loop counts its turns, if anybody looks."""
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """Exit code, or minus the number of the signal that killed it."""
         self._child: subprocess.Popen[bytes] | None = None
@@ -74,12 +80,16 @@ class Generation:
         """Start the child with fresh ends of `channels`. Raises `OSError` if the system cannot."""
         ends: dict[str, tuple[socket.socket, socket.socket]] = {}
         life_reader, self._lifeline = os.pipe()
+        pulse_handle = -1
         try:
             for name in channels:
                 ends[name] = pipe_pair()
+            if channels and self.spec.watchdog:
+                self.pulse, pulse_handle = make_pulse(self.spec.watchdog)
             self._output = Output(show)
             self._child = self._popen(
                 life_reader,
+                pulse_handle,
                 {name: theirs for name, (_, theirs) in ends.items()},
                 environment,
                 self._output.child_handle,
@@ -91,6 +101,8 @@ class Generation:
             raise
         finally:
             os.close(life_reader)
+            if pulse_handle >= 0:
+                os.close(pulse_handle)
             for _, theirs in ends.values():
                 theirs.close()
         self._begin({name: ours for name, (ours, _) in ends.items()}, channels)
@@ -98,12 +110,16 @@ class Generation:
     def _popen(
         self,
         life_reader: int,
+        pulse: int,
         ends: Mapping[str, socket.socket],
         environment: Mapping[str, str],
         output: int,
     ) -> subprocess.Popen[bytes]:
         handles = (life_reader, *(end.fileno() for end in ends.values()))
         inherited = offer(self.spec.name, self.number, ends) if ends else {}
+        if pulse >= 0:
+            handles += (pulse,)
+            inherited |= offer_pulse(pulse)
         return subprocess.Popen(
             child_arguments(self.spec, life_reader),
             cwd=self.spec.cwd,

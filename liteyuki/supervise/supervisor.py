@@ -1,6 +1,7 @@
 """The table of processes, and the one path that every request takes."""
 
 import asyncio
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from liteyuki.errors import UnknownProcess
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.broker import Broker
+from liteyuki.supervise.cause import RestartCause
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind, Listener
 from liteyuki.supervise.guard import Guard
@@ -19,6 +21,7 @@ from liteyuki.supervise.keeper import Keeper
 from liteyuki.supervise.notices import Notices
 from liteyuki.supervise.requests import serve_requests
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
+from liteyuki.supervise.triggers import Triggers
 
 __all__ = ["Supervisor"]
 
@@ -62,6 +65,7 @@ class Supervisor:
                 console=console,
                 guard=self._guard,
                 listener=self._on_event,
+                triggers=Triggers(spec, functools.partial(self._restart_for, spec.name)),
             )
             self._entries[spec.name] = _Entry(keeper)
 
@@ -132,8 +136,19 @@ class Supervisor:
     def status(self) -> list[ProcessStatus]:
         return [entry.keeper.status() for entry in self._entries.values()]
 
-    def restart(self, name: str, *, reason: str, origin: Origin, asked_by: str | None = None) -> RestartAnswer:
-        """The one path of every restart request; `asked_by` is the child that it came from, if any."""
+    def restart(
+        self,
+        name: str,
+        *,
+        reason: str,
+        origin: Origin,
+        asked_by: str | None = None,
+        cause: RestartCause | None = None,
+    ) -> RestartAnswer:
+        """The one path of every restart request.
+
+        `asked_by` is the child that it came from, if any; `cause` is why, if nobody has asked.
+        """
         if name not in self._entries:
             logger.warning(text("restart.unknown", name=name, origin=describe(origin)))
             return RestartAnswer("unknown", name, self.names)
@@ -143,13 +158,16 @@ class Supervisor:
             logger.info(text("restart.repeated", name=name, origin=describe(origin)))
             return RestartAnswer("repeated", name)
         wants_to_answer = origin.target is not None and asked_by == name
-        if not self.keeper(name).request_restart(origin, hold=wants_to_answer):
+        if not self.keeper(name).request_restart(origin, hold=wants_to_answer, cause=cause):
             logger.info(text("restart.already", name=name, origin=describe(origin)))
             return RestartAnswer("already", name)
         logger.info(text("restart.asked", name=name, origin=describe(origin), reason=reason or "-"))
         if origin.target is not None and asked_by is not None:
             self.notices.add(name, asked_by, origin)
         return RestartAnswer("accepted", name)
+
+    def _restart_for(self, name: str, cause: RestartCause, details: str) -> None:
+        self.restart(name, reason=details, origin=Origin(kind="main", who=cause.value), cause=cause)
 
     def report(self, name: str, state: ProcessState, connection_point: ConnectionPoint | None) -> None:
         """A child says how far it is."""

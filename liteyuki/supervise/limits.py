@@ -1,0 +1,90 @@
+"""Restarts a process that has grown too large or too old."""
+
+import asyncio
+import os
+import random
+from collections.abc import Callable
+from typing import Final
+
+from liteyuki._platform_processes import anonymous_memory_bytes
+from liteyuki.locale import text
+from liteyuki.log import logger
+from liteyuki.supervise.cause import RestartCause
+from liteyuki.supervise.process import Generation
+from liteyuki.supervise.ticker import Ticker
+
+__all__ = ["AgeLimit", "MemoryLimit", "lifetime", "over_limit"]
+
+Restart = Callable[[RestartCause, str], object]
+"""Asks for a restart, with the cause and the details for the log."""
+
+SAMPLE_EVERY: Final = 10.0
+"""Seconds between two looks at the memory."""
+SAMPLES: Final = 3
+"""How many looks in a row must find too much; a peak is no leak."""
+_VARIANCE: Final = 0.1
+"""By what share of `max_age` a process may grow older, at random."""
+
+
+def over_limit(over: int, used_bytes: int, limit_bytes: int) -> int:
+    """How many looks in a row have found too much, given how many had before this one."""
+    return over + 1 if used_bytes > limit_bytes else 0
+
+
+def lifetime(max_age: float, chance: float) -> float:
+    """How old a generation may become, in seconds; `chance` in [0, 1) keeps several from restarting together."""
+    return max_age * (1.0 + _VARIANCE * chance)
+
+
+class MemoryLimit:
+    """Looks at how much memory a ready process takes, with all that it has started."""
+
+    def __init__(self, name: str, limit_bytes: int, restart: Restart) -> None:
+        self._name = name
+        self._limit_bytes = limit_bytes
+        self._restart = restart
+        self._ticker = Ticker(SAMPLE_EVERY, self._sample)
+        self._pid = 0
+        self._over = 0
+
+    def ready(self, generation: Generation) -> None:
+        self._pid, self._over = generation.pid, 0
+        if anonymous_memory_bytes(os.getpid()) is None:
+            logger.warning(text("limit.memory_unknown", name=self._name))
+        else:
+            self._ticker.start()
+
+    def ended(self) -> None:
+        self._ticker.stop()
+
+    def _sample(self) -> None:
+        used = anonymous_memory_bytes(self._pid)
+        if used is None:
+            return  # it has just exited
+        self._over = over_limit(self._over, used, self._limit_bytes)
+        if self._over >= SAMPLES:
+            self._over = 0
+            facts = {"used": used / 2**20, "limit": self._limit_bytes / 2**20, "samples": SAMPLES}
+            self._restart(RestartCause.MEMORY_LIMIT, text("limit.memory", **facts))
+
+
+class AgeLimit:
+    """Restarts a ready process some time after its start."""
+
+    def __init__(self, max_age: float, restart: Restart) -> None:
+        self._max_age = max_age
+        self._restart = restart
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ready(self, generation: Generation) -> None:
+        self.ended()
+        left = lifetime(self._max_age, random.random()) - generation.uptime
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, left), self._is_due)
+
+    def ended(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _is_due(self) -> None:
+        self._restart(RestartCause.AGE, text("limit.age", seconds=self._max_age))

@@ -236,6 +236,14 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "（已重新连接）",
         "(connected again)",
     ),
+    "chat.no_bot": (
+        "已有 {minutes:g} 分钟没有任何机器人账号连接；NoneBot 本身运行正常，请检查 OneBot 客户端（NapCat 等）或网络",
+        "No bot account has been connected for {minutes:g} min. NoneBot itself runs; look at the OneBot client (NapCat, ...) or the network",
+    ),
+    "chat.bot_back": (
+        "账号 {account} 已连接，此前 {minutes:.0f} 分钟没有任何账号连接",
+        "Account {account} is connected; before that there was none for {minutes:.0f} min",
+    ),
     # --- the command line
     "cli.help": (
         "轻雪：让 NoneBot 机器人一直在线，在聊天中即可重启。",
@@ -244,6 +252,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "cli.run": (
         "启动主进程并守护当前目录的 NoneBot 项目（或 SCRIPT，一个自己调用 nonebot.run() 的脚本）。",
         "Run and keep alive the NoneBot project of this folder, or SCRIPT, which calls nonebot.run() itself.",
+    ),
+    "cli.reload": (
+        "项目的源文件或设置改动后自动重启（开发时用）。",
+        "Restart when the project's sources or settings change (for development).",
     ),
     "cli.chat": (
         "在终端里与正在运行的机器人对话，不需要任何账号。",

@@ -183,7 +183,10 @@ def test_a_size_has_a_unit(tmp_path: Path, size: str, size_bytes: int) -> None:
     assert settings.processes["a"].memory_limit_bytes == size_bytes
 
 
-cron_fields = st.sampled_from("* */5 */0 1-5 5-1 0 1 2 30 31 99 L LW 1#2 5L MON JAN 1,2 , / - x".split())
+CRON_FIELDS = """
+* */5 */0 1-5 5-1 0 1 2 30 31 99 L LW 1#2 5L MON JAN 1,2 , / - x
+"""
+cron_fields = st.sampled_from(CRON_FIELDS.split())
 
 
 @given(st.lists(cron_fields, max_size=7))

@@ -122,6 +122,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "连续 {samples} 次查看，内存都超过 memory_limit（{limit:.0f} MiB），现为 {used:.0f} MiB",
         "memory was over memory_limit ({limit:.0f} MiB) at {samples} looks in a row, and is {used:.0f} MiB now",
     ),
+    "limit.memory_never_below": (
+        "启动以来的 {samples} 次查看，内存都超过 memory_limit（{limit:.0f} MiB），现为 {used:.0f} MiB；这个上限可能太低了",
+        "memory was over memory_limit ({limit:.0f} MiB) at all {samples} looks since its start, and is {used:.0f} MiB now; that limit may be too low for it",
+    ),
     "limit.memory_unknown": (
         "{name}：无法得知本系统上进程的内存，memory_limit 不起作用",
         "{name}: this system does not tell how much memory a process takes, so memory_limit does nothing",

@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
 from liteyuki._platform_processes import anonymous_memory_bytes
@@ -13,7 +14,7 @@ from liteyuki.supervise.cause import RestartCause
 from liteyuki.supervise.process import Generation
 from liteyuki.supervise.ticker import Ticker
 
-__all__ = ["AgeLimit", "MemoryLimit", "lifetime", "over_limit"]
+__all__ = ["AgeLimit", "MemoryLimit", "MemorySight", "lifetime"]
 
 Restart = Callable[[RestartCause, str], object]
 """Asks for a restart, with the cause and the details for the log."""
@@ -22,13 +23,37 @@ SAMPLE_EVERY: Final = 10.0
 """Seconds between two looks at the memory."""
 SAMPLES: Final = 3
 """How many looks in a row must find too much; a peak is no leak."""
+_MAX_DOUBLINGS: Final = 7
 _VARIANCE: Final = 0.1
 """By what share of `max_age` a process may grow older, at random."""
 
 
-def over_limit(over: int, used_bytes: int, limit_bytes: int) -> int:
-    """How many looks in a row have found too much, given how many had before this one."""
-    return over + 1 if used_bytes > limit_bytes else 0
+@dataclass(frozen=True)
+class MemorySight:
+    """What the looks at a process's memory have found."""
+
+    over: int = 0
+    """Looks in a row that have found too much."""
+    was_below: bool = False
+    """Whether this generation has ever been within the limit."""
+    futile: int = 0
+    """Restarts in a row of generations that never were, to which the limit is simply too low."""
+
+    def after(self, used_bytes: int, limit_bytes: int) -> "MemorySight":
+        """With one look more."""
+        if used_bytes > limit_bytes:
+            return replace(self, over=self.over + 1)
+        return MemorySight(was_below=True)
+
+    @property
+    def is_too_large(self) -> bool:
+        # Twice as many looks after each restart that was of no use: a limit that cannot be kept to is no way to have
+        # a bot restarted twice a minute.
+        return self.over >= SAMPLES << min(self.futile, _MAX_DOUBLINGS)
+
+    def restarted(self) -> "MemorySight":
+        """Of the next generation, when this one was restarted for its memory."""
+        return MemorySight(futile=0 if self.was_below else self.futile + 1)
 
 
 def lifetime(max_age: float, chance: float) -> float:
@@ -45,10 +70,10 @@ class MemoryLimit:
         self._restart = restart
         self._ticker = Ticker(SAMPLE_EVERY, self._sample)
         self._pid = 0
-        self._over = 0
+        self._sight = MemorySight()
 
     def ready(self, generation: Generation) -> None:
-        self._pid, self._over = generation.pid, 0
+        self._pid = generation.pid
         if anonymous_memory_bytes(os.getpid()) is None:
             logger.warning(text("limit.memory_unknown", name=self._name))
         else:
@@ -56,16 +81,18 @@ class MemoryLimit:
 
     def ended(self) -> None:
         self._ticker.stop()
+        self._sight = MemorySight(futile=self._sight.futile)
 
     def _sample(self) -> None:
         used = anonymous_memory_bytes(self._pid)
         if used is None:
             return  # it has just exited
-        self._over = over_limit(self._over, used, self._limit_bytes)
-        if self._over >= SAMPLES:
-            self._over = 0
-            facts = {"used": used / 2**20, "limit": self._limit_bytes / 2**20, "samples": SAMPLES}
-            self._restart(RestartCause.MEMORY_LIMIT, text("limit.memory", **facts))
+        self._sight = sight = self._sight.after(used, self._limit_bytes)
+        if sight.is_too_large:
+            self._sight = sight.restarted()
+            key = "limit.memory" if sight.was_below else "limit.memory_never_below"
+            facts = {"used": used / 2**20, "limit": self._limit_bytes / 2**20, "samples": sight.over}
+            self._restart(RestartCause.MEMORY_LIMIT, text(key, **facts))
 
 
 class AgeLimit:

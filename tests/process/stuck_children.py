@@ -1,14 +1,28 @@
 """What the processes of the watchdog's and the limits' tests run: loops that turn, and loops that stop turning."""
 
 import asyncio
+import faulthandler
 import re
 import signal
 import sys
 import threading
 import time
+from typing import Any
 
 from liteyuki.comm import attach_channels
 from liteyuki.comm.registry import current_registry
+
+_armed = threading.Event()
+"""Set when the thread that watches the loop has set a trap for C code that holds the interpreter."""
+_arm = faulthandler.dump_traceback_later
+
+
+def _note(*args: Any, **kwargs: Any) -> None:
+    _arm(*args, **kwargs)
+    _armed.set()
+
+
+faulthandler.dump_traceback_later = _note
 
 
 def _generation() -> int:
@@ -42,8 +56,7 @@ def _block(seconds: float) -> None:
 async def hold_the_interpreter_once() -> None:
     """The first generation is in C code that lets no other thread run, and takes no Python signal handler."""
     if _generation() == 1:
-        # The watching thread asks once a second whether anybody wants to know.
-        await asyncio.sleep(2.0)
+        await asyncio.to_thread(_armed.wait)
         print("holding", flush=True)
         re.match(r"(a+)+$", "a" * 60 + "b")
     await turn()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from liteyuki.supervise.limits import SAMPLES, lifetime, over_limit
+from liteyuki.supervise.limits import SAMPLES, MemorySight, lifetime
 from liteyuki.supervise.reload import matters
 from liteyuki.supervise.schedule import is_due, next_time
 
@@ -17,11 +17,28 @@ DAILY = "0 4 * * *"
 
 @given(st.lists(st.integers(0, 200), max_size=30))
 def test_a_peak_is_no_leak(used: list[int]) -> None:
-    over, in_a_row = 0, 0
+    sight, in_a_row = MemorySight(), 0
     for each in used:
-        over = over_limit(over, each, 100)
+        sight = sight.after(each, 100)
         in_a_row = in_a_row + 1 if each > 100 else 0
-        assert (over >= SAMPLES) == (in_a_row >= SAMPLES)
+        assert sight.is_too_large == (in_a_row >= SAMPLES)
+
+
+def test_a_limit_that_cannot_be_kept_to_restarts_ever_more_seldom_and_a_leak_as_often_as_it_fills_up() -> None:
+    def looks_until_restart(sight: MemorySight) -> tuple[int, MemorySight]:
+        looks = 0
+        while not sight.is_too_large:
+            sight, looks = sight.after(200, 100), looks + 1
+        return looks, sight.restarted()
+
+    sight, counts = MemorySight(), []
+    for _ in range(9):
+        looks, sight = looks_until_restart(sight)
+        counts.append(looks)
+    assert counts == [SAMPLES * 2 ** min(restarts, 7) for restarts in range(9)]
+    for _ in range(3):
+        looks, sight = looks_until_restart(sight.after(50, 100))
+        assert looks == SAMPLES
 
 
 @given(st.floats(0.1, 1e7), st.floats(0, 1, exclude_max=True))

@@ -77,9 +77,11 @@ def take_pulse(environment: MutableMapping[str, str] = os.environ) -> Pulse | No
         return None
     handle = int(written)
     try:
+        if not is_sealed(handle, _PAGE_BYTES):
+            return None
         forbid_inheriting(handle)
-        pulse = Pulse(handle) if is_sealed(handle, _PAGE_BYTES) else None
-    except (OSError, ValueError):
+        pulse = Pulse(handle)
+    except (OSError, OverflowError, ValueError):
         return None
     os.close(handle)
     return pulse

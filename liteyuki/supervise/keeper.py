@@ -12,7 +12,7 @@ from liteyuki.comm.channel import Channel
 from liteyuki.comm.messages import Origin, ProcessStatus
 from liteyuki.locale import text
 from liteyuki.log import logger
-from liteyuki.supervise.cause import RestartCause
+from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind, Listener
 from liteyuki.supervise.guard import Guard
@@ -82,26 +82,26 @@ class Keeper:
             return True
         return self.generation.uptime < _WARN_AFTER
 
-    def request_restart(self, origin: Origin, *, hold: bool = False, cause: RestartCause | None = None) -> bool:
+    def request_restart(self, origin: Origin, *, hold: bool = False, cause: Cause | None = None) -> bool:
         """Restart it, whatever it does now. False if that is under way already.
 
         `hold`: do not begin before `begin_restart`, or two seconds have passed. `cause`: why, if nobody has asked.
         """
-        if cause is RestartCause.FILE_CHANGE:
+        if cause is Cause.FILE_CHANGE:
             # One that starts may have read the old files; one that is still to be started has not.
             if self._stop_is_due or self._is_held:
                 return False
         elif self.restart_is_under_way:
             return False
         if cause is not None and self.generation is not None:
-            self.generation.cause = cause
+            self.generation.ended_for = cause
         self._asked = origin
         self._is_held = hold
         if hold:
             self._hold_timer = asyncio.get_running_loop().call_later(_HOLD, self.begin_restart)
         else:
             self._stop_is_due = True
-        if cause in (None, RestartCause.FILE_CHANGE):
+        if cause is None or cause.is_wanted:
             # A person has looked at it: what it did before does not count any more.
             self._history = History(was_ever_ready=self._history.was_ever_ready)
         self._nudged.set()

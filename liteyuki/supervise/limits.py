@@ -10,13 +10,13 @@ from typing import Final
 from liteyuki._platform_processes import anonymous_memory_bytes
 from liteyuki.locale import text
 from liteyuki.log import logger
-from liteyuki.supervise.cause import RestartCause
+from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.process import Generation
 from liteyuki.supervise.ticker import Ticker
 
 __all__ = ["AgeLimit", "MemoryLimit", "MemorySight", "lifetime"]
 
-Restart = Callable[[RestartCause, str], object]
+Restart = Callable[[Cause, str], object]
 """Asks for a restart, with the cause and the details for the log."""
 
 SAMPLE_EVERY: Final = 10.0
@@ -92,7 +92,7 @@ class MemoryLimit:
             self._sight = sight.restarted()
             key = "limit.memory" if sight.was_below else "limit.memory_never_below"
             facts = {"used": used / 2**20, "limit": self._limit_bytes / 2**20, "samples": sight.over}
-            self._restart(RestartCause.MEMORY_LIMIT, text(key, **facts))
+            self._restart(Cause.MEMORY_LIMIT, text(key, **facts))
 
 
 class AgeLimit:
@@ -114,4 +114,4 @@ class AgeLimit:
             self._timer = None
 
     def _is_due(self) -> None:
-        self._restart(RestartCause.AGE, text("limit.age", seconds=self._max_age))
+        self._restart(Cause.AGE, text("limit.age", seconds=self._max_age))

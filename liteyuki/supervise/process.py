@@ -18,7 +18,7 @@ from liteyuki.comm.pipe import PipeTransport, pipe_pair
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.storage_server import detached, end_watches
 from liteyuki.pulse import Pulse, make_pulse, offer_pulse
-from liteyuki.supervise.cause import RestartCause
+from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.guard import Guard
 from liteyuki.supervise.output import Output
 from liteyuki.supervise.spec import ProcessSpec, ProgramKind
@@ -59,8 +59,8 @@ class Generation:
         self.was_asked_to_stop = False
         self.was_killed = False
         """Whether somebody could not wait for it."""
-        self.cause: RestartCause | None = None
-        """Why it is ended without anybody asking, if so."""
+        self.ended_for: Cause | None = None
+        """Why we have ended it without anybody asking, if so."""
         self.pulse: Pulse | None = None
         """Where its event loop counts its turns, if anybody looks."""
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from liteyuki.locale import text
-from liteyuki.supervise.cause import RestartCause
+from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.limits import Restart
 from liteyuki.supervise.process import Generation
 
@@ -58,4 +58,4 @@ class Schedule:
         last, now = self._last, datetime.now()
         self._wait(now)
         if is_due(self._expression, last, now):
-            self._restart(RestartCause.SCHEDULE, text("limit.schedule", expression=self._expression))
+            self._restart(Cause.SCHEDULE, text("limit.schedule", expression=self._expression))

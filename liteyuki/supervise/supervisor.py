@@ -13,7 +13,7 @@ from liteyuki.errors import UnknownProcess
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.broker import Broker
-from liteyuki.supervise.cause import RestartCause
+from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind, Listener
 from liteyuki.supervise.guard import Guard
@@ -143,7 +143,7 @@ class Supervisor:
         reason: str,
         origin: Origin,
         asked_by: str | None = None,
-        cause: RestartCause | None = None,
+        cause: Cause | None = None,
     ) -> RestartAnswer:
         """The one path of every restart request.
 
@@ -166,7 +166,7 @@ class Supervisor:
             self.notices.add(name, asked_by, origin)
         return RestartAnswer("accepted", name)
 
-    def _restart_for(self, name: str, cause: RestartCause, details: str) -> None:
+    def _restart_for(self, name: str, cause: Cause, details: str) -> None:
         self.restart(name, reason=details, origin=Origin(kind="main", who=cause.value), cause=cause)
 
     def report(self, name: str, state: ProcessState, connection_point: ConnectionPoint | None) -> None:

@@ -6,7 +6,7 @@ Its keeper tells what happens to it; all that is not set costs nothing.
 from typing import Protocol
 
 from liteyuki.locale import text
-from liteyuki.supervise.cause import RestartCause
+from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.limits import AgeLimit, MemoryLimit, Restart
 from liteyuki.supervise.process import Generation
 from liteyuki.supervise.reload import FileWatch
@@ -61,4 +61,4 @@ class Triggers:
             self._files.stop()
 
     def _files_changed(self, names: str) -> None:
-        self._restart(RestartCause.FILE_CHANGE, text("reload.changed", names=names))
+        self._restart(Cause.FILE_CHANGE, text("reload.changed", names=names))

@@ -14,7 +14,7 @@ from typing import Final
 from liteyuki._platform_processes import RunState, ask_for_stacks, let_go_on, run_state
 from liteyuki.locale import text
 from liteyuki.log import logger
-from liteyuki.supervise.cause import RestartCause
+from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.process import Generation
 from liteyuki.supervise.ticker import Ticker
 
@@ -105,5 +105,6 @@ class Watchdog:
         logger.error(text("watchdog.stuck", name=self._name, pid=generation.pid, seconds=self._limit))
         ask_for_stacks(generation.pid)
         await asyncio.wait({generation.exited}, timeout=_STACKS_TIME)
-        generation.cause = RestartCause.WATCHDOG
-        generation.kill()
+        if not generation.exited.done():
+            generation.ended_for = Cause.WATCHDOG
+            generation.kill()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from liteyuki.supervise import limits, schedule
-from liteyuki.supervise.cause import RestartCause
+from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import Event, EventKind
 from liteyuki.supervise.spec import Backoff, ProcessSpec, Program, ProgramKind
 from tests.process.test_supervisor import ROOT, Watched, run, supervised
@@ -22,7 +22,7 @@ def limited(function: str, *args: object, **settings: Any) -> ProcessSpec:
     return ProcessSpec(name="a", program=program, cwd=ROOT, **settings)
 
 
-async def is_restarted(watched: Watched, cause: RestartCause, words: str) -> Event:
+async def is_restarted(watched: Watched, cause: Cause, words: str) -> Event:
     event = await watched.until_event(EventKind.RESTARTED)
     assert event.origin is not None
     assert (event.origin.kind, event.origin.who) == ("main", cause.value)
@@ -37,7 +37,7 @@ def test_one_that_has_grown_too_large_is_restarted(monkeypatch: pytest.MonkeyPat
 
     async def main() -> None:
         async with supervised(limited("grow", 96 * MIB, memory_limit_bytes=64 * MIB)) as watched:
-            await is_restarted(watched, RestartCause.MEMORY_LIMIT, "memory_limit（64 MiB）")
+            await is_restarted(watched, Cause.MEMORY_LIMIT, "memory_limit（64 MiB）")
             await watched.until_printed("grown 0")
             await asyncio.sleep(1.0)  # nothing tells that a restart does not come
             assert watched.supervisor.keeper("a").status().generation == 2
@@ -50,7 +50,7 @@ def test_what_it_has_started_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def main() -> None:
         async with supervised(limited("let_another_grow", 96 * MIB, memory_limit_bytes=64 * MIB)) as watched:
-            await is_restarted(watched, RestartCause.MEMORY_LIMIT, "memory_limit（64 MiB）")
+            await is_restarted(watched, Cause.MEMORY_LIMIT, "memory_limit（64 MiB）")
 
     run(main())
 
@@ -58,7 +58,7 @@ def test_what_it_has_started_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_that_is_too_old_is_restarted_again_and_again() -> None:
     async def main() -> None:
         async with supervised(limited("turn", max_age=1.0)) as watched:
-            await is_restarted(watched, RestartCause.AGE, "max_age（1 秒）")
+            await is_restarted(watched, Cause.AGE, "max_age（1 秒）")
             await watched.until_event(EventKind.RESTARTED, 2)
 
     run(main())
@@ -81,7 +81,7 @@ def test_at_the_time_of_its_schedule_it_is_restarted(monkeypatch: pytest.MonkeyP
 
     async def main() -> None:
         async with supervised(limited("turn", schedule="0 4 * * *")) as watched:
-            await is_restarted(watched, RestartCause.SCHEDULE, "schedule（0 4 * * *）")
+            await is_restarted(watched, Cause.SCHEDULE, "schedule（0 4 * * *）")
 
     run(main())
 
@@ -112,7 +112,7 @@ def test_a_changed_file_restarts_it(tmp_path: Path) -> None:
         async with supervised(spec) as watched:
             await watched.until_printed("one")
             await change_until(watched, tmp_path / "worker.py", "import time\nprint('two')\ntime.sleep(3600)", "two")
-            await is_restarted(watched, RestartCause.FILE_CHANGE, "文件有改动：worker.py")
+            await is_restarted(watched, Cause.FILE_CHANGE, "文件有改动：worker.py")
 
     run(main())
 

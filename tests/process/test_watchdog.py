@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.spec import ProcessSpec, Program, ProgramKind
 from tests.process.test_supervisor import ROOT, Watched, run, supervised
@@ -26,11 +27,14 @@ async def several_looks(watchdog: float = LIMIT) -> None:
 
 
 async def is_replaced(watched: Watched) -> None:
-    await watched.until_printed("watchdog|没有转动")
+    await watched.until_printed("没有转动（pid")
+    generation = watched.supervisor.keeper("a").generation
     event = await watched.until_event(EventKind.RESTARTED)
     assert event.generation == 2
     await watched.until_printed("turning 2")
     assert "信号 SIGKILL" in watched.printed
+    assert generation is not None
+    assert (generation.number, generation.ended_for) == (1, Cause.WATCHDOG)
 
 
 @pytest.mark.parametrize("function", ["block_once", "run_a_loop_of_its_own"])

@@ -43,7 +43,7 @@ BASE = (
     "liteyuki._platform",
     "liteyuki._platform_processes",
 )
-FRAMEWORKS = ("nonebot", "fastapi", "pydantic", "websockets", "starlette", "uvicorn")
+FRAMEWORKS = ("nonebot", "fastapi", "pydantic", "websockets", "starlette", "uvicorn", "watchfiles", "cronsim")
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for path in (ROOT / "liteyuki").rglob("*.py")

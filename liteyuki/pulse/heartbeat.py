@@ -9,7 +9,7 @@ from liteyuki._platform_processes import STACKS_SIGNAL
 from liteyuki.pulse.blocked import BLOCKED_AFTER, BlockedWatch
 from liteyuki.pulse.page import Pulse, take_pulse
 
-__all__ = ["inherit_pulse", "start_heartbeat"]
+__all__ = ["expect_no_turn", "inherit_pulse", "start_heartbeat"]
 
 _STANDARD_ERROR: Final = 2
 _BEATS_PER_LIMIT: Final = 8
@@ -53,6 +53,15 @@ def start_heartbeat() -> None:
     # A loop that is closed with its tasks still there is its owner's business, and no reason to complain of this one.
     with contextlib.suppress(AttributeError):
         _heart.task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+
+def expect_no_turn() -> None:
+    """The loop is held up by who waits for a message, and serves its channels meanwhile: nothing to judge.
+
+    Until the loop turns again. A restart would lead to the same place; who waits there has been warned of.
+    """
+    if _heart.pulse is not None:
+        _heart.pulse.turns = 0
 
 
 async def _beat(pulse: Pulse, watch: BlockedWatch) -> None:

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any
 
-from liteyuki.comm import attach_channels
+from liteyuki.comm import attach_channels, get_channel
 from liteyuki.comm.registry import current_registry
 
 _armed = threading.Event()
@@ -66,6 +66,15 @@ async def block_for(seconds: float) -> None:
     await asyncio.sleep(0.2)
     _block(seconds)
     print("blocked no more", flush=True)
+    await asyncio.sleep(3600)
+
+
+async def wait_for_a_message() -> None:
+    """It blocks its loop in a way that is warned of, and works."""
+    attach_channels()
+    await asyncio.sleep(0.2)
+    print("waiting", flush=True)
+    print("got", get_channel("a-active").receive(), flush=True)
     await asyncio.sleep(3600)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from liteyuki.comm.registry import get_channel
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.spec import ProcessSpec, Program, ProgramKind
@@ -71,6 +72,18 @@ def test_what_turns_or_has_no_loop_is_left_alone(call: tuple[Any, ...]) -> None:
             await several_looks()
             assert watched.supervisor.keeper("a").status().generation == 1
             assert "没有转动" not in watched.printed
+
+    run(main())
+
+
+def test_one_that_waits_for_a_message_on_its_loop_is_left_alone() -> None:
+    async def main() -> None:
+        async with supervised(stuck("wait_for_a_message")) as watched:
+            await watched.until_printed("waiting")
+            await several_looks()
+            get_channel("a-active").send("it")
+            await watched.until_printed("got it")
+            assert watched.supervisor.keeper("a").status().generation == 1
 
     run(main())
 

@@ -91,6 +91,17 @@ def test_a_bot_that_is_busy_and_in_good_health_is_left_alone(project: Project) -
         assert "意外" not in main.text
 
 
+def test_a_bot_that_is_as_old_as_it_may_become_is_restarted_gracefully(project: Project) -> None:
+    write_settings(project, "max_age = 1")
+    with project.run() as main:
+        main.wait_ready()
+        main.wait_for("max_age（1 秒）")
+        main.wait_for(r"nonebot：已停止（pid \d+）")
+        main.wait_ready(2)
+        assert main.stop() == 0
+        assert "意外" not in main.text
+
+
 def test_a_bot_that_nobody_connects_to_says_so_once_and_is_not_restarted(project: Project) -> None:
     project.write_plugin("impatient", IMPATIENT)
     with project.run() as main:

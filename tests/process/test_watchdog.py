@@ -22,9 +22,11 @@ def stuck(function: str, *args: object, watchdog: float = LIMIT) -> ProcessSpec:
     return ProcessSpec(name="a", program=program, cwd=ROOT, watchdog=watchdog)
 
 
-async def several_looks(watchdog: float = LIMIT) -> None:
-    """Long enough for a watchdog to end what it takes for stuck; nothing tells that it does not."""
-    await asyncio.sleep(2.5 * watchdog)
+async def is_left_alone(watched: Watched) -> None:
+    """For long enough that a watchdog would have said whom it ends; nothing tells that it does not."""
+    await asyncio.sleep(2.5 * LIMIT)
+    assert "没有转动（pid" not in watched.printed
+    assert watched.supervisor.keeper("a").status().generation == 1
 
 
 async def is_replaced(watched: Watched) -> None:
@@ -69,8 +71,7 @@ def test_what_turns_or_has_no_loop_is_left_alone(call: tuple[Any, ...]) -> None:
     async def main() -> None:
         async with supervised(stuck(*call)) as watched:
             await watched.until_printed("turning 1|without a loop")
-            await several_looks()
-            assert watched.supervisor.keeper("a").status().generation == 1
+            await is_left_alone(watched)
             assert "没有转动" not in watched.printed
 
     run(main())
@@ -80,7 +81,7 @@ def test_one_that_waits_for_a_message_on_its_loop_is_left_alone() -> None:
     async def main() -> None:
         async with supervised(stuck("wait_for_a_message")) as watched:
             await watched.until_printed("waiting")
-            await several_looks()
+            await is_left_alone(watched)
             get_channel("a-active").send("it")
             await watched.until_printed("got it")
             assert watched.supervisor.keeper("a").status().generation == 1
@@ -131,7 +132,7 @@ def test_one_that_was_stopped_goes_on_and_is_not_restarted() -> None:
             for count in (1, 2):
                 os.kill(pid, signal.SIGSTOP)
                 await watched.until_printed(f"(?s)(SIGSTOP.*){{{count}}}")
-            await several_looks()
+            await is_left_alone(watched)
             assert watched.supervisor.keeper("a").status().pid == pid
 
     run(main())
@@ -147,7 +148,7 @@ def test_a_main_process_that_stood_still_blames_nobody() -> None:
             os.kill(pid, signal.SIGSTOP)
             stand_still(3 * LIMIT)
             os.kill(pid, signal.SIGCONT)
-            await several_looks()
+            await is_left_alone(watched)
             assert watched.supervisor.keeper("a").status().pid == pid
             assert "SIGSTOP" not in watched.printed
 

@@ -15,7 +15,7 @@ from tests.harness import MainProcess, OneBot, Project, wait_until
 __all__ = ["BENCHMARKS"]
 
 RUNS = 10
-IDLE = 20.0
+IDLE = 30.0
 """Seconds during which wake-ups are counted."""
 
 # Python runs this before anything else, so it tells when the successor has executed its first instruction.
@@ -33,8 +33,8 @@ def _project() -> Iterator[Project]:
 
 
 def _line(what: str, values: Sequence[float], unit: str) -> None:
-    spread = f"{min(values):.1f} to {max(values):.1f}"
-    print(f"{what:<66} {statistics.median(values):>8.1f} {unit:<4} ({spread}, {len(values)} runs)", flush=True)
+    spread = f"{min(values):.2f} to {max(values):.2f}"
+    print(f"{what:<66} {statistics.median(values):>8.2f} {unit:<4} ({spread}, {len(values)} runs)", flush=True)
 
 
 def _status(pid: int, name: str) -> int:
@@ -55,15 +55,16 @@ def memory() -> None:
 
 def idle() -> None:
     """How often the main process wakes up when nothing happens: its context switches."""
-    rates = []
-    with _project() as project, project.run() as main:
-        main.wait_for("Uvicorn running")
-        time.sleep(1.0)
-        for _ in range(3):
-            before = _switches(main.pid)
-            time.sleep(IDLE)
-            rates.append((_switches(main.pid) - before) / IDLE)
-    _line("main process, wake-ups when idle", rates, "1/s")
+    for watchdog, words in (("60", "watchdog on"), ("0", "watchdog off")):
+        rates = []
+        with _project() as project, project.run(LITEYUKI_PROCESSES__NONEBOT__WATCHDOG=watchdog) as main:
+            main.wait_for("Uvicorn running")
+            time.sleep(1.0)
+            for _ in range(3):
+                before = _switches(main.pid)
+                time.sleep(IDLE)
+                rates.append((_switches(main.pid) - before) / IDLE)
+        _line(f"main process, wake-ups when idle, {words}", rates, "1/s")
 
 
 def _switches(pid: int) -> int:

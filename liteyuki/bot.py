@@ -22,6 +22,7 @@ from liteyuki.locale import set_language, text
 from liteyuki.log import configure, logger
 from liteyuki.plugin import load_plugin, load_plugins
 from liteyuki.project_check import check_processes
+from liteyuki.pulse import drop_pulse
 from liteyuki.runtime_dir import RuntimeDirectory
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind
@@ -77,6 +78,7 @@ class LiteyukiBot:
         _bot = self
         make_standard_handles()
         drop_inheritance(os.environ)
+        drop_pulse(os.environ)
         take_signals_as_usual()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # `nohup` has the hang-up ignored, and is to be honoured. SIGINT is ignored by what a shell starts with

@@ -15,7 +15,7 @@ import runpy
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from liteyuki.errors import LiteyukiError, ProjectError
 from liteyuki.locale import set_language, text
 from liteyuki.log import configure
 from liteyuki.project import read_project
+from liteyuki.pulse import inherit_pulse, start_heartbeat
 
 __all__ = ["main"]
 
@@ -59,6 +60,7 @@ def main(arguments: list[str]) -> int:
         icons=os.environ.get("LITEYUKI_LOG_ICONS") != "false",
     )
     current_registry().inherit()
+    inherit_pulse()
     # Only now, so that a file of the project's that has the name of one of ours or of Python's is not taken for it.
     sys.path.insert(0, str(Path.cwd()))
     run: dict[str, Callable[..., None]] = {"app": run_app, "script": run_script, "target": run_target}
@@ -146,7 +148,12 @@ def run_target(target: str, call: str) -> None:
     _report("ready")
     result = function(*arguments["args"], **arguments["kwargs"])
     if inspect.iscoroutine(result):
-        asyncio.run(result)
+        asyncio.run(_seen_to_turn(result))
+
+
+async def _seen_to_turn(main: Coroutine[Any, Any, object]) -> None:
+    start_heartbeat()
+    await main
 
 
 # --- NoneBot

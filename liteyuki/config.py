@@ -23,7 +23,9 @@ DEFAULT_PROCESS: Final = "nonebot"
 _PREFIX: Final = "LITEYUKI_"
 _PROGRAM_KEYS: Final = frozenset(kind.value for kind in ProgramKind) | {"args", "kwargs"}
 # What a child is given (see comm/handles.py); a main process that runs inside a child is not configured by it.
-_NOT_SETTINGS: Final = frozenset({"LITEYUKI_PROCESS", "LITEYUKI_GENERATION", "LITEYUKI_HANDLES", "LITEYUKI_TREE"})
+_NOT_SETTINGS: Final = frozenset(
+    {"LITEYUKI_PROCESS", "LITEYUKI_GENERATION", "LITEYUKI_HANDLES", "LITEYUKI_PULSE", "LITEYUKI_TREE"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +157,11 @@ def _process(name: str, table: Table, directory: Path) -> ProcessSpec:
         ),
         start_timeout=table.number("start_timeout", ProcessSpec.start_timeout),
         stop_timeout=table.number("stop_timeout", ProcessSpec.stop_timeout),
+        watchdog=table.number("watchdog", ProcessSpec.watchdog),
+        memory_limit_bytes=table.size("memory_limit"),
+        max_age=table.number("max_age", ProcessSpec.max_age),
+        schedule=table.cron("schedule"),
+        watch=tuple(directory / name for name in table.strings("watch")),
     )
     for part in (backoff, give_up, env, table):
         part.finish()
@@ -162,6 +169,10 @@ def _process(name: str, table: Table, directory: Path) -> ProcessSpec:
         raise backoff.error("jitter", text("config.takes_share"))
     if not spec.cwd.is_dir():
         raise table.error("cwd", text("config.takes_directory"))
+    if table.has("watchdog") and spec.watchdog and not spec.program.has_channels:
+        raise table.error("watchdog", text("config.no_loop"))
+    if not all(path.exists() for path in spec.watch):
+        raise table.error("watch", text("config.takes_paths"))
     return spec
 
 

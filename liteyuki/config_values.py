@@ -1,8 +1,10 @@
 """Checked values out of a table of settings, with errors that name the file, the key and what it takes."""
 
+import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import Enum
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from liteyuki.errors import ConfigError
 from liteyuki.locale import text
@@ -11,6 +13,10 @@ __all__ = ["Setting", "Table", "layered", "written"]
 
 E = TypeVar("E", bound=Enum)
 N = TypeVar("N", int, float)
+
+
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]i?b)", re.IGNORECASE | re.ASCII)
+_UNITS: Final = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
 class Setting(NamedTuple):
@@ -108,6 +114,28 @@ class Table:
         if not isinstance(found.value, list):
             raise self.error(key, text("config.takes_list"))
         return tuple(found.value)
+
+    def size(self, key: str) -> int:
+        """A number of bytes, written with a unit: `"512 MiB"`; 0 if there is none."""
+        found = self._take(key)
+        if found is None or (found.value == 0 and not isinstance(found.value, bool)):
+            return 0
+        matched = _SIZE.fullmatch(found.value) if isinstance(found.value, str) else None
+        if matched is None:
+            raise self.error(key, text("config.takes_size"))
+        return int(float(matched[1]) * _UNITS[matched[2].lower()])
+
+    def cron(self, key: str) -> str:
+        """A cron expression that names at least one time; `""` if there is none."""
+        expression = self.string(key, "", may_be_empty=True)
+        if expression:
+            from cronsim import CronSim, CronSimError
+
+            try:
+                next(CronSim(expression, datetime.now()))
+            except (CronSimError, StopIteration, AssertionError):
+                raise self.error(key, text("config.takes_cron")) from None
+        return expression
 
     def table(self, key: str) -> "Table":
         """The table under `key`; an empty one if there is none."""

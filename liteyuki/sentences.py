@@ -158,6 +158,46 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "cause.plugin": ("插件要求", "asked by a plugin"),
     "cause.main_stopping": ("主进程停止", "main process stopping"),
     "cause.main_gone": ("主进程被杀", "main process killed"),
+    # --- the watchdog and other causes of a restart
+    "watchdog.stuck": (
+        "{name}：事件循环已有 {seconds:g} 秒没有转动（pid {pid}），将强制结束并重新启动；各线程停在：",
+        "{name}: its event loop has not turned for {seconds:g} s (pid {pid}); it is killed and started again. Its threads are at:",
+    ),
+    "watchdog.continued": (
+        "{name}：已被信号暂停（SIGSTOP），{seconds:g} 秒没有运行；已让它继续",
+        "{name}: was stopped by a signal (SIGSTOP) and has not run for {seconds:g} s; it was told to go on",
+    ),
+    "watchdog.traced": (
+        "{name}：事件循环已有 {seconds:g} 秒没有转动，但有调试器在控制它，不作处理",
+        "{name}: its event loop has not turned for {seconds:g} s, but a debugger holds it, so it is left alone",
+    ),
+    "pulse.blocked": (
+        "事件循环已有 {seconds:.1f} 秒没有转动，此间机器人无法回应；它停在：\n{stack}",
+        "The event loop has not turned for {seconds:.1f} s, and the bot cannot answer meanwhile; it is at:\n{stack}",
+    ),
+    "pulse.turns_again": (
+        "事件循环停了 {seconds:.1f} 秒后恢复转动",
+        "The event loop turns again, after {seconds:.1f} s",
+    ),
+    "limit.memory": (
+        "连续 {samples} 次查看，内存都超过 memory_limit（{limit:.0f} MiB），现为 {used:.0f} MiB",
+        "memory was over memory_limit ({limit:.0f} MiB) at {samples} looks in a row, and is {used:.0f} MiB now",
+    ),
+    "limit.memory_never_below": (
+        "启动以来的 {samples} 次查看，内存都超过 memory_limit（{limit:.0f} MiB），现为 {used:.0f} MiB；这个上限可能太低了",
+        "memory was over memory_limit ({limit:.0f} MiB) at all {samples} looks since its start, and is {used:.0f} MiB now; that limit may be too low for it",
+    ),
+    "limit.memory_unknown": (
+        "{name}：无法得知本系统上进程的内存，memory_limit 不起作用",
+        "{name}: this system does not tell how much memory a process takes, so memory_limit does nothing",
+    ),
+    "limit.age": ("运行时间已达 max_age（{seconds:g} 秒）", "it has run for max_age ({seconds:g} s)"),
+    "limit.schedule": ("到了 schedule（{expression}）的时间", "it is time, says schedule ({expression})"),
+    "reload.changed": ("文件有改动：{names}", "files have changed: {names}"),
+    "reload.failed": (
+        "{name}：无法监视 watch 中的文件，改动后请手动重启：{error}",
+        "{name}: the files in watch cannot be watched, so restart by hand when they change: {error}",
+    ),
     # --- restarts
     "restart.asked": (
         "{name}：收到重启请求，来自 {origin}，原因：{reason}",
@@ -261,6 +301,14 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "（已重新连接）",
         "(connected again)",
     ),
+    "chat.no_bot": (
+        "已有 {minutes:g} 分钟没有任何机器人账号连接；NoneBot 本身运行正常，请检查 OneBot 客户端（NapCat 等）或网络",
+        "No bot account has been connected for {minutes:g} min. NoneBot itself runs; look at the OneBot client (NapCat, ...) or the network",
+    ),
+    "chat.bot_back": (
+        "账号 {account} 已连接，此前 {minutes:.0f} 分钟没有任何账号连接",
+        "Account {account} is connected; before that there was none for {minutes:.0f} min",
+    ),
     # --- the command line
     "cli.help": (
         "轻雪：让 NoneBot 机器人一直在线，在聊天中即可重启。",
@@ -269,6 +317,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "cli.run": (
         "启动主进程并守护当前目录的 NoneBot 项目（或 SCRIPT，一个自己调用 nonebot.run() 的脚本）。",
         "Run and keep alive the NoneBot project of this folder, or SCRIPT, which calls nonebot.run() itself.",
+    ),
+    "cli.reload": (
+        "项目的源文件或设置改动后自动重启（开发时用）。",
+        "Restart when the project's sources or settings change (for development).",
     ),
     "cli.chat": (
         "在终端里与正在运行的机器人对话，不需要任何账号。",
@@ -405,6 +457,22 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "config.takes_table": ("应为表", "it takes a table"),
     "config.takes_share": ("应小于 1", "it takes a number below 1"),
     "config.takes_directory": ("应为存在的目录", "it takes a folder that exists"),
+    "config.takes_size": (
+        '应为大小，如 "512 MiB"（单位 KiB、MiB、GiB、kB、MB、GB），0 为不限',
+        'it takes a size such as "512 MiB" (in KiB, MiB, GiB, kB, MB or GB), or 0 for no limit',
+    ),
+    "config.takes_cron": (
+        '应为 cron 表达式，如 "0 4 * * *"（分 时 日 月 周）',
+        'it takes a cron expression such as "0 4 * * *" (minute, hour, day, month, day of the week)',
+    ),
+    "config.takes_paths": (
+        "应为存在的文件或目录的列表，从项目目录写起",
+        "it takes a list of files and folders that exist, as seen from the project's folder",
+    ),
+    "config.no_loop": (
+        "command 没有可供查看的事件循环，只能为 0 或不写",
+        "a command has no event loop to watch; leave it out, or write 0",
+    ),
     "config.takes_target": ('应形如 "包.模块:函数"', 'it takes "package.module:function"'),
     "config.no_prefix": (
         "在 liteyuki.toml 中不写 [tool.liteyuki] 前缀，直接写设置项",

@@ -11,6 +11,7 @@ from liteyuki.comm.messages import ConnectionPoint, DeliverNotice, SandboxUsers,
 from liteyuki.comm.registry import current_registry, own_channel
 from liteyuki.locale import set_language, text
 from nonebot_plugin_liteyuki_comm.notice import deliver
+from nonebot_plugin_liteyuki_comm.silence import report_silence
 
 __all__: list[str] = []
 
@@ -52,6 +53,7 @@ async def _report_ready() -> None:
     passive.on_request(lambda value: isinstance(value, DeliverNotice))(deliver)
     if not driver.config.superusers and current_registry().generation == 1:
         logger.warning(text("chat.no_superusers"))
+    report_silence()
     passive.notify(StateReport("ready", connection_point=_connection_point()))
 
 

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -44,7 +44,10 @@ def _build() -> click.Group:
             "run",
             callback=_run,
             help=text("cli.run"),
-            params=[click.Argument(["script"], required=False, type=click.Path(path_type=Path))],
+            params=[
+                click.Argument(["script"], required=False, type=click.Path(path_type=Path)),
+                click.Option(["--reload"], is_flag=True, help=text("cli.reload")),
+            ],
         )
     )
     group.add_command(
@@ -93,12 +96,26 @@ def _build() -> click.Group:
     return group
 
 
-def _run(script: Path | None) -> NoReturn:
+def _run(script: Path | None, reload: bool) -> NoReturn:
     from liteyuki.bot import LiteyukiBot
 
-    if script is None:
-        LiteyukiBot().run()
-    LiteyukiBot(processes={DEFAULT_PROCESS: {"script": str(script)}}).run()
+    processes: dict[str, dict[str, Any]] = {}
+    if script is not None:
+        processes[DEFAULT_PROCESS] = {"script": str(script)}
+    if reload:
+        for name, folder in _folders(processes).items():
+            processes.setdefault(name, {})["watch"] = [folder]
+    overrides: dict[str, Any] = {"processes": processes} if processes else {}
+    LiteyukiBot(**overrides).run()
+
+
+def _folders(processes: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Where the sources are of each process that runs Python code."""
+    try:
+        settings = load_settings(Path.cwd(), os.environ, {"processes": processes} if processes else {})
+    except StartError:
+        return {}  # what is wrong is said by whoever starts with it
+    return {name: str(spec.cwd) for name, spec in settings.processes.items() if spec.program.has_channels}
 
 
 def _chat(lines: tuple[str, ...], timeout: float, process: str | None, reconnect: float) -> None:

@@ -13,6 +13,7 @@ from liteyuki.comm.bell import wait_readable
 from liteyuki.errors import ChannelClosed
 from liteyuki.locale import text
 from liteyuki.log import logger
+from liteyuki.pulse import expect_no_turn
 
 if TYPE_CHECKING:
     from liteyuki.comm.endpoint import Endpoint
@@ -43,6 +44,7 @@ def serve_others(blocked: "Endpoint") -> None:
 def wait(blocked: "Endpoint", timeout: float | None) -> None:
     """Until `blocked` may have something to receive: serve all channels of its loop, on its thread."""
     link = blocked.link
+    expect_no_turn()
     blocked.deliver()
     channels: dict[int, Endpoint] = {}
     unsent: set[int] = set()

@@ -17,6 +17,7 @@ from liteyuki.comm.storage_server import StorageServer
 from liteyuki.comm.storage_subscribers import Subscribers
 from liteyuki.comm.waiting import LoopWaiter, ThreadWaiter, Waiter
 from liteyuki.errors import ChannelNotFound, NoMainProcess
+from liteyuki.pulse import start_heartbeat
 
 __all__ = [
     "Broker",
@@ -224,3 +225,4 @@ def attach_channels(loop: asyncio.AbstractEventLoop | None = None) -> None:
     for channel in get_channels().values():
         channel.bind(running)
     current_registry().subscribers.bind(running)
+    start_heartbeat()

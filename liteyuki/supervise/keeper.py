@@ -21,6 +21,7 @@ from liteyuki.supervise.output import Tail
 from liteyuki.supervise.policy import Action, Decision, Exit, History, decide, forgiven
 from liteyuki.supervise.process import Generation
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
+from liteyuki.supervise.triggers import Triggers
 
 __all__ = ["Keeper"]
 
@@ -45,6 +46,7 @@ class Keeper:
         guard: Guard,
         oom_kills: OomKills,
         listener: Listener,
+        triggers: Triggers,
     ) -> None:
         self.spec = spec
         self.state = ProcessState.STOPPED
@@ -60,6 +62,7 @@ class Keeper:
         self._guard = guard
         self._oom_kills = oom_kills
         self._listener = listener
+        self._triggers = triggers
         self._history = History()
         self._generations = 0
         self._asked: Asked | None = None
@@ -92,7 +95,11 @@ class Keeper:
         `cause`: what it is put down to, if `origin` does not tell. `hold`: do not begin before `begin_restart`, or
         two seconds have passed.
         """
-        if self.restart_is_under_way:
+        if cause is Cause.FILE_CHANGE:
+            # One that starts may have read the old files; one that is still to be started has not.
+            if self._stop_is_due or self._is_held:
+                return False
+        elif self.restart_is_under_way:
             return False
         self._asked = self._start_for = Asked(cause or cause_of_origin(origin), origin, reason)
         self._is_held = hold
@@ -145,6 +152,7 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep it until it is to stop, or its policy says so."""
+        self._triggers.begin()
         while await self._is_to_start():
             generation = self._start()
             self.tried.set()
@@ -155,6 +163,7 @@ class Keeper:
                 decision = None if generation.was_asked_to_stop else self._after_exit(generation, code)
             if decision is not None and not await self._follow(decision):
                 break
+        self._triggers.close()
         self.state = ProcessState.STOPPED
         self.tried.set()
 
@@ -200,6 +209,7 @@ class Keeper:
             done = await self._wait_for_nudge_or(generation.exited, limit)
             if not done and generation.ready_at is None:
                 warned = await self._is_late(generation, warned)
+        self._triggers.ended()
         self.generation = None
         return await generation.exited
 
@@ -235,6 +245,7 @@ class Keeper:
     async def _stop(self, generation: Generation) -> None:
         self.state = ProcessState.STOPPING
         asked = self._asked if self._asked and not self._stopping else Asked(Cause.MAIN_STOPPING)
+        self._triggers.ended()
         kind = EventKind.BEFORE_SHUTDOWN if self._stopping else EventKind.BEFORE_RESTART
         await self._tell(kind, generation, asked)
         generation.ended_for = asked.cause
@@ -249,6 +260,7 @@ class Keeper:
 
     def _became_ready(self, generation: Generation) -> None:
         generation.mark_ready()
+        self._triggers.ready(generation)
         asked, self._asked = self._asked, None
         seconds = generation.uptime
         self._tell_soon(EventKind.READY, generation, asked, lived=seconds)

@@ -20,6 +20,7 @@ from liteyuki.comm.registry import current_registry
 from liteyuki.comm.storage_server import detached, end_watches
 from liteyuki.locale import text
 from liteyuki.log import logger
+from liteyuki.pulse import Pulse, make_pulse, offer_pulse
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.guard import Guard, Tree
 from liteyuki.supervise.output import Output
@@ -65,6 +66,8 @@ class Generation:
         """Why we end it, set by whoever does; None as long as nobody does."""
         self.problem = ""
         """Why it cannot start, in its own words."""
+        self.pulse: Pulse | None = None
+        """Where its event loop counts its turns, if anybody looks."""
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """Exit code, or minus the number of the signal that killed it."""
         self._child: subprocess.Popen[bytes] | None = None
@@ -84,12 +87,16 @@ class Generation:
         """Start the child with fresh ends of `channels`. Raises `OSError` if the system cannot."""
         ends: dict[str, tuple[socket.socket, socket.socket]] = {}
         life_reader, self._lifeline = os.pipe()
+        pulse_handle = -1
         try:
             for name in channels:
                 ends[name] = pipe_pair()
+            if channels and self.spec.watchdog:
+                self.pulse, pulse_handle = make_pulse(self.spec.watchdog)
             self._output = Output(show)
             self._child = self._popen(
                 life_reader,
+                pulse_handle,
                 {name: theirs for name, (_, theirs) in ends.items()},
                 environment,
                 self._output.child_handle,
@@ -101,6 +108,8 @@ class Generation:
             raise
         finally:
             os.close(life_reader)
+            if pulse_handle >= 0:
+                os.close(pulse_handle)
             for _, theirs in ends.values():
                 theirs.close()
         self._begin({name: ours for name, (ours, _) in ends.items()}, channels)
@@ -108,12 +117,16 @@ class Generation:
     def _popen(
         self,
         life_reader: int,
+        pulse: int,
         ends: Mapping[str, socket.socket],
         environment: Mapping[str, str],
         output: int,
     ) -> subprocess.Popen[bytes]:
         handles = (life_reader, *(end.fileno() for end in ends.values()))
         inherited = offer(self.spec.name, self.number, ends) if ends else {}
+        if pulse >= 0:
+            handles += (pulse,)
+            inherited |= offer_pulse(pulse)
         return subprocess.Popen(
             child_arguments(self.spec, life_reader),
             cwd=self.spec.cwd,

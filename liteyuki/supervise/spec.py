@@ -85,6 +85,14 @@ class ProcessSpec:
     give_up: GiveUp = field(default_factory=GiveUp)
     start_timeout: float = 0.0
     stop_timeout: float = 10.0
+    watchdog: float = 60.0
+    """How long the event loop may stand still; 0: for ever. So it is with the limits."""
+    memory_limit_bytes: int = 0
+    max_age: float = 0.0
+    schedule: str = ""
+    """A cron expression."""
+    watch: tuple[Path, ...] = ()
+    """Files and folders whose changes restart it."""
 
 
 class ProcessState(Enum):

@@ -1,6 +1,7 @@
 """The table of processes, and the one path that every request takes."""
 
 import asyncio
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from liteyuki.supervise.keeper import Keeper
 from liteyuki.supervise.notices import Notices
 from liteyuki.supervise.requests import serve_requests
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
+from liteyuki.supervise.triggers import Triggers
 
 __all__ = ["Supervisor"]
 
@@ -70,6 +72,7 @@ class Supervisor:
                 guard=self._guard,
                 oom_kills=oom_kills,
                 listener=self._on_event,
+                triggers=Triggers(spec, functools.partial(self._restart_for, spec.name)),
             )
             self._entries[spec.name] = _Entry(keeper)
 
@@ -164,6 +167,9 @@ class Supervisor:
         if origin.target is not None and asked_by is not None:
             self.notices.add(name, asked_by, origin)
         return RestartAnswer("accepted", name)
+
+    def _restart_for(self, name: str, cause: Cause, details: str) -> None:
+        self.restart(name, reason=details, origin=Origin(kind="main", who=cause.value), cause=cause)
 
     def report(self, name: str, state: ProcessState, connection_point: ConnectionPoint | None) -> None:
         """A child says how far it is."""

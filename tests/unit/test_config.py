@@ -1,5 +1,6 @@
 """Settings: layers, defaults, and errors that say where and what."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from liteyuki.config import load_settings
 from liteyuki.errors import ConfigError, ProjectError
+from liteyuki.supervise.schedule import next_time
 from liteyuki.supervise.spec import Backoff, GiveUp, GiveUpThen, ProgramKind, RestartMode
 
 
@@ -27,6 +29,7 @@ def test_without_any_configuration_there_is_the_nonebot_project(tmp_path: Path) 
     assert (spec.name, spec.program.kind, spec.cwd) == ("nonebot", ProgramKind.APP, tmp_path)
     assert (spec.restart, spec.backoff, spec.give_up) == (RestartMode.ALWAYS, Backoff(), GiveUp())
     assert (spec.start_timeout, spec.stop_timeout) == (0.0, 10.0)
+    assert (spec.watchdog, spec.memory_limit_bytes, spec.max_age, spec.schedule, spec.watch) == (60.0, 0, 0.0, "", ())
 
 
 def test_later_layers_win_key_by_key(tmp_path: Path) -> None:
@@ -44,6 +47,7 @@ def test_later_layers_win_key_by_key(tmp_path: Path) -> None:
 
 
 def test_every_setting_of_a_process(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
     write(
         tmp_path,
         own="""
@@ -57,6 +61,11 @@ backoff = { base = 1, factor = 3, max = 9, jitter = 0, reset_after = 5 }
 give_up = { deaths = 2, within = 10, then = "exit", slow_every = 20 }
 start_timeout = 3
 stop_timeout = 4
+watchdog = 30
+memory_limit = "1.5 GiB"
+max_age = 86400
+schedule = "0 4 * * *"
+watch = ["src"]
 """,
     )
     spec = load_settings(tmp_path, {}).processes["worker"]
@@ -65,6 +74,8 @@ stop_timeout = 4
     assert dict(spec.env) == {"NAME": "value", "EMPTY": ""}
     assert spec.backoff == Backoff(base=1, factor=3, max=9, jitter=0, reset_after=5)
     assert spec.give_up == GiveUp(deaths=2, within=10, then=GiveUpThen.EXIT, slow_every=20)
+    assert (spec.watchdog, spec.memory_limit_bytes, spec.max_age) == (30.0, 3 * 2**29, 86400.0)
+    assert (spec.schedule, spec.watch) == ("0 4 * * *", (tmp_path / "src",))
     assert all(isinstance(value, float) for value in (spec.start_timeout, spec.backoff.base, spec.give_up.within))
 
 
@@ -94,6 +105,18 @@ stop_timeout = 4
         ("[processes.a]\ngive_up = { deaths = 0 }", "processes.a.give_up.deaths"),
         ("[processes.a]\ngive_up = { deaths = 1.5 }", "processes.a.give_up.deaths"),
         ("[processes.a]\ngive_up = { unknown = 1 }", "processes.a.give_up.unknown"),
+        ("[processes.a]\nwatchdog = -1", "processes.a.watchdog"),
+        ('[processes.a]\ncommand = ["x"]\nwatchdog = 5', "processes.a.watchdog"),
+        ("[processes.a]\nmemory_limit = 512", "processes.a.memory_limit"),
+        ("[processes.a]\nmemory_limit = false", "processes.a.memory_limit"),
+        ('[processes.a]\nmemory_limit = "512"', "processes.a.memory_limit"),
+        ('[processes.a]\nmemory_limit = "much"', "processes.a.memory_limit"),
+        ('[processes.a]\nmax_age = "1 day"', "processes.a.max_age"),
+        ('[processes.a]\nschedule = "at four"', "processes.a.schedule"),
+        ('[processes.a]\nschedule = "0 0 30 2 *"', "processes.a.schedule"),
+        ("[processes.a]\nschedule = 4", "processes.a.schedule"),
+        ('[processes.a]\nwatch = "src"', "processes.a.watch"),
+        ('[processes.a]\nwatch = ["nowhere"]', "processes.a.watch"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, own: str, key: str) -> None:
@@ -127,7 +150,7 @@ values: Any = st.recursive(
 )
 KEYS = """
 lang log_level log_icons data_dir plugins plugin_dirs processes x a nonebot app script target command args kwargs
-cwd env restart backoff give_up base then start_timeout stop_timeout
+cwd env restart backoff give_up base then start_timeout stop_timeout watchdog memory_limit max_age schedule watch
 """
 keys = st.sampled_from(KEYS.split())
 tables: Any = st.recursive(values, lambda inner: st.dictionaries(keys, inner, max_size=4), max_leaves=8)
@@ -149,3 +172,30 @@ def test_a_program_of_a_later_layer_replaces_that_of_an_earlier_one(tmp_path: Pa
     write(tmp_path, own='[processes.nonebot]\ntarget = "a:b"\nargs = [1]\nstop_timeout = 3\n')
     spec = load_settings(tmp_path, {}, {"processes": {"nonebot": {"script": "x.py"}}}).processes["nonebot"]
     assert (spec.program.kind, spec.program.args, spec.stop_timeout) == (ProgramKind.SCRIPT, (), 3.0)
+
+
+@pytest.mark.parametrize(
+    ("size", "size_bytes"),
+    [('"512 MiB"', 2**29), ('"64kB"', 64_000), ('"1.5 GB"', 1_500_000_000), ('"2gib"', 2**31), ("0", 0)],
+)
+def test_a_size_has_a_unit(tmp_path: Path, size: str, size_bytes: int) -> None:
+    settings = load_settings(write(tmp_path, own=f"[processes.a]\nmemory_limit = {size}"), {})
+    assert settings.processes["a"].memory_limit_bytes == size_bytes
+
+
+CRON_FIELDS = """
+* */5 */0 1-5 5-1 0 1 2 30 31 99 L LW 1#2 5L MON JAN 1,2 , / - x
+"""
+cron_fields = st.sampled_from(CRON_FIELDS.split())
+
+
+@given(st.lists(cron_fields, max_size=7))
+def test_a_schedule_is_refused_or_has_a_next_time(fields: list[str]) -> None:
+    expression = " ".join(fields)
+    try:
+        settings = load_settings(Path(__file__).parent, {}, {"processes": {"a": {"schedule": expression}}})
+    except ConfigError:
+        return
+    written = settings.processes["a"].schedule
+    assert written == expression
+    assert not written or next_time(written, datetime.now()) > datetime.now() - timedelta(days=1)

@@ -20,9 +20,11 @@ MAY_IMPORT = {
     "liteyuki._platform_oom": (),
     "liteyuki._platform_guard": (),
     "liteyuki._platform_tree": (),
+    "liteyuki._platform_processes": (),
     "liteyuki.project": ("liteyuki.errors", "liteyuki.locale"),
-    "liteyuki.comm": ("liteyuki.errors", "liteyuki.locale", "liteyuki.log", "liteyuki._platform"),
-    "liteyuki.supervise": ("BASE", "liteyuki.comm"),
+    "liteyuki.pulse": ("BASE",),
+    "liteyuki.comm": ("liteyuki.pulse", "liteyuki.errors", "liteyuki.locale", "liteyuki.log", "liteyuki._platform"),
+    "liteyuki.supervise": ("BASE", "liteyuki.comm", "liteyuki.pulse"),
     "liteyuki.config_values": ("liteyuki.errors", "liteyuki.locale"),
     "liteyuki.config": ("BASE", "liteyuki.config_values", "liteyuki.project", "liteyuki.supervise.spec"),
     "liteyuki.project_check": ("BASE", "liteyuki.config", "liteyuki.project", "liteyuki.supervise.spec"),
@@ -33,13 +35,19 @@ MAY_IMPORT = {
     "liteyuki.bot": ("liteyuki",),
     "liteyuki.cli": ("liteyuki",),
     "liteyuki.__main__": ("liteyuki.cli",),
-    "liteyuki.child": ("BASE", "liteyuki.comm", "liteyuki.project"),
+    "liteyuki.child": ("BASE", "liteyuki.comm", "liteyuki.project", "liteyuki.pulse"),
     "liteyuki": ("liteyuki",),
     "nonebot_plugin_liteyuki_comm": ("BASE", "liteyuki.comm"),
 }
-PLATFORM = ("liteyuki._platform_guard", "liteyuki._platform_oom", "liteyuki._platform_tree")
-BASE = ("liteyuki.errors", "liteyuki.locale", "liteyuki.log", "liteyuki._platform", *PLATFORM)
-FRAMEWORKS = ("nonebot", "fastapi", "pydantic", "websockets", "starlette", "uvicorn")
+PLATFORM = (
+    "liteyuki._platform",
+    "liteyuki._platform_guard",
+    "liteyuki._platform_oom",
+    "liteyuki._platform_processes",
+    "liteyuki._platform_tree",
+)
+BASE = ("liteyuki.errors", "liteyuki.locale", "liteyuki.log", *PLATFORM)
+FRAMEWORKS = ("nonebot", "fastapi", "pydantic", "websockets", "starlette", "uvicorn", "watchfiles", "cronsim")
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for path in (ROOT / "liteyuki").rglob("*.py")

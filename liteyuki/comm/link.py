@@ -2,8 +2,7 @@
 
 A link outlives its transports. A message leaves at once where that is possible. In a burst that would hold the sender
 up: then messages leave together, when the event loop turns, another thread gets to it, or 64 KiB have come together.
-What the OS does not take yet, the loop writes when it can; where no loop runs, a thread that lives as long as there is
-something to write.
+What the OS does not take yet, the loop writes when it can, or a thread where no loop runs.
 """
 
 import asyncio

@@ -2,28 +2,25 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final, Generic, TypeVar, get_args
 
-from liteyuki.comm.calls import NO_REPLY, pack_number
+from liteyuki.comm.asking import AskingEndpoint
+from liteyuki.comm.closing import begin_to_close, close_in_background, close_in_thread, close_on_loop
 from liteyuki.comm.codec import TAGGED, encode_plain
-from liteyuki.comm.endpoint import Endpoint
 from liteyuki.comm.ends import Ack, ChannelEnd, ChannelOptions
 from liteyuki.comm.framing import MAX_MESSAGE_BYTES, FrameKind
 from liteyuki.comm.handlers import FilterFunc, Handler
-from liteyuki.comm.items import BATCH_BYTES, MESSAGE_COST_BYTES, TEXT_HEAD_BYTES, Entry, Item, Tagged, cost_bytes
+from liteyuki.comm.items import BATCH_BYTES, MESSAGE_COST_BYTES, TEXT_HEAD_BYTES, Entry, Tagged
+from liteyuki.comm.packing import pack
 from liteyuki.comm.pipe import PipeTransport
+from liteyuki.comm.queueing import add, need_of
 from liteyuki.comm.receiver import check
 from liteyuki.comm.receiving import receive_in_thread, receive_on_loop
-from liteyuki.comm.room import Need
-from liteyuki.comm.sending import admit_in_thread, admit_on_loop, answer_in_thread
+from liteyuki.comm.sending import admit_in_thread, admit_on_loop
 from liteyuki.comm.stats import ChannelStats
 from liteyuki.comm.typed import check_for
-from liteyuki.comm.waiting import ThreadWaiter
-from liteyuki.errors import ChannelClosed, ChannelFull, PeerGone
-from liteyuki.locale import text
-from liteyuki.log import logger
+from liteyuki.errors import ChannelClosed, ChannelFull
 
 __all__ = ["Channel"]
 
@@ -36,7 +33,7 @@ _SENT_IN_TURN: Final = 1000
 _TEXT_COST_BYTES: Final = TEXT_HEAD_BYTES + MESSAGE_COST_BYTES
 
 
-class Channel(Endpoint, Generic[T]):
+class Channel(AskingEndpoint, Generic[T]):
     """A named, full-duplex, ordered stream of values between two processes.
 
     `send` and `receive` may be called from any thread; whatever is `async` belongs on the event loop. There is
@@ -67,7 +64,7 @@ class Channel(Endpoint, Generic[T]):
         self._type_error: TypeError | None = None
         self._is_checked = False
         self._max_small_cost_bytes = min(BATCH_BYTES, max_message_bytes) + MESSAGE_COST_BYTES
-        self._waits = self._refused = self._sent_in_turn = 0
+        self._waits = self._sent_in_turn = 0
 
     @property
     def __orig_class__(self) -> Any:
@@ -134,13 +131,13 @@ class Channel(Endpoint, Generic[T]):
         if entry is None:
             return
         with self.lock:
-            if not self.room and self._add(entry):
+            if not self.room and add(self, entry):
                 return
             if self.link.on_loop_thread():
                 self._refused += 1
                 raise ChannelFull(self.name, self.outbox.max_queued_bytes)
             self._waits += 1
-        if not admit_in_thread(self, self._need(entry), lambda: self._add(entry), timeout):
+        if not admit_in_thread(self, need_of(self, entry), lambda: add(self, entry), timeout):
             self._refused += 1
             raise ChannelFull(self.name, self.outbox.max_queued_bytes)
 
@@ -156,9 +153,9 @@ class Channel(Endpoint, Generic[T]):
         if entry is None:
             return
         with self.lock:
-            is_sent = not self.room and self._add(entry)
+            is_sent = not self.room and add(self, entry)
             self._waits += not is_sent
-        if not is_sent and not await admit_on_loop(self, self._need(entry), lambda: self._add(entry), timeout):
+        if not is_sent and not await admit_on_loop(self, need_of(self, entry), lambda: add(self, entry), timeout):
             self._refused += 1
             raise ChannelFull(self.name, self.outbox.max_queued_bytes)
 
@@ -195,119 +192,10 @@ class Channel(Endpoint, Generic[T]):
         return None
 
     def _pack_message(self, value: T) -> Entry:
-        item = self.pack(FrameKind.MESSAGE, value)
+        item = pack(self, FrameKind.MESSAGE, value)
         if item.flags == TAGGED and item.size_bytes <= self._max_small_cost_bytes:
             return Tagged(b"".join(item.parts))
         return item
-
-    def _add(self, entry: Entry) -> bool:
-        """Queue a message if there is room. With the lock."""
-        self.raise_if_closed()
-        self.bind_to_running_loop()
-        size = cost_bytes(entry)
-        if not self.outbox.has_room(size):
-            self.look_for_room()
-            if not self.outbox.has_room(size):
-                return False
-        if isinstance(entry, Item):
-            self.connect_ends(entry)
-            self.outbox.add_item(entry)
-        else:
-            self.outbox.waiting.append(entry)
-            self.outbox.waiting_bytes += size
-        self.link.flush_soon()
-        return True
-
-    def _need(self, entry: Entry) -> Need:
-        self.let_threads_read(False)
-        is_message = not isinstance(entry, Item) or entry.kind == FrameKind.MESSAGE
-        return self.room.need_for(cost_bytes(entry), is_message=is_message)
-
-    async def request(self, value: object, *, timeout: float | None = None) -> Any:
-        """Send `value` to the other side's `on_request` handler and return what that returns.
-
-        Raises `RemoteError` if the handler raised, `PeerGone` if no process is attached or it ends before it
-        answers, `TimeoutError` after `timeout` seconds; and as `send` does. On the event loop only.
-        """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        with self.lock:
-            self.raise_if_closed()
-            self.bind_to_running_loop()
-            number, future = self.calls.begin()
-        try:
-            item = self.pack(FrameKind.REQUEST, value, pack_number(number))
-            with self.lock:
-                is_sent = self._ask(item, number)
-            if not is_sent and not await admit_on_loop(
-                self, self._need(item), lambda: self._ask(item, number), timeout
-            ):
-                raise self._no_answer(timeout)
-            self.let_threads_read(False)
-            left = None if deadline is None else deadline - time.monotonic()
-            return await asyncio.wait_for(future, left)
-        except asyncio.TimeoutError as error:
-            raise self._no_answer(timeout) from error
-        finally:
-            with self.lock:
-                self.calls.forget(number)
-            if future.done() and not future.cancelled():
-                future.exception()  # looked at, though this caller may have learned it in another way
-
-    def call(self, value: object, *, timeout: float | None = None) -> Any:
-        """Like `request`, for threads, and for processes without an event loop. From any thread.
-
-        On the event loop's own thread it holds that up: better there, `request`.
-        """
-        waiter = ThreadWaiter()
-        deadline = None if timeout is None else time.monotonic() + timeout
-        with self.lock:
-            self.raise_if_closed()
-            number, future = self.calls.begin_in_thread(waiter)
-        try:
-            item = self.pack(FrameKind.REQUEST, value, pack_number(number))
-            with self.lock:
-                is_sent = self._ask(item, number)
-            if not is_sent and not admit_in_thread(self, self._need(item), lambda: self._ask(item, number), timeout):
-                raise self._no_answer(timeout)
-            self.let_threads_read(False)
-            if not answer_in_thread(self, future, waiter, deadline):
-                raise self._no_answer(timeout)
-            return future.result()
-        finally:
-            with self.lock:
-                self.calls.forget(number)
-
-    def _ask(self, item: Item, number: int) -> bool:
-        self.raise_if_closed()
-        if self.link.transport is None or not self.calls.is_waiting(number):
-            raise PeerGone(self.name)
-        return self.admit(item)
-
-    def _no_answer(self, timeout: float | None) -> TimeoutError:
-        return TimeoutError(text("error.request_timeout", channel=self.name, seconds=timeout))
-
-    def notify(self, value: object) -> None:
-        """Like `request`, from any thread, for something that wants no answer; lost if nobody is attached.
-
-        Raises `ChannelFull` if the other side does not read.
-        """
-        self._say(self.pack(FrameKind.REQUEST, value, pack_number(NO_REPLY)))
-
-    def tell(self, value: object) -> None:
-        """Send one value outside of the stream of messages, to what the other side has registered with `hear`.
-
-        Never blocks; lost if nobody is attached. Raises `ChannelFull` if the other side does not read. From any
-        thread.
-        """
-        self._say(self.pack(FrameKind.TELL, value))
-
-    def _say(self, item: Item) -> None:
-        with self.lock:
-            self.raise_if_closed()
-            self.bind_to_running_loop()
-            if self.link.transport is not None and not self.admit(item):
-                self._refused += 1
-                raise ChannelFull(self.name, self.outbox.max_queued_bytes)
 
     # --- receiving, one value at a time
 
@@ -363,31 +251,10 @@ class Channel(Endpoint, Generic[T]):
             with self.lock:
                 self.receiver.claim("on_receive")
                 self.receiver.handlers += (Handler(function, filter_func),)
-            self._has_handlers()
+            self.begin_to_deliver()
             return function
 
         return register
-
-    def on_request(self, filter_func: FilterFunc | None = None) -> Callable[[F], F]:
-        """Decorator: let a function, plain or `async`, answer the other side's `request`s.
-
-        The first one whose filter accepts the value answers it, on the event loop. What it raises arrives over
-        there as `RemoteError`. Independent of the receive mode.
-        """
-
-        def register(function: F) -> F:
-            with self.lock:
-                self.calls.handlers += (Handler(function, filter_func),)
-            self._has_handlers()
-            return function
-
-        return register
-
-    def _has_handlers(self) -> None:
-        with self.lock:
-            self.bind_to_running_loop()
-        self.let_threads_read(False)
-        self.deliver_soon()
 
     # --- the end
 
@@ -398,35 +265,17 @@ class Channel(Endpoint, Generic[T]):
         if something was left, which is dropped. On the event loop's own thread nothing blocks: the rest is sent
         in the background, and what is left in the end is logged. There, `aclose` waits.
         """
-        if not self.begin_to_close():
+        if not begin_to_close(self):
             return
         if self.link.on_loop_thread() and self.link.loop is not None:
-            self._tasks.start(self.link.loop, self._close_in_background(timeout))
-            return
-        self.link.write_out(timeout)
-        self._raise_unless_all(self.end_closing(), timeout)
+            self._tasks.start(self.link.loop, close_in_background(self, timeout))
+        else:
+            close_in_thread(self, timeout)
 
     async def aclose(self, timeout: float = _CLOSE_TIMEOUT) -> None:
         """Like `close`, but wait without holding the event loop up. On the event loop only."""
-        if self.begin_to_close():
-            dropped = 0
-            try:
-                await self.written(timeout)
-            finally:
-                dropped = self.end_closing()
-            self._raise_unless_all(dropped, timeout)
-
-    async def _close_in_background(self, timeout: float) -> None:
-        try:
-            await self.written(timeout)
-        finally:
-            dropped = self.end_closing()
-            if dropped:
-                logger.warning(text("channel.dropped", channel=self.name, count=dropped))
-
-    def _raise_unless_all(self, dropped: int, timeout: float) -> None:
-        if dropped:
-            raise TimeoutError(text("error.close_timeout", channel=self.name, count=dropped, seconds=timeout))
+        if begin_to_close(self):
+            await close_on_loop(self, timeout)
 
     # --- inside
 

@@ -8,9 +8,10 @@ import ormsgpack
 from liteyuki.comm.framing import MAX_MESSAGE_BYTES
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.tagging import CodecError, TakeIn
+from liteyuki.comm.transport import Transport
 from liteyuki.locale import text
 
-__all__ = ["Ack", "ChannelEnd", "ChannelOptions", "pack_end", "take_in"]
+__all__ = ["Ack", "ChannelEnd", "ChannelOptions", "OpenEnd", "pack_end", "take_in"]
 
 Ack = Literal["taken", "handled"]
 
@@ -21,6 +22,26 @@ class ChannelOptions(NamedTuple):
     max_queued_bytes: int = 16 * 1024 * 1024
     max_message_bytes: int = MAX_MESSAGE_BYTES
     ack: Ack = "taken"
+
+
+class OpenEnd:
+    """An end that is open in this process, and may be sent: what `Endpoint` is to the channel that carries it."""
+
+    name: str
+    options: ChannelOptions
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether it has an other side."""
+        raise NotImplementedError
+
+    def attach(self, transport: Transport) -> None:
+        """Give it its other side."""
+        raise NotImplementedError
+
+    def raise_if_closed(self) -> None:
+        """Raises `ChannelClosed`."""
+        raise NotImplementedError
 
 
 class ChannelEnd(NamedTuple):

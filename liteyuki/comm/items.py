@@ -11,7 +11,7 @@ from liteyuki.comm.framing import HANDLES_SHIFT, HEADER, LARGE_HEAD, Buffer, Fra
 from liteyuki.comm.handle import Handle
 
 if TYPE_CHECKING:
-    from liteyuki.comm.endpoint import Endpoint
+    from liteyuki.comm.ends import OpenEnd
 
 __all__ = [
     "BATCH_BYTES",
@@ -61,7 +61,7 @@ class Item:
         flags: int = 0,
         parts: Sequence[Buffer] = (),
         handles: Sequence[Handle] = (),
-        near_ends: Sequence[tuple["Endpoint", Handle]] = (),
+        near_ends: Sequence[tuple["OpenEnd", Handle]] = (),
     ) -> None:
         self.kind = kind
         self.flags = flags | len(handles) << HANDLES_SHIFT

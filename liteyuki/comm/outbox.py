@@ -9,52 +9,27 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-import ormsgpack
-
-from liteyuki.comm.codec import TAGGED
+from liteyuki.comm.batches import Batch, cut_batch, largest_of, pack_batch
 from liteyuki.comm.framing import COUNT, FrameKind, pack_frame
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.items import (
     BATCH_BYTES,
     MESSAGE_COST_BYTES,
-    TEXT_HEAD_BYTES,
     Entry,
     Item,
     SmallEntry,
-    Tagged,
     Write,
     begun_before,
     close_handles,
     cost_bytes,
-    frame_of,
     is_message,
     length_bytes,
-    payload_of,
-    total_cost_bytes,
 )
 
 __all__ = ["Outbox", "pack_room_wanted"]
 
 _OPEN_BYTES: Final = 4096
 """How much of what has left one by one may share its books, and so be kept until the last of it is taken."""
-_ARRAY_HEAD: Final = b"\xdd"
-_TEXT_ONLY: Final = frozenset({str})
-_RUN_MESSAGES: Final = 32
-"""How many messages that may be containers go into one frame. The receiver decodes a frame at a time; of so few, each
-is gone before Python's garbage collector begins to look through those that are there."""
-
-
-class _Batch:
-    """Messages that went out in one frame, or one after the other."""
-
-    __slots__ = ("entries", "has_handles", "is_open", "size_bytes")
-
-    def __init__(self, entries: list[Entry], size_bytes: int, has_handles: bool, is_open: bool) -> None:
-        self.entries = entries
-        self.size_bytes = size_bytes
-        self.has_handles = has_handles
-        self.is_open = is_open
-        """Whether messages that have left one by one may join it: the books of many cost as much as those of one."""
 
 
 class Outbox:
@@ -73,7 +48,7 @@ class Outbox:
         """Below so many waiting bytes a small message may just be added; from there on, `Link.send_small` is for it."""
         self.dropped = 0
         self._items = self._controls = self._control_bytes = 0
-        self._untaken: deque[_Batch] = deque()
+        self._untaken: deque[Batch] = deque()
         self._untaken_messages = 0
         self._first_number = self._taken = 0
         """How many messages of the transport of the moment were taken and are forgotten."""
@@ -166,45 +141,16 @@ class Outbox:
             entries, size = self.waiting, self.waiting_bytes
             self.waiting = []
         else:
-            entries, size = self._cut_batch()
+            entries, size = cut_batch(self.waiting, self.waiting_bytes, has_items=bool(self._items))
         self.waiting_bytes -= size
-        self._give(entries, size, self._largest_of(entries))  # type: ignore[arg-type] # no items here
-        if len(entries) == 1:
-            return frame_of(entries[0])  # type: ignore[arg-type]
-        if _TEXT_ONLY.issuperset(map(type, entries)):
-            return pack_frame(FrameKind.BATCH, 0, ormsgpack.packb(entries))
-        runs = (entries[at : at + _RUN_MESSAGES] for at in range(0, len(entries), _RUN_MESSAGES))
-        return b"".join([_pack_run(run) for run in runs])
-
-    def _largest_of(self, entries: list[SmallEntry]) -> int:
-        if max(map(len, entries)) + TEXT_HEAD_BYTES <= self._largest_bytes:
-            return 0  # whichever it is
-        return max(map(length_bytes, entries))
-
-    def _cut_batch(self) -> tuple[list[Entry], int]:
-        """The run of plain messages at the front, as far as one frame should carry it."""
-        waiting = self.waiting
-        # Messages are mostly alike, so a guess by their mean size is as good as counting, and much faster.
-        count = max(1, BATCH_BYTES * len(waiting) // self.waiting_bytes)
-        if self._items or total_cost_bytes(waiting[:count]) > 3 * BATCH_BYTES:  # type: ignore[arg-type]
-            count = self._count_of_batch()
-        entries = waiting[:count]
-        del waiting[:count]
-        return entries, total_cost_bytes(entries)  # type: ignore[arg-type]
-
-    def _count_of_batch(self) -> int:
-        count = size = 0
-        for entry in self.waiting:
-            if isinstance(entry, Item) or size > BATCH_BYTES:
-                break
-            count += 1
-            size += cost_bytes(entry)
-        return count
+        small: list[SmallEntry] = entries  # type: ignore[assignment] # no items here
+        self._give(entries, size, largest_of(small, self._largest_bytes))
+        return pack_batch(small)
 
     def _give(
         self, entries: list[Entry], size: int, largest: int, *, has_handles: bool = False, is_open: bool = False
     ) -> None:
-        self._untaken.append(_Batch(entries, size, has_handles, is_open))
+        self._untaken.append(Batch(entries, size, has_handles, is_open))
         self._have_given(len(entries), size, largest)
 
     def _have_given(self, count: int, size: int, largest: int) -> None:
@@ -228,7 +174,7 @@ class Outbox:
         # Believed as far as it can be true now; what is given later was not taken then.
         self._taken = min(taken, self._first_number + self._untaken_messages)
 
-    def _forget_batch(self, batch: _Batch) -> None:
+    def _forget_batch(self, batch: Batch) -> None:
         count = len(batch.entries)
         self._first_number += count
         self._untaken_messages -= count
@@ -268,15 +214,8 @@ class Outbox:
             else:
                 again.append(begun_before(entry, dead_end) if number < begun else entry)
         again += (entry for entry in self.waiting if is_message(entry))
-        self._untaken.clear()
-        self._urgent.clear()
-        self._writes = None
-        self.untaken_bytes = self._untaken_messages = self._first_number = self._taken = 0
-        self.waiting = again
-        self.waiting_bytes = sum(length_bytes(entry) + MESSAGE_COST_BYTES for entry in again)
-        self._items = sum(isinstance(entry, Item) for entry in again)
-        self._controls = self._control_bytes = 0
-        self._update_free()
+        self._first_number = self._taken = 0
+        self._begin_anew(again)
 
     def drop_all(self, *, is_written_lost: bool, is_last_unwritten: bool = False) -> int:
         """Forget what is still here. How many messages that were which nobody will ever get.
@@ -293,14 +232,20 @@ class Outbox:
         close_handles(self.waiting)
         for batch in self._untaken:
             close_handles(batch.entries)
-        self.waiting = []
+        self._begin_anew([])
+        return dropped
+
+    def _begin_anew(self, waiting: list[Entry]) -> None:
+        """Only these messages are here, and no transport has been given any."""
         self._untaken.clear()
         self._urgent.clear()
         self._writes = None
-        self.waiting_bytes = self.untaken_bytes = self._untaken_messages = 0
-        self._items = self._controls = self._control_bytes = 0
+        self.untaken_bytes = self._untaken_messages = 0
+        self.waiting = waiting
+        self.waiting_bytes = sum(map(cost_bytes, waiting))
+        self._items = sum(isinstance(entry, Item) for entry in waiting)
+        self._controls = self._control_bytes = 0
         self._update_free()
-        return dropped
 
     # --- figures
 
@@ -333,12 +278,6 @@ class Outbox:
     @property
     def largest_bytes(self) -> int:
         return max((self._largest_bytes, *map(length_bytes, filter(is_message, self.waiting))))
-
-
-def _pack_run(entries: list[Entry]) -> bytes:
-    flags = TAGGED if Tagged in map(type, entries) else 0
-    array_head = _ARRAY_HEAD + len(entries).to_bytes(4, "big")
-    return pack_frame(FrameKind.BATCH, flags, b"".join([array_head, *map(payload_of, entries)]))
 
 
 def pack_room_wanted(taken: int) -> bytes:

@@ -22,7 +22,8 @@ class Bursts:
     """Tells when a thread sends so fast that a write for each message would hold it up.
 
     A single message is best written by whoever sends it. In a burst, many to a write is several times as fast: then
-    somebody else writes as soon as that one lets go of the interpreter, or 64 KiB have come together.
+    they leave together when the event loop turns, another thread gets to it, as it does when the sender lets go of the
+    interpreter, or 64 KiB have come together.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import ormsgpack
 
 from liteyuki.comm.channel import Channel
+from liteyuki.comm.closing import begin_to_close, end_closing
 from liteyuki.comm.framing import PROTOCOL_VERSION, FrameKind, pack_frame
 from liteyuki.comm.pipe import PipeTransport, pipe_pair
 from liteyuki.comm.transport import Transport, memory_pair
@@ -81,8 +82,8 @@ class Joiner:
 
 def close_at_once(channel: Channel[Any]) -> None:
     """Whatever is left: what is queued for somebody who never reads must not hold a failed test up."""
-    if channel.begin_to_close():
-        channel.end_closing()
+    if begin_to_close(channel):
+        end_closing(channel)
 
 
 def hello(version: object = PROTOCOL_VERSION) -> bytes:

@@ -1,0 +1,90 @@
+"""Small plain messages that leave together: how many go into one write, what that is, and the books kept of them."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import ormsgpack
+
+from liteyuki.comm.codec import TAGGED
+from liteyuki.comm.framing import FrameKind, pack_frame
+from liteyuki.comm.items import (
+    BATCH_BYTES,
+    TEXT_HEAD_BYTES,
+    Entry,
+    Item,
+    SmallEntry,
+    Tagged,
+    cost_bytes,
+    frame_of,
+    length_bytes,
+    payload_of,
+    total_cost_bytes,
+)
+
+__all__ = ["Batch", "cut_batch", "largest_of", "pack_batch"]
+
+_ARRAY_HEAD: Final = b"\xdd"
+_TEXT_ONLY: Final = frozenset({str})
+_RUN_MESSAGES: Final = 32
+"""How many messages that may be containers go into one frame. The receiver decodes a frame at a time; of so few, each
+is gone before Python's garbage collector begins to look through those that are there."""
+
+
+class Batch:
+    """Messages that went out in one frame, or one after the other."""
+
+    __slots__ = ("entries", "has_handles", "is_open", "size_bytes")
+
+    def __init__(self, entries: list[Entry], size_bytes: int, has_handles: bool, is_open: bool) -> None:
+        self.entries = entries
+        self.size_bytes = size_bytes
+        self.has_handles = has_handles
+        self.is_open = is_open
+        """Whether messages that have left one by one may join it: the books of many cost as much as those of one."""
+
+
+def cut_batch(waiting: list[Entry], waiting_bytes: int, *, has_items: bool) -> tuple[list[Entry], int]:
+    """Take the plain messages at the front, of which there is one, as far as one frame should carry them; their cost.
+
+    `waiting_bytes` is what all that waits costs; `has_items` tells whether anything else than plain messages waits.
+    """
+    # Messages are mostly alike, so a guess by their mean size is as good as counting, and much faster.
+    count = max(1, BATCH_BYTES * len(waiting) // waiting_bytes)
+    if has_items or total_cost_bytes(waiting[:count]) > 3 * BATCH_BYTES:  # type: ignore[arg-type] # no items here
+        count = _count_of_batch(waiting)
+    entries = waiting[:count]
+    del waiting[:count]
+    return entries, total_cost_bytes(entries)  # type: ignore[arg-type]
+
+
+def _count_of_batch(waiting: list[Entry]) -> int:
+    count = size = 0
+    for entry in waiting:
+        if isinstance(entry, Item) or size > BATCH_BYTES:
+            break
+        count += 1
+        size += cost_bytes(entry)
+    return count
+
+
+def largest_of(entries: Sequence[SmallEntry], largest_bytes: int) -> int:
+    """The length of the largest message, or 0 if none can be larger than `largest_bytes`."""
+    if max(map(len, entries)) + TEXT_HEAD_BYTES <= largest_bytes:
+        return 0  # whichever it is
+    return max(map(length_bytes, entries))
+
+
+def pack_batch(entries: Sequence[SmallEntry]) -> bytes:
+    """What carries plain messages over: one frame, or several that are written in one go."""
+    if len(entries) == 1:
+        return frame_of(entries[0])
+    if _TEXT_ONLY.issuperset(map(type, entries)):
+        return pack_frame(FrameKind.BATCH, 0, ormsgpack.packb(entries))
+    runs = (entries[at : at + _RUN_MESSAGES] for at in range(0, len(entries), _RUN_MESSAGES))
+    return b"".join([_pack_run(run) for run in runs])
+
+
+def _pack_run(entries: Sequence[SmallEntry]) -> bytes:
+    flags = TAGGED if Tagged in map(type, entries) else 0
+    array_head = _ARRAY_HEAD + len(entries).to_bytes(4, "big")
+    return pack_frame(FrameKind.BATCH, flags, b"".join([array_head, *map(payload_of, entries)]))

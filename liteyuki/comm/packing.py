@@ -1,0 +1,70 @@
+"""Values become what is sent: encoded, bounded, and with the far ends of the channels that travel in them."""
+
+import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from liteyuki.comm.codec import encode_parts
+from liteyuki.comm.ends import ChannelEnd, OpenEnd, pack_end
+from liteyuki.comm.framing import MAX_HANDLES, FrameKind
+from liteyuki.comm.handle import Handle
+from liteyuki.comm.items import Item
+from liteyuki.comm.pipe import PipeTransport, pipe_pair
+from liteyuki.errors import ChannelInUse, MessageTooLarge, NoHandlesLeft
+
+if TYPE_CHECKING:
+    from liteyuki.comm.endpoint import Endpoint
+
+__all__ = ["connect_ends", "pack"]
+
+
+def pack(endpoint: "Endpoint", kind: FrameKind, value: object, prefix: bytes = b"") -> Item:
+    """The frame for `value`. Raises `TypeError`, `MessageTooLarge`, `NoHandlesLeft`, `ChannelInUse`."""
+    offered: list[OpenEnd | ChannelEnd] = []
+
+    def hand_over(value: object) -> bytes | None:
+        if not isinstance(value, (OpenEnd, ChannelEnd)):
+            return None
+        offered.append(value)
+        return pack_end(len(offered) - 1, value.name, value.options)
+
+    flags, parts = encode_parts(value, hand_over)
+    if prefix:
+        parts.insert(0, prefix)
+    size = sum(map(len, parts))
+    if size > endpoint.options.max_message_bytes:
+        raise MessageTooLarge(endpoint.name, size, endpoint.options.max_message_bytes)
+    if not offered:
+        return Item(kind, flags, parts)
+    _check_offered(endpoint, offered)
+    handles, near_ends = [], []
+    try:
+        for end in offered:
+            if isinstance(end, ChannelEnd):
+                handles.append(end.handle)
+            else:
+                near, far = pipe_pair()
+                handles.append(Handle(far.detach()))
+                near_ends.append((end, Handle(near.detach())))
+    except OSError as error:
+        raise NoHandlesLeft(endpoint.name, error.errno or 0) from error
+    return Item(kind, flags, parts, handles, near_ends)
+
+
+def _check_offered(endpoint: "Endpoint", offered: Sequence[OpenEnd | ChannelEnd]) -> None:
+    if len(offered) > MAX_HANDLES or len(set(map(id, offered))) < len(offered):
+        raise ChannelInUse(offered[-1].name)
+    for end in offered:
+        if isinstance(end, OpenEnd):
+            end.raise_if_closed()
+            if end is endpoint or end.is_attached:
+                raise ChannelInUse(end.name)
+
+
+def connect_ends(item: Item) -> None:
+    """`item` is accepted: open this side's ends of the channels in it. Raises `ChannelInUse`. With the lock."""
+    for end, _ in item.near_ends:
+        if end.is_attached:
+            raise ChannelInUse(end.name)
+    for end, near in item.near_ends:
+        end.attach(PipeTransport(socket.socket(fileno=near.take())))

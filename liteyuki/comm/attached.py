@@ -6,6 +6,8 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Final
 
+from liteyuki.comm.left_to_loops import left_to_loops
+
 if TYPE_CHECKING:
     from liteyuki.comm.endpoint import Endpoint
 
@@ -31,6 +33,7 @@ def remember(endpoint: "Endpoint") -> None:
 
 def _leave_to_parent() -> None:
     """A forked child must not read what is its parent's, nor keep the other side from seeing the parent's end."""
+    left_to_loops.forked()
     for endpoint in tuple(_attached):
         endpoint.forked()
     _attached.clear()

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from liteyuki.comm.left_to_loops import left_to_loops
 from liteyuki.comm.writer import Writer
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class BackgroundWriting:
         """Write soon, or if the OS takes no more, as soon as it does."""
         link = self._link
         if link.loop_runs():
+            left_to_loops.add(self)
             link.run_on_loop(self._watch if link.is_blocked else link.flush_when_due)
         elif self._writer is None:
             self._writer = Writer(self._write, self._is_idle)
@@ -35,7 +37,24 @@ class BackgroundWriting:
         """Whether whoever was to go on writing still can: a loop may have ended meanwhile."""
         return self._writer is not None or self._link.loop_runs()
 
+    def start_when_loop_turns(self) -> None:
+        """Write when the loop, on whose thread this is, comes to its next turn."""
+        assert self._link.loop is not None
+        left_to_loops.add(self)
+        self._link.loop.call_soon(self._link.flush_when_due)
+
     # --- by the loop
+
+    def is_left_to_loop(self) -> bool:
+        """Whether the loop is still to write. From any thread, without the lock: it may be asked again."""
+        return self._writer is None and (self._link.flush_is_due or self._link.is_blocked)
+
+    def go_on_without_loop(self) -> None:
+        """If the loop has ended without having written all, a thread does. Without the lock."""
+        link = self._link
+        with link.lock:
+            if self.is_left_to_loop() and not link.loop_runs() and link.transport is not None:
+                self._writer = Writer(self._write, self._is_idle)
 
     def _watch(self) -> None:
         link = self._link
@@ -63,9 +82,11 @@ class BackgroundWriting:
         """Take the handle out of the loop, before it is closed."""
         link = self._link
         watched, self._watched = self._watched, -1
+        # Also if the loop has not come to watch yet.
+        link.is_blocked = False
+        link.outbox.flush_at_bytes = 0
         if watched < 0:
             return
-        link.is_blocked = False
         if link.loop is not None and not link.loop.is_closed():
             link.loop.remove_writer(watched)
 

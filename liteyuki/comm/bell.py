@@ -17,17 +17,22 @@ class Bell:
         self._waiting, self._ringing = os.pipe()
         os.set_blocking(self._waiting, False)
         os.set_blocking(self._ringing, False)
+        self._rings = False
 
     def fileno(self) -> int:
         return self._waiting
 
     def ring(self) -> None:
+        self._rings = True
         with contextlib.suppress(BlockingIOError):  # it rings already
             os.write(self._ringing, b"!")
 
     def clear(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # somebody else has cleared it
-            os.read(self._waiting, 4096)
+        """To be followed by a look at what it may have rung for: a ring that comes right now is cleared as well."""
+        if self._rings:
+            self._rings = False
+            with contextlib.suppress(BlockingIOError):  # it is about to ring
+                os.read(self._waiting, 4096)
 
     def __del__(self) -> None:
         # Threads may wait on it until their channel is forgotten, so nobody can say earlier that it is over.

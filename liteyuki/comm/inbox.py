@@ -9,14 +9,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from liteyuki.comm.bell import Bell
 from liteyuki.comm.codec import decode, decode_batch
 from liteyuki.comm.framing import Frame, FrameError, FrameKind
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.items import REDELIVERED
 from liteyuki.comm.spin import SPIN, Spin
 from liteyuki.comm.tagging import TakeIn
-from liteyuki.comm.waiting import LoopWaiter
+from liteyuki.comm.waiting import LoopWaiter, ThreadWaiter
 from liteyuki.locale import text
 
 __all__ = ["Inbox"]
@@ -28,8 +27,8 @@ class Inbox:
     """Not for use without the channel's lock held."""
 
     def __init__(self, max_queued_bytes: int, take_in: Callable[[tuple[Handle, ...]], TakeIn]) -> None:
-        self.threads = 0
-        """How many threads wait, or are about to."""
+        self.threads: list[ThreadWaiter] = []
+        """The threads that wait, or are about to."""
         self.waiters: deque[LoopWaiter] = deque()
         """The coroutines that wait."""
         self.received_bytes = 0
@@ -44,8 +43,7 @@ class Inbox:
         self._frames: deque[Frame] = deque()
         self._queued_bytes = 0
         self._earlier_frames = self._earlier_bytes = 0
-        self._bell: Bell | None = None
-        self._poll = _NO_POLL
+        self._polls: list[tuple[select.poll, tuple[int, int]]] = []
         self._spin = Spin()
 
     def __bool__(self) -> bool:
@@ -106,36 +104,32 @@ class Inbox:
 
     # --- threads
 
-    def prepare_to_wait(self) -> Bell:
-        """The bell must hang before the lock is released: what rings it later is not missed."""
-        if self._bell is None:
-            self._bell = Bell()
-        return self._bell
+    def begin_to_wait(self) -> ThreadWaiter:
+        """This thread waits from now on, and misses nothing once the lock is released. Raises `OSError`."""
+        waiter = ThreadWaiter()
+        self.threads.append(waiter)
+        return waiter
 
-    def ring(self) -> None:
-        if self._bell is not None:
-            self._bell.ring()
-
-    def wait_in_thread(self, bell: Bell, handle: int | None, timeout: float | None) -> None:
-        """Block until the bell rings, `handle` is readable, or `timeout` seconds have passed; without the lock."""
-        handles = (bell.fileno(), -1 if handle is None else handle)
-        poll, polled = self._poll
+    def wait_in_thread(self, waiter: ThreadWaiter, handle: int | None, timeout: float | None) -> None:
+        """Block until it is woken, `handle` is readable, or `timeout` seconds have passed; without the lock."""
+        handles = (waiter.fileno(), -1 if handle is None else handle)
+        # Taken while it is in use: a second thread cannot use it, and makes its own.
+        try:
+            poll, polled = self._polls.pop()
+        except IndexError:
+            poll, polled = _NO_POLL
         if handles != polled:
             poll = select.poll()
             for each in handles:
                 if each >= 0:
                     poll.register(each, select.POLLIN)
-        # One that is in use cannot be used by a second thread; that one makes its own.
-        self._poll = _NO_POLL
         ready = self._look_for_a_moment(poll) if self._spin.is_worth_it() else []
         if not ready:
             began = time.perf_counter()
             ready = poll.poll(None if timeout is None else max(0.0, timeout) * 1000)
             self._spin.slept(time.perf_counter() - began)
-        self._poll = (poll, handles)
-        for each, _ in ready:
-            if each == handles[0]:
-                bell.clear()
+        self._polls[:] = [(poll, handles)]
+        waiter.clear()
 
     def _look_for_a_moment(self, poll: "select.poll") -> list[tuple[int, int]]:
         end = time.perf_counter() + SPIN
@@ -154,10 +148,11 @@ class Inbox:
             if self.waiters.popleft().wake():
                 return
         if self.threads:
-            self.ring()
+            self.threads[0].wake()
 
     def wake_all(self) -> None:
         """Nothing may come any more: everybody is to look again."""
         while self.waiters:
             self.waiters.popleft().wake()
-        self.ring()
+        for thread in self.threads:
+            thread.wake()

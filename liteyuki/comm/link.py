@@ -158,8 +158,7 @@ class Link(ReadingLink):
             return
         self.flush_is_due = True
         if self.on_loop_thread():
-            assert self.loop is not None
-            self.loop.call_soon(self.flush_when_due)
+            self._background.start_when_loop_turns()
         else:
             self._background.start()
 

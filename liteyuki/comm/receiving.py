@@ -4,9 +4,8 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from liteyuki.comm import blocking
-from liteyuki.comm.bell import Bell
 from liteyuki.comm.framing import FrameKind
-from liteyuki.comm.waiting import LoopWaiter
+from liteyuki.comm.waiting import LoopWaiter, ThreadWaiter
 from liteyuki.errors import ChannelClosed, NoHandlesLeft
 from liteyuki.locale import text
 
@@ -40,20 +39,19 @@ def receive_in_thread(endpoint: "Endpoint", timeout: float | None) -> Any:
         blocking.warn_once(endpoint.name)
         blocking.serve_others(endpoint)
     has_looked = link.loop is None and timeout is None  # then waiting for the handle comes to the same
-    is_waiting = False
+    waiter: ThreadWaiter | None = None
     try:
         while True:
             with endpoint.lock:
-                inbox.threads -= is_waiting
-                is_waiting = False
+                if waiter is not None:
+                    inbox.threads.remove(waiter)
+                    waiter = None
                 endpoint.raise_if_closed_here()
                 if inbox.values or inbox or (not has_looked and endpoint.something_came()):
                     return endpoint.take()
                 _raise_if_nothing_can_come(endpoint)
-                bell = _bell(endpoint)
+                waiter = _begin_to_wait(endpoint)
                 handle = link.transport.fileno() if link.transport is not None else None
-                inbox.threads += 1
-                is_waiting = True
             has_looked = False
             if endpoint.told:
                 endpoint.told.pass_on()
@@ -63,18 +61,19 @@ def receive_in_thread(endpoint: "Endpoint", timeout: float | None) -> Any:
             if on_loop:
                 blocking.wait(endpoint, left)
             else:
-                inbox.wait_in_thread(bell, handle, left)
+                inbox.wait_in_thread(waiter, handle, left)
     finally:
         with endpoint.lock:
-            inbox.threads -= is_waiting
-            _ring_for_others(endpoint)
+            if waiter is not None:
+                inbox.threads.remove(waiter)
+            _wake_next(endpoint)
 
 
-def _ring_for_others(endpoint: "Endpoint") -> None:
+def _wake_next(endpoint: "Endpoint") -> None:
     """What woke this thread is the next one's business too. With the lock."""
     inbox = endpoint.receiver.inbox
     if inbox.threads and (inbox or endpoint.closed or endpoint.peer_stops):
-        inbox.ring()
+        inbox.threads[0].wake()
 
 
 def _receive_alone(endpoint: "Endpoint") -> Any:
@@ -88,14 +87,13 @@ def _receive_alone(endpoint: "Endpoint") -> Any:
         transport = link.transport
         if transport is None or inbox.threads or inbox or endpoint.told or not endpoint.is_talking:
             return _NOTHING
-        bell, handle = _bell(endpoint), transport.fileno()
-        inbox.threads = 1
+        waiter, handle = _begin_to_wait(endpoint), transport.fileno()
     try:
-        inbox.wait_in_thread(bell, handle, None)
+        inbox.wait_in_thread(waiter, handle, None)
     finally:
         with endpoint.lock:
-            inbox.threads -= 1
-            _ring_for_others(endpoint)
+            inbox.threads.remove(waiter)
+            _wake_next(endpoint)
     with endpoint.lock:
         if inbox.threads or inbox or link.transport is not transport or link.loop is not None:
             return _NOTHING
@@ -103,9 +101,9 @@ def _receive_alone(endpoint: "Endpoint") -> Any:
         return _NOTHING if frame is None else endpoint.take_at_once(frame)
 
 
-def _bell(endpoint: "Endpoint") -> Bell:
+def _begin_to_wait(endpoint: "Endpoint") -> ThreadWaiter:
     try:
-        return endpoint.receiver.inbox.prepare_to_wait()
+        return endpoint.receiver.inbox.begin_to_wait()
     except OSError as error:
         raise NoHandlesLeft(endpoint.name, error.errno or 0) from error
 

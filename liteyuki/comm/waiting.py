@@ -1,6 +1,7 @@
 """Who waits for something to happen on a channel: coroutines and threads, first come, first woken."""
 
 import asyncio
+import os
 import threading
 from typing import Protocol
 
@@ -48,11 +49,13 @@ class ThreadWaiter:
     _bells = threading.local()
 
     def __init__(self) -> None:
-        bell = getattr(self._bells, "bell", None)
-        if bell is None:
-            bell = self._bells.bell = Bell()
-        bell.clear()
-        self._bell: Bell = bell
+        """Raises `OSError` if handles run out."""
+        bells = self._bells
+        # A forked process has its parent's bell, and would hear what that is to hear.
+        if getattr(bells, "process", None) != os.getpid():
+            bells.bell, bells.process = Bell(), os.getpid()
+        self._bell: Bell = bells.bell
+        self._bell.clear()
 
     def fileno(self) -> int:
         return self._bell.fileno()

@@ -35,6 +35,7 @@ class Bursts:
     def interrupted(self) -> None:
         """The sender waits for something of the other side's: what it sends next begins anew."""
         self._count = 0
+        self._is_one = False
 
     def is_one(self) -> bool:
         """To be asked for each message; whether there is a burst."""

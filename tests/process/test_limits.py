@@ -98,12 +98,13 @@ def write(path: Path, source: str) -> None:
 
 async def change_until(watched: Watched, path: Path, source: str, pattern: str) -> None:
     """Write anew until it is noticed: whether the folder is watched already, nothing tells."""
-    noticed = asyncio.ensure_future(watched.until_printed(pattern))
+    noticed = asyncio.ensure_future(watched.until_printed("文件有改动"))
     number = 0
     while not noticed.done():
         write(path, f"{source}\n# {(number := number + 1)}\n")
         await asyncio.wait({noticed}, timeout=2.0)
     await noticed
+    await watched.until_printed(pattern)
 
 
 def test_a_changed_file_restarts_it(tmp_path: Path) -> None:

@@ -1,16 +1,19 @@
 """Checked values out of a table of settings, with errors that name the file, the key and what it takes."""
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from liteyuki.errors import ConfigError
 from liteyuki.locale import text
 
-__all__ = ["Setting", "Table", "layered", "written"]
+__all__ = ["Setting", "Table", "layered", "parse_size", "written"]
 
 E = TypeVar("E", bound=Enum)
 N = TypeVar("N", int, float)
+
+_SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:([KMGT])(I?))?B", re.ASCII | re.IGNORECASE)
 
 
 class Setting(NamedTuple):
@@ -78,6 +81,16 @@ class Table:
             raise self.error(key, text("config.takes_whole" if whole else "config.takes_number", least=at_least))
         return type(default)(value)
 
+    def size(self, key: str, default: int, *, at_least: str) -> int:
+        """A number of bytes: a whole number, or a string such as "512 MiB"."""
+        found = self._take(key)
+        if found is None:
+            return default
+        size = parse_size(found.value)
+        if size is None or size < (parse_size(at_least) or 0):
+            raise self.error(key, text("config.takes_size", least=at_least))
+        return size
+
     def choice(self, key: str, default: str, choices: Iterable[str]) -> str:
         choices = tuple(choices)
         found = self._take(key)
@@ -136,6 +149,18 @@ class Table:
                 source = found.source if isinstance(found, Setting) else _first_source(found) or self._source
                 expected = text("config.unknown_key", known=", ".join(sorted(set(self._known))))
                 raise ConfigError(source, self._full(key), expected)
+
+
+def parse_size(size: object) -> int | None:
+    """`"512 MiB"` -> 536870912; None for what is no size. B, KB, KiB, ... TiB; a whole number is bytes."""
+    if isinstance(size, int) and not isinstance(size, bool):
+        return size if size >= 0 else None
+    parts = _SIZE.fullmatch(size) if isinstance(size, str) else None
+    if parts is None or len(parts[1]) > 15:  # a float holds no more digits
+        return None
+    number, letter, binary = parts.groups()
+    power = " KMGT".index(letter.upper()) if letter else 0
+    return int(float(number) * (1024 if binary else 1000) ** power)
 
 
 def layered(layers: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:

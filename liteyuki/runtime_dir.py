@@ -8,9 +8,11 @@ from liteyuki._platform import lock_file
 from liteyuki.errors import AlreadyRunningError, StartError
 from liteyuki.locale import text
 
-__all__ = ["CONTROL_SOCKET", "RuntimeDirectory"]
+__all__ = ["CONTROL_SOCKET", "LOGS", "RuntimeDirectory"]
 
 CONTROL_SOCKET = "control.sock"
+LOGS = "logs"
+"""The folder of the log files."""
 
 
 class RuntimeDirectory:
@@ -24,6 +26,7 @@ class RuntimeDirectory:
         self.path = path
         self._project = project
         self.control_socket = path / CONTROL_SOCKET
+        self.logs = path / LOGS
         self._lock = -1
 
     def __enter__(self) -> "RuntimeDirectory":

@@ -12,13 +12,12 @@ from liteyuki.comm.channel import Channel
 from liteyuki.comm.messages import Origin, ProcessStatus
 from liteyuki.locale import text
 from liteyuki.log import logger
-from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind, Listener
 from liteyuki.supervise.guard import Guard
-from liteyuki.supervise.output import Tail
 from liteyuki.supervise.policy import Action, Decision, Exit, History, decide
 from liteyuki.supervise.process import Generation
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
+from liteyuki.supervise.transcript import Transcript
 
 __all__ = ["Keeper"]
 
@@ -39,21 +38,21 @@ class Keeper:
         *,
         channels: Mapping[str, Channel[Any]],
         environment: Mapping[str, str],
-        console: Console,
+        transcript: Transcript,
         guard: Guard,
         listener: Listener,
     ) -> None:
         self.spec = spec
         self.state = ProcessState.STOPPED
         self.channels = channels
-        self.tail = Tail()
+        self.tail = transcript.tail
         self.generation: Generation | None = None
         self.tried = asyncio.Event()
         """Set when its first generation was launched, or could not be."""
         self.gave_up_for_all = False
         """Whether the main process is to end because of this one."""
         self._environment = environment
-        self._console = console
+        self._transcript = transcript
         self._guard = guard
         self._listener = listener
         self._history = History()
@@ -154,7 +153,7 @@ class Keeper:
         self._generations += 1
         generation = Generation(self.spec, self._generations, self._guard)
         try:
-            generation.spawn(self.channels, self._environment, self._show)
+            generation.spawn(self.channels, self._environment, self._transcript)
         except OSError as error:
             logger.error(text("process.cannot_spawn", name=self.spec.name, error=error))
             return None
@@ -286,10 +285,6 @@ class Keeper:
             self._nudged.clear()
 
     # --- telling
-
-    def _show(self, data: bytes) -> None:
-        self.tail.add(data)
-        self._console.write(data)
 
     async def _tell(self, kind: EventKind, generation: Generation) -> None:
         origin = self._asked

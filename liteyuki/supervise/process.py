@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from liteyuki._platform import STOP_SIGNAL, kill_group, spawn_options, watch_exit
+from liteyuki._platform_terminal import tell_resized
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.handles import offer
 from liteyuki.comm.pipe import PipeTransport, pipe_pair
@@ -20,6 +21,7 @@ from liteyuki.comm.storage_server import detached, end_watches
 from liteyuki.supervise.guard import Guard
 from liteyuki.supervise.output import Output
 from liteyuki.supervise.spec import ProcessSpec, ProgramKind
+from liteyuki.supervise.transcript import Transcript
 
 __all__ = ["Generation", "child_arguments"]
 
@@ -69,7 +71,7 @@ class Generation:
         self,
         channels: Mapping[str, Channel[Any]],
         environment: Mapping[str, str],
-        show: Callable[[bytes], None],
+        transcript: Transcript,
     ) -> None:
         """Start the child with fresh ends of `channels`. Raises `OSError` if the system cannot."""
         ends: dict[str, tuple[socket.socket, socket.socket]] = {}
@@ -77,7 +79,7 @@ class Generation:
         try:
             for name in channels:
                 ends[name] = pipe_pair()
-            self._output = Output(show)
+            self._output = Output(transcript)
             self._child = self._popen(
                 life_reader,
                 {name: theirs for name, (_, theirs) in ends.items()},
@@ -153,6 +155,11 @@ class Generation:
         if self._lifeline >= 0:
             os.close(self._lifeline)
             self._lifeline = -1
+
+    def resize_terminal(self) -> None:
+        """The main process's terminal has another size: so has the child's, and the child is told."""
+        if self._output is not None and not self.exited.done() and self._output.resize():
+            tell_resized(self.pid)
 
     def mark_ready(self) -> None:
         if self.ready_at is None:

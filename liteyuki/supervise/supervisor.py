@@ -16,9 +16,11 @@ from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind, Listener
 from liteyuki.supervise.guard import Guard
 from liteyuki.supervise.keeper import Keeper
+from liteyuki.supervise.log_writer import LogWriter
 from liteyuki.supervise.notices import Notices
 from liteyuki.supervise.requests import serve_requests
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
+from liteyuki.supervise.transcript import transcripts
 
 __all__ = ["Supervisor"]
 
@@ -44,6 +46,7 @@ class Supervisor:
         environment: Mapping[str, str],
         console: Console,
         listener: Listener,
+        log_writer: LogWriter | None = None,
     ) -> None:
         self.notices = Notices()
         self._broker = current_registry().broker = Broker(self)
@@ -54,12 +57,13 @@ class Supervisor:
         self._gave_up = asyncio.Event()
         self._entries: dict[str, _Entry] = {}
         current_registry().subscribers.bind(asyncio.get_running_loop())
+        of_process = transcripts(specs, console, log_writer)
         for spec in specs.values():
             keeper = Keeper(
                 spec,
                 channels=self._make_channels(spec),
                 environment=environment,
-                console=console,
+                transcript=of_process[spec.name],
                 guard=self._guard,
                 listener=self._on_event,
             )
@@ -111,6 +115,12 @@ class Supervisor:
         for entry in self._entries.values():
             if entry.keeper.generation is not None:
                 entry.keeper.generation.kill()
+
+    def resize_terminals(self) -> None:
+        """The main process's terminal has another size."""
+        for entry in self._entries.values():
+            if entry.keeper.generation is not None:
+                entry.keeper.generation.resize_terminal()
 
     # --- one of them
 

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "liteyuki.errors": ("liteyuki.locale",),
     "liteyuki.log": ("liteyuki.locale",),
     "liteyuki._platform": (),
+    "liteyuki._platform_terminal": (),
     "liteyuki.project": ("liteyuki.errors", "liteyuki.locale"),
     "liteyuki.comm": ("liteyuki.errors", "liteyuki.locale", "liteyuki.log", "liteyuki._platform"),
     "liteyuki.supervise": ("BASE", "liteyuki.comm"),
@@ -34,7 +35,7 @@ MAY_IMPORT = {
     "liteyuki": ("liteyuki",),
     "nonebot_plugin_liteyuki_comm": ("BASE", "liteyuki.comm"),
 }
-BASE = ("liteyuki.errors", "liteyuki.locale", "liteyuki.log", "liteyuki._platform")
+BASE = ("liteyuki.errors", "liteyuki.locale", "liteyuki.log", "liteyuki._platform", "liteyuki._platform_terminal")
 FRAMEWORKS = ("nonebot", "fastapi", "pydantic", "websockets", "starlette", "uvicorn")
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

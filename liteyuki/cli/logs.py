@@ -69,14 +69,22 @@ def _rest(file: BinaryIO) -> Iterator[bytes]:
 
 def _read_last_lines(newest: BinaryIO, path: Path, count: int) -> list[bytes]:
     """The last `count` lines; `newest` is left at its end."""
-    found = list(deque(newest, count))
+    # One more than is wanted shows that the first of those that are is whole.
+    found = list(deque(newest, count + 1))
     number = 1
-    while len(found) < count and (older := _opened(numbered(path, number))) is not None:
+    while len(found) <= count and (older := _opened(numbered(path, number))) is not None:
         with older:
             if not os.path.sameopenfile(older.fileno(), newest.fileno()):
-                found = [*deque(older, count - len(found)), *found]
+                found = _joined([*deque(older, count + 2 - len(found))], found)
         number += 1
-    return found
+    return found[max(0, len(found) - count) :]
+
+
+def _joined(older: list[bytes], newer: list[bytes]) -> list[bytes]:
+    """The lines of two files, of which the older one may end within a line."""
+    if older and newer and not older[-1].endswith(b"\n"):
+        return [*older[:-1], older[-1] + newer[0], *newer[1:]]
+    return [*older, *newer]
 
 
 def _next_newer(path: Path, file: BinaryIO) -> BinaryIO | None:

@@ -23,8 +23,8 @@ def numbered(path: Path, number: int) -> Path:
 class LogFile:
     """Appends to `path`, plain text without escape sequences. It blocks for as long as the disk does.
 
-    A file that somebody has moved away or deleted is made anew. Files begin and end with whole lines, unless one
-    line is longer than a file may be.
+    A file that somebody has moved away or deleted is made anew. No file grows over its limit; a line that comes whole
+    and is no longer than that stands in one file.
     """
 
     def __init__(self, path: Path, keep: LogFiles) -> None:

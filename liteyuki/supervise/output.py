@@ -10,7 +10,7 @@ from liteyuki.supervise.transcript import Transcript
 
 __all__ = ["Output"]
 
-_READ_BYTES: Final = 64 * 1024
+_READ_BYTES: Final = 16 * 1024
 _LAST_BYTES: Final = 1024 * 1024
 """What is read after an exit: as much as a pipe can hold."""
 

@@ -6,8 +6,8 @@ from typing import Final
 
 __all__ = ["LOW_BYTES", "Pressure"]
 
-_HIGH_BYTES: Final = 256 * 1024
-LOW_BYTES: Final = 64 * 1024
+_HIGH_BYTES: Final = 128 * 1024
+LOW_BYTES: Final = 32 * 1024
 """With so much in waiting, or less, the writer has caught up."""
 _PATIENCE: Final = 0.5
 """Seconds that a child may be held back when its output is not taken. After that, what does not fit is left out."""

@@ -13,7 +13,7 @@ __all__ = ["Setting", "Table", "layered", "parse_size", "written"]
 E = TypeVar("E", bound=Enum)
 N = TypeVar("N", int, float)
 
-_SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:([KMGT])(I?))?B", re.ASCII | re.IGNORECASE)
+_SIZE: Final = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,15}))? ?(?:([KMGT])(I?))?B", re.ASCII | re.IGNORECASE)
 
 
 class Setting(NamedTuple):
@@ -156,11 +156,11 @@ def parse_size(size: object) -> int | None:
     if isinstance(size, int) and not isinstance(size, bool):
         return size if size >= 0 else None
     parts = _SIZE.fullmatch(size) if isinstance(size, str) else None
-    if parts is None or len(parts[1]) > 15:  # a float holds no more digits
+    if parts is None:
         return None
-    number, letter, binary = parts.groups()
-    power = " KMGT".index(letter.upper()) if letter else 0
-    return int(float(number) * (1024 if binary else 1000) ** power)
+    whole, fraction, letter, binary = parts.groups(default="")
+    unit: int = (1024 if binary else 1000) ** (" KMGT".index(letter.upper()) if letter else 0)
+    return int(whole + fraction) * unit // 10 ** len(fraction)
 
 
 def layered(layers: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:

@@ -83,7 +83,10 @@ class LogStream:
 
 
 class LogWriter:
-    """The log files in one directory, which is made when the first is written. On the loop's thread only."""
+    """The log files in one directory, which is made when the first is written. On the loop's thread only.
+
+    Its thread begins with it, sleeps until there is something to write, and ends with `close`.
+    """
 
     def __init__(self, directory: Path, keep: LogFiles) -> None:
         self.directory = directory
@@ -92,9 +95,10 @@ class LogWriter:
         self._streams: dict[str, LogStream] = {}
         # Its `put` may be interrupted by a signal's handler that puts, which `queue.Queue` would not survive.
         self._queue: SimpleQueue[tuple[LogStream, bytes] | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
         self._warned = False
         self._calm_timer: asyncio.TimerHandle | None = None
+        self._thread = threading.Thread(target=self._run, name="liteyuki-logs", daemon=True)
+        self._thread.start()
 
     def stream(self, name: str) -> LogStream:
         """Where to write for `name`, a process or the main process; the same one for the same name."""
@@ -105,9 +109,6 @@ class LogWriter:
 
     def put(self, stream: LogStream, data: bytes) -> None:
         """Have `data` written to the file of `stream`; this is for `LogStream`."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="liteyuki-logs", daemon=True)
-            self._thread.start()
         self._queue.put((stream, data))
 
     def wake(self, stream: LogStream) -> None:
@@ -120,8 +121,6 @@ class LogWriter:
         """Write what is left. A disk that takes too long over it is left behind, and the log says so."""
         if self._calm_timer is not None:
             self._calm_timer.cancel()
-        if self._thread is None:
-            return
         self._queue.put(None)
         self._thread.join(_LAST_WAIT)
         if self._thread.is_alive():

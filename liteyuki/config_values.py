@@ -160,7 +160,8 @@ def parse_size(size: object) -> int | None:
         return None
     whole, fraction, letter, binary = parts.groups(default="")
     unit: int = (1024 if binary else 1000) ** (" KMGT".index(letter.upper()) if letter else 0)
-    return int(whole + fraction) * unit // 10 ** len(fraction)
+    parts_of_unit: int = 10 ** len(fraction)
+    return int(whole + fraction) * unit // parts_of_unit
 
 
 def layered(layers: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:

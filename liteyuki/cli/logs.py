@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -43,23 +43,26 @@ def last_lines(path: Path, count: int) -> list[bytes]:
         return _read_last_lines(newest, path, count)
 
 
-def follow(path: Path, count: int) -> Iterator[bytes]:
+def follow(path: Path, count: int) -> Generator[bytes, None, None]:
     """The last `count` lines, then what is added, across rotations and restarts, for ever. Raises `OSError`."""
     while (file := _opened(path)) is None:
         time.sleep(_LOOK_EVERY)
-    yield from _read_last_lines(file, path, count)
-    while True:
-        yield from _rest(file)
-        if os.fstat(file.fileno()).st_size < file.tell():
-            file.seek(0)  # somebody has emptied it
-        newer = _next_newer(path, file)
-        if newer is None:
-            time.sleep(_LOOK_EVERY)
-            continue
-        # It is written to no more, but may have been since it was read.
-        yield from _rest(file)
+    try:
+        yield from _read_last_lines(file, path, count)
+        while True:
+            yield from _rest(file)
+            if os.fstat(file.fileno()).st_size < file.tell():
+                file.seek(0)  # somebody has emptied it
+            newer = _next_newer(path, file)
+            if newer is None:
+                time.sleep(_LOOK_EVERY)
+                continue
+            # It is written to no more, but may have been since it was read.
+            yield from _rest(file)
+            file.close()
+            file = newer
+    finally:
         file.close()
-        file = newer
 
 
 def _rest(file: BinaryIO) -> Iterator[bytes]:

@@ -132,21 +132,26 @@ class LogWriter:
     def _run(self) -> None:
         # A signal is the main thread's, which has to wake up for it.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        goes_on = True
-        while goes_on:
-            pieces: dict[LogStream, list[bytes]] = {}
-            item = self._queue.get()
-            with contextlib.suppress(Empty):
-                while item is not None:
-                    pieces.setdefault(item[0], []).append(item[1])
-                    item = self._queue.get_nowait()
-            goes_on = item is not None
-            for stream, waiting in pieces.items():
-                self._write(stream, b"".join(waiting))
-            if goes_on and sum(len(piece) for waiting in pieces.values() for piece in waiting) < _SMALL_BYTES:
+        while (size := self._write_what_came()) is not None:
+            if size < _SMALL_BYTES:
                 time.sleep(_GATHERING)
         for stream in self._streams.values():
             stream.file.close()
+
+    def _write_what_came(self) -> int | None:
+        """Wait for something to write, and write it; how many bytes that were, or None if no more comes."""
+        pieces: dict[LogStream, list[bytes]] = {}
+        size = 0
+        item = self._queue.get()
+        with contextlib.suppress(Empty):
+            while item is not None:
+                stream, data = item
+                pieces.setdefault(stream, []).append(data)
+                size += len(data)
+                item = self._queue.get_nowait()
+        for stream, of_stream in pieces.items():
+            self._write(stream, b"".join(of_stream))
+        return size if item is not None else None
 
     def _write(self, stream: LogStream, data: bytes) -> None:
         before = stream.file.problem

@@ -37,8 +37,10 @@ class OwnLog:
         if self._is_writing:
             return  # a signal's handler, in the midst of this; what it adds is seen to below
         self._is_writing = True
-        while self._lines:
-            line = self._lines.popleft()
-            self._console.write(encoded(line), starts_line=True)
-            self._stream.write(line.encode("utf-8", "backslashreplace"))
-        self._is_writing = False
+        try:
+            while self._lines:
+                line = self._lines.popleft()
+                self._console.write(encoded(line), starts_line=True)
+                self._stream.write(line.encode("utf-8", "backslashreplace"))
+        finally:
+            self._is_writing = False

@@ -9,7 +9,7 @@ __all__ = ["LOW_BYTES", "Pressure"]
 _HIGH_BYTES: Final = 128 * 1024
 LOW_BYTES: Final = 32 * 1024
 """With so much in waiting, or less, the writer has caught up."""
-_PATIENCE: Final = 0.5
+_PATIENCE: Final = 1.0
 """Seconds that a child may be held back when its output is not taken. After that, what does not fit is left out."""
 
 

@@ -9,7 +9,7 @@ import click
 
 from liteyuki import __version__
 from liteyuki.config import DEFAULT_PROCESS, Settings, load_settings
-from liteyuki.errors import LiteyukiError, StartError
+from liteyuki.errors import LiteyukiError, StartError, UnknownProcess
 from liteyuki.locale import LANGUAGES, set_language, text
 
 __all__ = ["main"]
@@ -93,6 +93,24 @@ def _build() -> click.Group:
             ],
         )
     )
+    group.add_command(
+        click.Command(
+            "logs",
+            callback=_logs,
+            help=text("cli.logs"),
+            params=[
+                click.Argument(["process"], required=False),
+                click.Option(
+                    ["-n", "--lines"],
+                    type=click.IntRange(min=0),
+                    default=20,
+                    show_default=True,
+                    help=text("cli.logs_lines"),
+                ),
+                click.Option(["-f", "--follow", "follows"], is_flag=True, help=text("cli.logs_follow")),
+            ],
+        )
+    )
     return group
 
 
@@ -149,6 +167,30 @@ def _history(process: str | None, count: int, with_output: bool) -> None:
         click.echo(line)
 
 
-def _fail(error: LiteyukiError, code: int) -> NoReturn:
+def _logs(process: str | None, lines: int, follows: bool) -> None:
+    from liteyuki.cli.logs import show_logs
+    from liteyuki.runtime_dir import LOGS
+    from liteyuki.supervise.log_writer import log_path
+    from liteyuki.supervise.own_log import OWN_LOG
+
+    try:
+        settings = load_settings(Path.cwd(), os.environ)
+        name = process or next(iter(settings.processes))
+        path = log_path(settings.data_dir / LOGS, name)
+        if not path.exists():
+            known = (*settings.processes, OWN_LOG)
+            if name not in known:
+                raise UnknownProcess(name, known)
+            click.echo(text("logs_cli.none", name=name, path=path), err=True)
+        show_logs(path, lines, follows=follows)
+    except StartError as error:
+        _fail(error, _EXIT_BAD_USAGE)
+    except (LiteyukiError, OSError) as error:
+        _fail(error, _EXIT_FAILED)
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+def _fail(error: Exception, code: int) -> NoReturn:
     click.echo(text("cli.failed", error=error), err=True)
     sys.exit(code)

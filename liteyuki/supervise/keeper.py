@@ -14,13 +14,12 @@ from liteyuki.comm.messages import Origin, ProcessStatus
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.cause import Asked, Cause, cause_of_exit, cause_of_origin
-from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind, Listener
 from liteyuki.supervise.guard import Guard
-from liteyuki.supervise.output import Tail
 from liteyuki.supervise.policy import Action, Decision, Exit, History, decide, forgiven
 from liteyuki.supervise.process import Generation
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
+from liteyuki.supervise.transcript import Transcript
 from liteyuki.supervise.triggers import Triggers
 
 __all__ = ["Keeper"]
@@ -42,7 +41,7 @@ class Keeper:
         *,
         channels: Mapping[str, Channel[Any]],
         environment: Mapping[str, str],
-        console: Console,
+        transcript: Transcript,
         guard: Guard,
         oom_kills: OomKills,
         listener: Listener,
@@ -51,14 +50,14 @@ class Keeper:
         self.spec = spec
         self.state = ProcessState.STOPPED
         self.channels = channels
-        self.tail = Tail()
+        self.tail = transcript.tail
         self.generation: Generation | None = None
         self.tried = asyncio.Event()
         """Set when its first generation was launched, or could not be."""
         self.gave_up_for_all = False
         """Whether the main process is to end because of this one."""
         self._environment = environment
-        self._console = console
+        self._transcript = transcript
         self._guard = guard
         self._oom_kills = oom_kills
         self._listener = listener
@@ -180,7 +179,7 @@ class Keeper:
         self._oom_kills.forget()
         generation = Generation(self.spec, self._generations, self._guard)
         try:
-            generation.spawn(self.channels, self._environment, self._show)
+            generation.spawn(self.channels, self._environment, self._transcript)
         except OSError as error:
             self._start_for = Asked(Cause.START_FAILED, reason=str(error))
             self._tell_soon(EventKind.EXITED, None, self._start_for)
@@ -322,10 +321,6 @@ class Keeper:
             self._nudged.clear()
 
     # --- telling
-
-    def _show(self, data: bytes) -> None:
-        self.tail.add(data)
-        self._console.write(data)
 
     def _tell_exit(self, generation: Generation, code: int) -> None:
         signal = signal_name(-code) if code < 0 else None

@@ -370,12 +370,12 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "显示进程（默认为第一个）输出的最后几行；liteyuki 是主进程自己的日志。",
         "Show the last lines that a process has printed (the first one unless named); `liteyuki` is the main process's own log.",
     ),
-    "cli.logs_lines": ("行数。", "How many lines."),
+    "cli.logs_count": ("显示最近的多少行。", "How many of the latest lines to show."),
     "cli.logs_follow": (
         "继续显示新的输出，按 Ctrl+C 结束。",
         "Go on with what is printed from now on; Ctrl+C ends it.",
     ),
-    "logs_cli.none": ("{name} 还没有日志：{path}", "There is no log of {name} yet: {path}"),
+    "logs.none": ("{name} 还没有日志：{path}", "There is no log of {name} yet: {path}"),
     "cli.failed": ("错误：{error}", "Error: {error}"),
     # --- the child
     "child.cannot_exec": ("无法运行 {program}：{error}", "Cannot run {program}: {error}"),

@@ -8,7 +8,13 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from liteyuki.config import Settings
+from liteyuki.errors import UnknownProcess
+from liteyuki.locale import text
+from liteyuki.runtime_dir import LOGS
 from liteyuki.supervise.log_file import numbered
+from liteyuki.supervise.log_writer import log_path
+from liteyuki.supervise.own_log import OWN_LOG
 
 __all__ = ["follow", "last_lines", "show_logs"]
 
@@ -17,11 +23,13 @@ _LOOK_EVERY: Final = 0.2
 """Seconds between two looks at a file that is followed."""
 
 
-def show_logs(path: Path, count: int, *, follows: bool) -> None:
-    """Print the last `count` lines of the log whose newest file is `path`; if wanted, go on with what is added.
+def show_logs(settings: Settings, process: str | None, count: int, *, follows: bool) -> None:
+    """Print the last `count` lines of `process`, the first one unless named; if wanted, go on with what is added.
 
-    Ends quietly when nobody reads any more; a log that is followed has no other end but Ctrl+C. Raises `OSError`.
+    Ends quietly when nobody reads any more; a log that is followed has no other end but Ctrl+C. Raises `OSError`;
+    `UnknownProcess` if there is neither such a log nor such a process.
     """
+    path = _log_of(process or next(iter(settings.processes)), settings)
     screen = sys.stdout.buffer
     try:
         for data in follow(path, count) if follows else last_lines(path, count):
@@ -32,6 +40,17 @@ def show_logs(path: Path, count: int, *, follows: bool) -> None:
     except BrokenPipeError:
         # Python flushes once more when it ends, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), screen.fileno())
+
+
+def _log_of(name: str, settings: Settings) -> Path:
+    """The newest log file of `name`, which need not be there yet, nor be a process's that still is."""
+    path = log_path(settings.data_dir / LOGS, name)
+    if not path.exists():
+        known = (*settings.processes, OWN_LOG)
+        if name not in known:
+            raise UnknownProcess(name, known)
+        print(text("logs.none", name=name, path=path), file=sys.stderr)
+    return path
 
 
 def last_lines(path: Path, count: int) -> list[bytes]:

@@ -9,7 +9,7 @@ import click
 
 from liteyuki import __version__
 from liteyuki.config import DEFAULT_PROCESS, Settings, load_settings
-from liteyuki.errors import LiteyukiError, StartError, UnknownProcess
+from liteyuki.errors import LiteyukiError, StartError
 from liteyuki.locale import LANGUAGES, set_language, text
 
 __all__ = ["main"]
@@ -82,13 +82,7 @@ def _build() -> click.Group:
             help=text("cli.history"),
             params=[
                 click.Argument(["process"], required=False),
-                click.Option(
-                    ["-n", "count"],
-                    type=click.IntRange(1, 1_000_000),
-                    default=20,
-                    show_default=True,
-                    help=text("cli.history_count"),
-                ),
+                _count_option(1, text("cli.history_count")),
                 click.Option(["--output", "with_output"], is_flag=True, help=text("cli.history_output")),
             ],
         )
@@ -100,18 +94,19 @@ def _build() -> click.Group:
             help=text("cli.logs"),
             params=[
                 click.Argument(["process"], required=False),
-                click.Option(
-                    ["-n", "--lines"],
-                    type=click.IntRange(min=0),
-                    default=20,
-                    show_default=True,
-                    help=text("cli.logs_lines"),
-                ),
+                _count_option(0, text("cli.logs_count")),
                 click.Option(["-f", "--follow", "follows"], is_flag=True, help=text("cli.logs_follow")),
             ],
         )
     )
     return group
+
+
+def _count_option(least: int, words: str) -> click.Option:
+    """How many of the latest are shown."""
+    return click.Option(
+        ["-n", "count"], type=click.IntRange(least, 1_000_000), default=20, show_default=True, help=words
+    )
 
 
 def _run(script: Path | None, reload: bool) -> NoReturn:
@@ -167,22 +162,11 @@ def _history(process: str | None, count: int, with_output: bool) -> None:
         click.echo(line)
 
 
-def _logs(process: str | None, lines: int, follows: bool) -> None:
+def _logs(process: str | None, count: int, follows: bool) -> None:
     from liteyuki.cli.logs import show_logs
-    from liteyuki.runtime_dir import LOGS
-    from liteyuki.supervise.log_writer import log_path
-    from liteyuki.supervise.own_log import OWN_LOG
 
     try:
-        settings = load_settings(Path.cwd(), os.environ)
-        name = process or next(iter(settings.processes))
-        path = log_path(settings.data_dir / LOGS, name)
-        if not path.exists():
-            known = (*settings.processes, OWN_LOG)
-            if name not in known:
-                raise UnknownProcess(name, known)
-            click.echo(text("logs_cli.none", name=name, path=path), err=True)
-        show_logs(path, lines, follows=follows)
+        show_logs(load_settings(Path.cwd(), os.environ), process, count, follows=follows)
     except StartError as error:
         _fail(error, _EXIT_BAD_USAGE)
     except (LiteyukiError, OSError) as error:

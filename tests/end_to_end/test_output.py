@@ -198,6 +198,7 @@ def test_the_last_lines_over_rotated_files_and_after_the_end(tmp_path: Path) -> 
     unknown = logs(tmp_path, "unknown")
     assert unknown.returncode == 1
     assert "ticks, quiet, liteyuki" in unknown.stderr
+    assert logs(tmp_path, "-n", "9" * 20).returncode == 2
 
 
 class Following:

@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-import signal
 import threading
 import time
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from liteyuki._platform import leave_signals_to_main_thread
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.intake import Intake
@@ -130,8 +130,7 @@ class LogWriter:
     # --- on the thread
 
     def _run(self) -> None:
-        # A signal is the main thread's, which has to wake up for it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        leave_signals_to_main_thread()
         while (size := self._write_what_came()) is not None:
             if size < _SMALL_BYTES:
                 time.sleep(_GATHERING)

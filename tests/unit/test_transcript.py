@@ -58,6 +58,25 @@ def test_tail_is_the_same_however_much_comes_at_once(widths: list[int], data: st
     assert tail.last(200) == stream.decode().split("\n")[-200:]
 
 
+def test_last_words_are_of_this_generation_alone_whatever_is_remembered(tmp_path: Path) -> None:
+    tail = Tail()
+    (tmp_path / "a.log").write_text("of a main process before\n")
+    tail.remember(tmp_path / "a.log")
+    tail.start_generation()
+    assert tail.last_words() == ()
+    tail.add(b"\x1b[31mred\x1b[0m\nunfinished")
+    assert tail.last_words() == ("red", "unfinished")
+    tail.end_line()
+    assert tail.last_words() == ("red", "unfinished")
+    tail.start_generation()
+    tail.add(b"one\nmore")
+    assert tail.last_words() == ("one", "more")
+    tail.start_generation()
+    assert tail.last(3) == ["unfinished", "one", "more"]
+    tail.add(b"".join(b"%d\n" % number for number in range(1000)))
+    assert tail.last_words() == tuple(map(str, range(950, 1000)))
+
+
 def test_what_is_no_plain_file_is_not_remembered(tmp_path: Path) -> None:
     tail = Tail()
     tail.remember(tmp_path / "none.log")

@@ -5,9 +5,9 @@ A name with a colon, such as `channels:str`, is a part of the one before the col
 
 import sys
 
-from benchmarks import channels, main_job
+from benchmarks import channels, main_job, output
 
-BENCHMARKS = {**main_job.BENCHMARKS, **channels.BENCHMARKS}
+BENCHMARKS = {**main_job.BENCHMARKS, **channels.BENCHMARKS, **output.BENCHMARKS}
 
 
 def main() -> int:

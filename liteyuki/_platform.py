@@ -23,6 +23,7 @@ __all__ = [
     "forbid_inheriting",
     "is_sealed",
     "kill_group",
+    "leave_signals_to_main_thread",
     "listener_of_port",
     "lock_file",
     "make_standard_handles",
@@ -99,6 +100,11 @@ def make_standard_handles() -> None:
     for name, handle in (("stdout", 1), ("stderr", 2)):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(handle, "w", closefd=False))
+
+
+def leave_signals_to_main_thread() -> None:
+    """First in another thread: a signal that came there would not wake up the main thread, which handles it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
 
 def take_signals_as_usual() -> None:

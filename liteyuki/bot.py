@@ -27,6 +27,8 @@ from liteyuki.runtime_dir import RuntimeDirectory
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind
 from liteyuki.supervise.history import HistoryWriter
+from liteyuki.supervise.log_writer import LogWriter
+from liteyuki.supervise.own_log import OWN_LOG, OwnLog
 from liteyuki.supervise.supervisor import Supervisor
 
 __all__ = ["LiteyukiBot", "get_bot"]
@@ -178,7 +180,9 @@ class LiteyukiBot:
             return 0
         console = Console(sys.stdout.fileno())
         console.bind(self._loop)
-        configure(level=settings.log_level, icons=settings.log_icons, write=console.write_text)
+        log_writer = LogWriter(runtime.logs, settings.log_files)
+        own_log = OwnLog(console, log_writer.stream(OWN_LOG))
+        configure(level=settings.log_level, icons=settings.log_icons, write=own_log.write)
         history = HistoryWriter(runtime.history)
         supervisor = self._supervisor = Supervisor(
             settings.processes,
@@ -186,7 +190,10 @@ class LiteyukiBot:
             console=console,
             listener=self._on_event,
             history=history,
+            log_writer=log_writer,
         )
+        if console.is_terminal:
+            self._loop.add_signal_handler(signal.SIGWINCH, supervisor.resize_terminals)
         control = ControlServer(supervisor, runtime.control_socket, on_stop=self._stop_asked.set)
         logger.info(text("main.started", pid=os.getpid(), directory=settings.directory))
         for name in settings.plugins:
@@ -202,6 +209,9 @@ class LiteyukiBot:
             await self._hooks.cancel()
             history.close()
             self._loop = self._supervisor = None
+            own_log.flush()
+            log_writer.close()
+            own_log.flush()
             console.close()
             configure(level=settings.log_level, icons=settings.log_icons)
 
@@ -295,4 +305,6 @@ def _environment_of_children(settings: Settings) -> dict[str, str]:
         "LITEYUKI_LOG_ICONS": "true" if settings.log_icons else "false",
         # What a child prints must not sit in its buffer when it dies.
         "PYTHONUNBUFFERED": os.environ.get("PYTHONUNBUFFERED", "1"),
+        # One that dies of a signal tells where it was.
+        "PYTHONFAULTHANDLER": os.environ.get("PYTHONFAULTHANDLER", "1"),
     }

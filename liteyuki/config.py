@@ -15,7 +15,7 @@ from liteyuki.errors import ConfigError
 from liteyuki.locale import LANGUAGES, text
 from liteyuki.log import LEVELS
 from liteyuki.project import read_toml, tomllib
-from liteyuki.supervise.spec import Backoff, GiveUp, ProcessSpec, Program, ProgramKind
+from liteyuki.supervise.spec import Backoff, GiveUp, LogFiles, ProcessSpec, Program, ProgramKind
 
 __all__ = ["DEFAULT_PROCESS", "Settings", "load_settings"]
 
@@ -38,6 +38,7 @@ class Settings:
     log_level: str
     log_icons: bool
     data_dir: Path
+    log_files: LogFiles
     plugins: tuple[str, ...]
     plugin_dirs: tuple[Path, ...]
     processes: Mapping[str, ProcessSpec]
@@ -113,13 +114,17 @@ def _value_of_variable(written: str) -> Any:
 def _check(directory: Path, merged: dict[str, Any]) -> Settings:
     top = Table(merged, "", "pyproject.toml [tool.liteyuki]")
     lang = top.choice("lang", LANGUAGES[0], LANGUAGES)
-    processes = top.table("processes")
+    processes, log_files = top.table("processes"), top.table("log_files")
     settings = Settings(
         directory=directory,
         lang=lang,
         log_level=top.choice("log_level", "INFO", LEVELS),
         log_icons=top.boolean("log_icons", True),
         data_dir=directory / top.string("data_dir", ".liteyuki"),
+        log_files=LogFiles(
+            max_bytes=log_files.size("max_size", LogFiles.max_bytes, at_least="1 KiB"),
+            count=log_files.number("count", LogFiles.count, at_least=1, whole=True),
+        ),
         plugins=top.strings("plugins"),
         plugin_dirs=tuple(directory / name for name in top.strings("plugin_dirs")),
         processes={
@@ -127,6 +132,7 @@ def _check(directory: Path, merged: dict[str, Any]) -> Settings:
         },
         raw=written(merged),
     )
+    log_files.finish()
     top.finish()
     return settings
 
@@ -158,7 +164,7 @@ def _process(name: str, table: Table, directory: Path) -> ProcessSpec:
         start_timeout=table.number("start_timeout", ProcessSpec.start_timeout),
         stop_timeout=table.number("stop_timeout", ProcessSpec.stop_timeout),
         watchdog=table.number("watchdog", ProcessSpec.watchdog),
-        memory_limit_bytes=table.size("memory_limit"),
+        memory_limit_bytes=table.size("memory_limit", ProcessSpec.memory_limit_bytes, at_least="1 MiB", or_none=True),
         max_age=table.number("max_age", ProcessSpec.max_age),
         schedule=table.cron("schedule"),
         watch=tuple(directory / name for name in table.strings("watch")),

@@ -9,14 +9,12 @@ from typing import Any, Final, NamedTuple, TypeVar
 from liteyuki.errors import ConfigError
 from liteyuki.locale import text
 
-__all__ = ["Setting", "Table", "layered", "written"]
+__all__ = ["Setting", "Table", "layered", "parse_size", "written"]
 
 E = TypeVar("E", bound=Enum)
 N = TypeVar("N", int, float)
 
-
-_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]i?b)", re.IGNORECASE | re.ASCII)
-_UNITS: Final = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_SIZE: Final = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,15}))? ?(?:([KMGT])(I?))?B", re.ASCII | re.IGNORECASE)
 
 
 class Setting(NamedTuple):
@@ -84,6 +82,17 @@ class Table:
             raise self.error(key, text("config.takes_whole" if whole else "config.takes_number", least=at_least))
         return type(default)(value)
 
+    def size(self, key: str, default: int, *, at_least: str, or_none: bool = False) -> int:
+        """A number of bytes: a string such as "512 MiB", or a whole number. `or_none`: 0 is taken for no limit."""
+        found = self._take(key)
+        if found is None:
+            return default
+        size = parse_size(found.value)
+        is_none = or_none and size == 0
+        if size is None or (size < (parse_size(at_least) or 0) and not is_none):
+            raise self.error(key, text("config.takes_limit" if or_none else "config.takes_size", least=at_least))
+        return size
+
     def choice(self, key: str, default: str, choices: Iterable[str]) -> str:
         choices = tuple(choices)
         found = self._take(key)
@@ -114,16 +123,6 @@ class Table:
         if not isinstance(found.value, list):
             raise self.error(key, text("config.takes_list"))
         return tuple(found.value)
-
-    def size(self, key: str) -> int:
-        """A number of bytes, written with a unit: `"512 MiB"`; 0 if there is none."""
-        found = self._take(key)
-        if found is None or (found.value == 0 and not isinstance(found.value, bool)):
-            return 0
-        matched = _SIZE.fullmatch(found.value) if isinstance(found.value, str) else None
-        if matched is None:
-            raise self.error(key, text("config.takes_size"))
-        return int(float(matched[1]) * _UNITS[matched[2].lower()])
 
     def cron(self, key: str) -> str:
         """A cron expression that names at least one time; `""` if there is none."""
@@ -164,6 +163,19 @@ class Table:
                 source = found.source if isinstance(found, Setting) else _first_source(found) or self._source
                 expected = text("config.unknown_key", known=", ".join(sorted(set(self._known))))
                 raise ConfigError(source, self._full(key), expected)
+
+
+def parse_size(size: object) -> int | None:
+    """`"512 MiB"` -> 536870912; None for what is no size. B, KB, KiB, ... TiB; a whole number is bytes."""
+    if isinstance(size, int) and not isinstance(size, bool):
+        return size if size >= 0 else None
+    parts = _SIZE.fullmatch(size) if isinstance(size, str) else None
+    if parts is None:
+        return None
+    whole, fraction, letter, binary = parts.groups(default="")
+    unit: int = (1024 if binary else 1000) ** (" KMGT".index(letter.upper()) if letter else 0)
+    parts_of_unit: int = 10 ** len(fraction)
+    return int(whole + fraction) * unit // parts_of_unit
 
 
 def layered(layers: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:

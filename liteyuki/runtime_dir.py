@@ -8,10 +8,12 @@ from liteyuki._platform import lock_file
 from liteyuki.errors import AlreadyRunningError, StartError
 from liteyuki.locale import text
 
-__all__ = ["CONTROL_SOCKET", "HISTORY", "RuntimeDirectory"]
+__all__ = ["CONTROL_SOCKET", "HISTORY", "LOGS", "RuntimeDirectory"]
 
 CONTROL_SOCKET = "control.sock"
 HISTORY = "history.db"
+LOGS = "logs"
+"""The folder of the log files."""
 
 
 class RuntimeDirectory:
@@ -26,6 +28,7 @@ class RuntimeDirectory:
         self._project = project
         self.control_socket = path / CONTROL_SOCKET
         self.history = path / HISTORY
+        self.logs = path / LOGS
         self._lock = -1
 
     def __enter__(self) -> "RuntimeDirectory":

@@ -29,6 +29,24 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "……控制台太慢，此处省略了 {lines} 行……",
         "... the console was too slow: {lines} lines were left out here ...",
     ),
+    # --- log files
+    "log_file.dropped": (
+        "……磁盘太慢，此处省略了 {lines} 行……",
+        "... the disk was too slow: {lines} lines were left out here ...",
+    ),
+    "log_file.lost": (
+        "……此处丢失了 {lines} 行：{error}……",
+        "... {lines} lines were lost here: {error} ...",
+    ),
+    "log_file.failed": (
+        "日志文件 {path} 无法写入：{error}；能够写入之前的输出只显示在控制台上，丢失的行数会记在文件里",
+        "The log file {path} cannot be written: {error}. Until it can be, output goes to the console only; how many lines are lost will stand in the file",
+    ),
+    "log_file.works_again": ("日志文件 {path} 恢复写入", "The log file {path} can be written again"),
+    "log_file.not_finished": (
+        "{directory} 所在的磁盘太慢，最后 {size} 字节日志没有写完",
+        "The disk that holds {directory} is too slow: the last {size} bytes of the log files were not written",
+    ),
     # --- processes
     "process.started": ("{name}：已启动（pid {pid}）：{what}", "{name}: started (pid {pid}): {what}"),
     "process.started_again": (
@@ -348,6 +366,16 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "在每次意外退出下面列出它最后的输出。",
         "List, below each death, what the process printed last.",
     ),
+    "cli.logs": (
+        "显示进程（默认为第一个）输出的最后几行；liteyuki 是主进程自己的日志。",
+        "Show the last lines that a process has printed (the first one unless named); `liteyuki` is the main process's own log.",
+    ),
+    "cli.logs_count": ("显示最近的多少行。", "How many of the latest lines to show."),
+    "cli.logs_follow": (
+        "继续显示新的输出，按 Ctrl+C 结束。",
+        "Go on with what is printed from now on; Ctrl+C ends it.",
+    ),
+    "logs.none": ("{name} 还没有日志：{path}", "There is no log of {name} yet: {path}"),
     "cli.failed": ("错误：{error}", "Error: {error}"),
     # --- the child
     "child.cannot_exec": ("无法运行 {program}：{error}", "Cannot run {program}: {error}"),
@@ -451,16 +479,21 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "应为不小于 {least:g} 的整数",
         "it takes a whole number of at least {least:g}",
     ),
+    "config.takes_size": (
+        '应为不小于 {least} 的大小，如 "512 MiB"（单位 B、KiB、MiB、GiB、TiB、kB、MB、GB、TB）',
+        'it takes a size of at least {least}, such as "512 MiB" (in B, KiB, MiB, GiB, TiB, kB, MB, GB or TB)',
+    ),
+    "config.takes_limit": (
+        '应为不小于 {least} 的大小，如 "512 MiB"（单位 B、KiB、MiB、GiB、TiB、kB、MB、GB、TB），0 为不限',
+        'it takes a size of at least {least}, such as "512 MiB" (in B, KiB, MiB, GiB, TiB, kB, MB, GB or TB), '
+        "or 0 for no limit",
+    ),
     "config.takes_one_of": ("应为其中之一：{choices}", "it takes one of: {choices}"),
     "config.takes_strings": ("应为字符串的列表", "it takes a list of strings"),
     "config.takes_list": ("应为列表", "it takes a list"),
     "config.takes_table": ("应为表", "it takes a table"),
     "config.takes_share": ("应小于 1", "it takes a number below 1"),
     "config.takes_directory": ("应为存在的目录", "it takes a folder that exists"),
-    "config.takes_size": (
-        '应为大小，如 "512 MiB"（单位 KiB、MiB、GiB、kB、MB、GB），0 为不限',
-        'it takes a size such as "512 MiB" (in KiB, MiB, GiB, kB, MB or GB), or 0 for no limit',
-    ),
     "config.takes_cron": (
         '应为 cron 表达式，如 "0 4 * * *"（分 时 日 月 周）',
         'it takes a cron expression such as "0 4 * * *" (minute, hour, day, month, day of the week)',

@@ -82,18 +82,31 @@ def _build() -> click.Group:
             help=text("cli.history"),
             params=[
                 click.Argument(["process"], required=False),
-                click.Option(
-                    ["-n", "count"],
-                    type=click.IntRange(1, 1_000_000),
-                    default=20,
-                    show_default=True,
-                    help=text("cli.history_count"),
-                ),
+                _count_option(1, text("cli.history_count")),
                 click.Option(["--output", "with_output"], is_flag=True, help=text("cli.history_output")),
             ],
         )
     )
+    group.add_command(
+        click.Command(
+            "logs",
+            callback=_logs,
+            help=text("cli.logs"),
+            params=[
+                click.Argument(["process"], required=False),
+                _count_option(0, text("cli.logs_count")),
+                click.Option(["-f", "--follow", "follows"], is_flag=True, help=text("cli.logs_follow")),
+            ],
+        )
+    )
     return group
+
+
+def _count_option(least: int, words: str) -> click.Option:
+    """How many of the latest are shown."""
+    return click.Option(
+        ["-n", "count"], type=click.IntRange(least, 1_000_000), default=20, show_default=True, help=words
+    )
 
 
 def _run(script: Path | None, reload: bool) -> NoReturn:
@@ -149,6 +162,19 @@ def _history(process: str | None, count: int, with_output: bool) -> None:
         click.echo(line)
 
 
-def _fail(error: LiteyukiError, code: int) -> NoReturn:
+def _logs(process: str | None, count: int, follows: bool) -> None:
+    from liteyuki.cli.logs import show_logs
+
+    try:
+        show_logs(load_settings(Path.cwd(), os.environ), process, count, follows=follows)
+    except StartError as error:
+        _fail(error, _EXIT_BAD_USAGE)
+    except (LiteyukiError, OSError) as error:
+        _fail(error, _EXIT_FAILED)
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+def _fail(error: Exception, code: int) -> NoReturn:
     click.echo(text("cli.failed", error=error), err=True)
     sys.exit(code)

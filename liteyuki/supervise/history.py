@@ -8,6 +8,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from liteyuki._platform import leave_signals_to_main_thread
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.events import Event
@@ -91,6 +92,7 @@ class HistoryWriter:
     # --- in the thread
 
     def _run(self) -> None:
+        leave_signals_to_main_thread()
         while True:
             with self._lock:
                 entries, self._waiting = self._waiting, []

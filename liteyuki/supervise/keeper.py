@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import inspect
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,13 +13,13 @@ from liteyuki.comm.messages import Origin, ProcessStatus
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.cause import Asked, Cause, cause_of_exit, cause_of_origin
-from liteyuki.supervise.console import Console
-from liteyuki.supervise.events import Event, EventKind, Listener
+from liteyuki.supervise.events import EventKind, Listener
 from liteyuki.supervise.guard import Guard
-from liteyuki.supervise.output import Tail
 from liteyuki.supervise.policy import Action, Decision, Exit, History, decide, forgiven
 from liteyuki.supervise.process import Generation
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
+from liteyuki.supervise.telling import Teller
+from liteyuki.supervise.transcript import Transcript
 from liteyuki.supervise.triggers import Triggers
 
 __all__ = ["Keeper"]
@@ -42,7 +41,7 @@ class Keeper:
         *,
         channels: Mapping[str, Channel[Any]],
         environment: Mapping[str, str],
-        console: Console,
+        transcript: Transcript,
         guard: Guard,
         oom_kills: OomKills,
         listener: Listener,
@@ -51,17 +50,17 @@ class Keeper:
         self.spec = spec
         self.state = ProcessState.STOPPED
         self.channels = channels
-        self.tail = Tail()
+        self.tail = transcript.tail
         self.generation: Generation | None = None
         self.tried = asyncio.Event()
         """Set when its first generation was launched, or could not be."""
         self.gave_up_for_all = False
         """Whether the main process is to end because of this one."""
         self._environment = environment
-        self._console = console
+        self._transcript = transcript
         self._guard = guard
         self._oom_kills = oom_kills
-        self._listener = listener
+        self._teller = Teller(spec.name, listener)
         self._triggers = triggers
         self._history = History()
         self._generations = 0
@@ -74,7 +73,6 @@ class Keeper:
         self._is_held = False
         self._hold_timer: asyncio.TimerHandle | None = None
         self._nudged = asyncio.Event()
-        self._telling: set[asyncio.Future[None]] = set()
 
     # --- what others ask
 
@@ -109,7 +107,7 @@ class Keeper:
             self._stop_is_due = True
         if self._asked.cause.is_wanted:
             self._history = forgiven(self._history)
-        self._tell_soon(EventKind.RESTART_ASKED, self.generation, self._asked)
+        self._teller.tell_soon(EventKind.RESTART_ASKED, self.generation or self._generations, self._asked)
         self._nudged.set()
         return True
 
@@ -169,7 +167,7 @@ class Keeper:
 
     async def _is_to_start(self) -> bool:
         if not self._stopping:
-            await self._tell(EventKind.BEFORE_START, None, self._start_for)
+            await self._teller.tell(EventKind.BEFORE_START, self._generations + 1, self._start_for)
         return not self._stopping
 
     def _start(self) -> Generation | None:
@@ -180,17 +178,17 @@ class Keeper:
         self._oom_kills.forget()
         generation = Generation(self.spec, self._generations, self._guard)
         try:
-            generation.spawn(self.channels, self._environment, self._show)
+            generation.spawn(self.channels, self._environment, self._transcript)
         except OSError as error:
             self._start_for = Asked(Cause.START_FAILED, reason=str(error))
-            self._tell_soon(EventKind.EXITED, None, self._start_for)
+            self._teller.tell_soon(EventKind.EXITED, self._generations, self._start_for)
             logger.error(text("process.cannot_spawn", name=self.spec.name, error=error))
             return None
         self.generation = generation
         # Before anybody who waits for it goes on: what is logged about its end is on record by then.
         generation.exited.add_done_callback(lambda exited: self._tell_exit(generation, exited.result()))
         self.state = ProcessState.STARTING
-        self._tell_soon(EventKind.STARTED, generation, self._start_for)
+        self._teller.tell_soon(EventKind.STARTED, generation, self._start_for)
         key = "process.started" if generation.number == 1 else "process.started_again"
         logger.info(text(key, name=self.spec.name, pid=generation.pid, what=generation.describe()))
         if not self.spec.program.has_channels:
@@ -247,7 +245,7 @@ class Keeper:
         asked = self._asked if self._asked and not self._stopping else Asked(Cause.MAIN_STOPPING)
         self._triggers.ended()
         kind = EventKind.BEFORE_SHUTDOWN if self._stopping else EventKind.BEFORE_RESTART
-        await self._tell(kind, generation, asked)
+        await self._teller.tell(kind, generation, asked)
         generation.ended_for = asked.cause
         if generation.ready_at is not None:
             self._history = dataclasses.replace(self._history, was_ever_ready=True)
@@ -263,12 +261,34 @@ class Keeper:
         self._triggers.ready(generation)
         asked, self._asked = self._asked, None
         seconds = generation.uptime
-        self._tell_soon(EventKind.READY, generation, asked, lived=seconds)
+        self._teller.tell_soon(EventKind.READY, generation, asked, lived=seconds)
         logger.success(text("process.ready", name=self.spec.name, pid=generation.pid, seconds=seconds))
         if generation.number > 1:
-            self._tell_soon(EventKind.RESTARTED, generation, asked)
+            self._teller.tell_soon(EventKind.RESTARTED, generation, asked)
 
     # --- after an exit
+
+    def _tell_exit(self, generation: Generation, code: int) -> None:
+        signal = signal_name(-code) if code < 0 else None
+        cause = cause_of_exit(
+            code,
+            self.spec.program,
+            ended_for=generation.ended_for,
+            became_ready=generation.ready_at is not None,
+            is_out_of_memory=signal == "SIGKILL" and not generation.was_killed and self._oom_kills.claim(),
+        )
+        asked = self._asked if self._asked and self._asked.cause is cause else Asked(cause, reason=generation.problem)
+        if not (self._stop_is_due or self._is_held):
+            self._start_for = asked
+        self._teller.tell_soon(
+            EventKind.EXITED,
+            generation,
+            asked,
+            exit_code=code if code >= 0 else None,
+            signal=signal,
+            lived=generation.uptime,
+            output=self.tail.last_words() if cause.is_death else (),
+        )
 
     def _after_exit(self, generation: Generation, code: int) -> Decision:
         how = text("process.by_signal", signal=signal_name(-code)) if code < 0 else text("process.by_code", code=code)
@@ -294,11 +314,11 @@ class Keeper:
         self.gave_up_for_all = decision.action is Action.GIVE_UP_AND_EXIT
         if decision.action is Action.STOP:
             logger.info(text("process.stays_stopped", name=self.spec.name, mode=self.spec.restart.value))
-            self._tell_soon(EventKind.STAYS_STOPPED, None, self._start_for)
+            self._teller.tell_soon(EventKind.STAYS_STOPPED, self._generations, self._start_for)
         else:
             key = "process.gave_up_for_all" if self.gave_up_for_all else "process.gave_up"
             logger.critical(text(key, name=self.spec.name, deaths=len(self._history.deaths)))
-            self._tell_soon(EventKind.GAVE_UP, None, self._start_for)
+            self._teller.tell_soon(EventKind.GAVE_UP, self._generations, self._start_for)
         if self.gave_up_for_all:
             return False
         await self._wait_for_request(None)
@@ -320,56 +340,3 @@ class Keeper:
             return
         finally:
             self._nudged.clear()
-
-    # --- telling
-
-    def _show(self, data: bytes) -> None:
-        self.tail.add(data)
-        self._console.write(data)
-
-    def _tell_exit(self, generation: Generation, code: int) -> None:
-        signal = signal_name(-code) if code < 0 else None
-        cause = cause_of_exit(
-            code,
-            self.spec.program,
-            ended_for=generation.ended_for,
-            became_ready=generation.ready_at is not None,
-            is_out_of_memory=signal == "SIGKILL" and not generation.was_killed and self._oom_kills.claim(),
-        )
-        asked = self._asked if self._asked and self._asked.cause is cause else Asked(cause, reason=generation.problem)
-        if not (self._stop_is_due or self._is_held):
-            self._start_for = asked
-        self._tell_soon(
-            EventKind.EXITED,
-            generation,
-            asked,
-            exit_code=code if code >= 0 else None,
-            signal=signal,
-            lived=generation.uptime,
-            output=self.tail.last_words() if cause.is_death else (),
-        )
-
-    async def _tell(self, kind: EventKind, generation: Generation | None, asked: Asked) -> None:
-        told = self._listener(self._event(kind, generation, asked))
-        if inspect.isawaitable(told):
-            await told
-
-    def _tell_soon(self, kind: EventKind, generation: Generation | None, asked: Asked | None, **facts: Any) -> None:
-        told = self._listener(self._event(kind, generation, asked, **facts))
-        if inspect.isawaitable(told):
-            task = asyncio.ensure_future(told)
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
-
-    def _event(self, kind: EventKind, generation: Generation | None, asked: Asked | None, **facts: Any) -> Event:
-        number = generation.number if generation else self._generations + (kind is EventKind.BEFORE_START)
-        return Event(
-            kind,
-            self.spec.name,
-            number,
-            origin=asked.origin if asked else None,
-            cause=asked.cause if asked else None,
-            reason=asked.reason if asked else "",
-            pid=generation.pid if generation else None,
-            **facts,
-        )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from liteyuki._platform import STOP_SIGNAL, spawn_options, watch_exit
+from liteyuki._platform_terminal import tell_resized
 from liteyuki._platform_tree import send_signal
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.handles import offer
@@ -25,6 +26,7 @@ from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.guard import Guard, Tree
 from liteyuki.supervise.output import Output
 from liteyuki.supervise.spec import ProcessSpec, ProgramKind
+from liteyuki.supervise.transcript import Transcript
 
 __all__ = ["Generation", "child_arguments"]
 
@@ -82,7 +84,7 @@ class Generation:
         self,
         channels: Mapping[str, Channel[Any]],
         environment: Mapping[str, str],
-        show: Callable[[bytes], None],
+        transcript: Transcript,
     ) -> None:
         """Start the child with fresh ends of `channels`. Raises `OSError` if the system cannot."""
         ends: dict[str, tuple[socket.socket, socket.socket]] = {}
@@ -93,7 +95,7 @@ class Generation:
                 ends[name] = pipe_pair()
             if channels and self.spec.watchdog:
                 self.pulse, pulse_handle = make_pulse(self.spec.watchdog)
-            self._output = Output(show)
+            self._output = Output(transcript)
             self._child = self._popen(
                 life_reader,
                 pulse_handle,
@@ -205,6 +207,11 @@ class Generation:
         if self._lifeline >= 0:
             os.close(self._lifeline)
             self._lifeline = -1
+
+    def resize_terminal(self) -> None:
+        """The main process's terminal has another size: so has the child's, and the child is told."""
+        if self._output is not None and not self.exited.done() and self._output.resize():
+            tell_resized(self.pid)
 
     def mark_ready(self) -> None:
         if self.ready_at is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
+from liteyuki._platform import leave_signals_to_main_thread
 from liteyuki.locale import text
 from liteyuki.log import logger
 
@@ -63,6 +64,7 @@ class FileWatch:
     def _watch(self) -> None:
         from watchfiles import watch
 
+        leave_signals_to_main_thread()
         # The folder of a file, since editors put a new file into the place of the old one.
         folders = {path if path.is_dir() else path.parent for path in self._paths}
         try:

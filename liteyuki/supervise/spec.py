@@ -10,6 +10,7 @@ __all__ = [
     "Backoff",
     "GiveUp",
     "GiveUpThen",
+    "LogFiles",
     "ProcessSpec",
     "ProcessState",
     "Program",
@@ -70,6 +71,14 @@ class GiveUp:
     within: float = 300.0
     then: GiveUpThen = GiveUpThen.SLOW
     slow_every: float = 600.0
+
+
+@dataclass(frozen=True)
+class LogFiles:
+    """What is kept on disk of what each process prints: `count` files of at most `max_bytes`."""
+
+    max_bytes: int = 10 * 1024 * 1024
+    count: int = 5
 
 
 @dataclass(frozen=True, kw_only=True)

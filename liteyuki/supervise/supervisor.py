@@ -21,9 +21,11 @@ from liteyuki.supervise.events import TOPIC, Event, EventKind, Listener
 from liteyuki.supervise.guard import Guard
 from liteyuki.supervise.history import HistoryWriter
 from liteyuki.supervise.keeper import Keeper
+from liteyuki.supervise.log_writer import LogWriter
 from liteyuki.supervise.notices import Notices
 from liteyuki.supervise.requests import serve_requests
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
+from liteyuki.supervise.transcript import transcripts
 from liteyuki.supervise.triggers import Triggers
 
 __all__ = ["Supervisor"]
@@ -51,6 +53,7 @@ class Supervisor:
         console: Console,
         listener: Listener,
         history: HistoryWriter | None = None,
+        log_writer: LogWriter | None = None,
     ) -> None:
         self.notices = Notices()
         self._broker = current_registry().broker = Broker(self)
@@ -63,12 +66,13 @@ class Supervisor:
         self._entries: dict[str, _Entry] = {}
         current_registry().subscribers.bind(asyncio.get_running_loop())
         oom_kills = OomKills()
+        of_process = transcripts(specs, console, log_writer)
         for spec in specs.values():
             keeper = Keeper(
                 spec,
                 channels=self._make_channels(spec),
                 environment=environment,
-                console=console,
+                transcript=of_process[spec.name],
                 guard=self._guard,
                 oom_kills=oom_kills,
                 listener=self._on_event,
@@ -123,6 +127,12 @@ class Supervisor:
             if entry.keeper.generation is not None:
                 entry.keeper.generation.kill()
         self._guard.kill_all()
+
+    def resize_terminals(self) -> None:
+        """The main process's terminal has another size."""
+        for entry in self._entries.values():
+            if entry.keeper.generation is not None:
+                entry.keeper.generation.resize_terminal()
 
     # --- one of them
 

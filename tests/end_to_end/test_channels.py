@@ -371,18 +371,18 @@ def test_two_children_and_a_main_process_plugin_share_values_and_news(project: P
     write_main_plugin(project, SHARING, processes=targets("one", "other"))
     (project.directory / "jobs.py").write_text(SAY + SHARING_JOBS)
     with project.run() as main:
-        for listener in ("main", "one"):
+        for listener in ("main", r"one   \| one"):
             main.wait_for(rf"^{listener} heard \['one', 1\]$")
-        main.wait_for("^other sees 1400$")
+        main.wait_for(r"^other \| other sees 1400$")
         os.kill(pid_of(project, "one", 1), signal.SIGKILL)
-        for listener in ("main", "one"):
+        for listener in ("main", r"one   \| one"):
             main.wait_for(rf"^{listener} heard \['one', 2\]$")
         main.wait_for("^main heard .'one', 'is back', True.$")
-        main.wait_for("^other sees 1600$")
+        main.wait_for(r"^other \| other sees 1600$")
         os.kill(pid_of(project, "other", 1), signal.SIGKILL)
-        for listener in ("main", "one"):
+        for listener in ("main", r"one   \| one"):
             main.wait_for(rf"^{listener} heard \['other', 'is back', True\]$")
-        main.wait_for("^other sees 1800$")
+        main.wait_for(r"^other \| other sees 1800$")
         main.children()
         assert main.stop() == 0
 

@@ -139,6 +139,7 @@ def test_garbage_is_set_aside_at_any_time(project: Project) -> None:
         ".gitignore",
         "history.db",
         "history.db.damaged",
+        "logs",
         "main.lock",
     }
 

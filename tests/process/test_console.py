@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liteyuki.supervise.console import Console
-from liteyuki.supervise.output import Tail
+from liteyuki.supervise.tail import Tail
 from tests.harness import DEADLINE
 
 

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liteyuki.config import load_settings
+from liteyuki.config_values import parse_size
 from liteyuki.errors import ConfigError, ProjectError
 from liteyuki.supervise.schedule import next_time
-from liteyuki.supervise.spec import Backoff, GiveUp, GiveUpThen, ProgramKind, RestartMode
+from liteyuki.supervise.spec import Backoff, GiveUp, GiveUpThen, LogFiles, ProgramKind, RestartMode
 
 
 def write(directory: Path, pyproject: str = "", own: str | None = None) -> Path:
@@ -25,6 +26,7 @@ def test_without_any_configuration_there_is_the_nonebot_project(tmp_path: Path) 
     settings = load_settings(tmp_path, {})
     assert settings.lang == "zh"
     assert settings.data_dir == tmp_path / ".liteyuki"
+    assert settings.log_files == LogFiles(max_bytes=10 * 2**20, count=5)
     (spec,) = settings.processes.values()
     assert (spec.name, spec.program.kind, spec.cwd) == ("nonebot", ProgramKind.APP, tmp_path)
     assert (spec.restart, spec.backoff, spec.give_up) == (RestartMode.ALWAYS, Backoff(), GiveUp())
@@ -79,6 +81,38 @@ watch = ["src"]
     assert all(isinstance(value, float) for value in (spec.start_timeout, spec.backoff.base, spec.give_up.within))
 
 
+def test_log_files_from_a_file_and_a_variable(tmp_path: Path) -> None:
+    write(tmp_path, own='log_files = { max_size = "1.5 MiB", count = 2 }')
+    assert load_settings(tmp_path, {}).log_files == LogFiles(max_bytes=3 * 2**19, count=2)
+    environment = {"LITEYUKI_LOG_FILES__MAX_SIZE": "20 MB"}
+    assert load_settings(tmp_path, environment).log_files == LogFiles(max_bytes=20_000_000, count=2)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ("512 MiB", 512 * 2**20),
+        ("1KiB", 1024),
+        ("2 gb", 2 * 10**9),
+        ("0.5 GiB", 2**29),
+        ("1 TiB", 2**40),
+        ("7 B", 7),
+        (4096, 4096),
+        (0, 0),
+        *((bad, None) for bad in ("", "MiB", "12", "1 M", "1 iB", "-1 KiB", "1  KiB", "1,5 MiB", "½ KiB", "1 KiB\n")),
+        *((bad, None) for bad in (-1, 1.0, True, None, "9" * 400 + " KiB", ["1 KiB"])),
+    ],
+)
+def test_sizes(size: object, expected: int | None) -> None:
+    assert parse_size(size) == expected
+
+
+@given(st.integers(0, 2**40), st.sampled_from(["B", "KB", "KiB", "MB", "MiB", "GB", "GiB", "TB", "TiB"]))
+def test_a_size_is_its_number_of_units(number: int, unit: str) -> None:
+    power = " KMGT".index(unit[0]) if len(unit) > 1 else 0
+    assert parse_size(f"{number} {unit}") == number * (1024 if "i" in unit else 1000) ** power
+
+
 @pytest.mark.parametrize(
     ("own", "key"),
     [
@@ -87,6 +121,12 @@ watch = ["src"]
         ("log_icons = 1", "log_icons"),
         ('plugins = "one"', "plugins"),
         ("processes = 1", "processes"),
+        ('log_files = "10 MiB"', "log_files"),
+        ("log_files = { size = 1 }", "log_files.size"),
+        ('log_files = { max_size = "10 pages" }', "log_files.max_size"),
+        ("log_files = { max_size = 1023 }", "log_files.max_size"),
+        ("log_files = { max_size = 1e6 }", "log_files.max_size"),
+        ("log_files = { count = 0 }", "log_files.count"),
         ("[processes.a]\nunknown = 1", "processes.a.unknown"),
         ('[processes."a b"]', "a b"),
         ('[processes.a]\nscript = ""', "processes.a.script"),
@@ -109,6 +149,9 @@ watch = ["src"]
         ('[processes.a]\ncommand = ["x"]\nwatchdog = 5', "processes.a.watchdog"),
         ("[processes.a]\nmemory_limit = 512", "processes.a.memory_limit"),
         ("[processes.a]\nmemory_limit = false", "processes.a.memory_limit"),
+        ("[processes.a]\nmemory_limit = 2048", "processes.a.memory_limit"),
+        ("[processes.a]\nmemory_limit = 0.0", "processes.a.memory_limit"),
+        ('[processes.a]\nmemory_limit = "64 kB"', "processes.a.memory_limit"),
         ('[processes.a]\nmemory_limit = "512"', "processes.a.memory_limit"),
         ('[processes.a]\nmemory_limit = "much"', "processes.a.memory_limit"),
         ('[processes.a]\nmax_age = "1 day"', "processes.a.max_age"),
@@ -149,7 +192,8 @@ values: Any = st.recursive(
     max_leaves=5,
 )
 KEYS = """
-lang log_level log_icons data_dir plugins plugin_dirs processes x a nonebot app script target command args kwargs
+lang log_level log_icons data_dir log_files max_size count plugins plugin_dirs processes x a nonebot app script target
+command args kwargs
 cwd env restart backoff give_up base then start_timeout stop_timeout watchdog memory_limit max_age schedule watch
 """
 keys = st.sampled_from(KEYS.split())
@@ -176,9 +220,16 @@ def test_a_program_of_a_later_layer_replaces_that_of_an_earlier_one(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("size", "size_bytes"),
-    [('"512 MiB"', 2**29), ('"64kB"', 64_000), ('"1.5 GB"', 1_500_000_000), ('"2gib"', 2**31), ("0", 0)],
+    [
+        ('"512 MiB"', 2**29),
+        ('"64MB"', 64_000_000),
+        ('"64000kB"', 64_000_000),
+        ('"1.5 GB"', 1_500_000_000),
+        ('"2gib"', 2**31),
+        ("0", 0),
+    ],
 )
-def test_a_size_has_a_unit(tmp_path: Path, size: str, size_bytes: int) -> None:
+def test_a_memory_limit_has_a_unit(tmp_path: Path, size: str, size_bytes: int) -> None:
     settings = load_settings(write(tmp_path, own=f"[processes.a]\nmemory_limit = {size}"), {})
     assert settings.processes["a"].memory_limit_bytes == size_bytes
 

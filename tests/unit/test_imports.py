@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "liteyuki._platform": (),
     "liteyuki._platform_oom": (),
     "liteyuki._platform_guard": (),
+    "liteyuki._platform_terminal": (),
     "liteyuki._platform_tree": (),
     "liteyuki._platform_processes": (),
     "liteyuki.project": ("liteyuki.errors", "liteyuki.locale"),
@@ -44,6 +45,7 @@ PLATFORM = (
     "liteyuki._platform_guard",
     "liteyuki._platform_oom",
     "liteyuki._platform_processes",
+    "liteyuki._platform_terminal",
     "liteyuki._platform_tree",
 )
 BASE = ("liteyuki.errors", "liteyuki.locale", "liteyuki.log", *PLATFORM)

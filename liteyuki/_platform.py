@@ -21,6 +21,7 @@ __all__ = [
     "STOP_SIGNAL",
     "ExitWatch",
     "forbid_inheriting",
+    "is_init",
     "is_sealed",
     "kill_group",
     "leave_signals_to_main_thread",
@@ -88,6 +89,11 @@ def kill_group(leader_pid: int) -> None:
     """SIGKILL everything in the group that the child `leader_pid` leads. A group that is gone is fine."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader_pid, signal.SIGKILL)
+
+
+def is_init() -> bool:
+    """Whether this is the first process of a container, which gets all orphans, and only the signals it asks for."""
+    return os.getpid() == 1
 
 
 def make_standard_handles() -> None:

@@ -17,6 +17,7 @@ __all__ = [
     "command_of",
     "ended_child",
     "environment_of",
+    "is_ending",
     "reap",
     "running_children",
     "running_processes",
@@ -39,8 +40,6 @@ class Running(NamedTuple):
     session: int
     has_ended: bool
     """Whether it is a zombie: its parent has not asked for the exit code yet."""
-    is_ending: bool
-    """Whether it is on its way to that: it has lost its environment, and what it leaves is not adopted yet."""
 
 
 def adopt_orphans(wanted: bool) -> bool:
@@ -78,20 +77,32 @@ def running_children() -> list[Running]:
     return [process for pid in pids if (process := _read(pid)) is not None and process.parent == own]
 
 
-def _read(pid: str) -> Running | None:
+def _fields(pid: str) -> list[bytes]:
     try:
         handle = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return None
+        return []
     try:
         line = os.read(handle, 1024)
     except OSError:
-        return None
+        return []
     finally:
         os.close(handle)
     # A program may have any name, spaces and parentheses too.
-    state, parent, group, session, _, _, flags, *_ = line[line.rfind(b")") + 2 :].split(None, 7)
-    return Running(int(pid), int(parent), int(group), int(session), state in _ENDED, bool(int(flags) & _PF_EXITING))
+    return line[line.rfind(b")") + 2 :].split()
+
+
+def _read(pid: str) -> Running | None:
+    if not (fields := _fields(pid)):
+        return None
+    state, parent, group, session, *_ = fields
+    return Running(int(pid), int(parent), int(group), int(session), state in _ENDED)
+
+
+def is_ending(pid: int) -> bool:
+    """Whether `pid` has ended or is about to: it has no environment any more, and may not have left its children."""
+    fields = _fields(str(pid))
+    return not fields or fields[0] in _ENDED or bool(int(fields[6]) & _PF_EXITING)
 
 
 def environment_of(pid: int) -> list[bytes]:

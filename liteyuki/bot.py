@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn, TypeVar
 
-from liteyuki._platform import make_standard_handles, take_signals_as_usual
+from liteyuki._platform import is_init, make_standard_handles, take_signals_as_usual
 from liteyuki.comm.handles import drop_inheritance
 from liteyuki.comm.messages import Origin, RestartAnswer
 from liteyuki.config import Settings, load_settings
@@ -24,6 +24,7 @@ from liteyuki.plugin import load_plugin, load_plugins
 from liteyuki.project_check import check_processes
 from liteyuki.pulse import drop_pulse
 from liteyuki.runtime_dir import RuntimeDirectory
+from liteyuki.service_manager import ServiceManager
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind
 from liteyuki.supervise.history import HistoryWriter
@@ -35,6 +36,7 @@ __all__ = ["LiteyukiBot", "get_bot"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_PASSED_ON_BY_INIT: Final = (signal.SIGUSR1, signal.SIGUSR2)
 _EXIT_FORCED: Final = 1
 _EXIT_GAVE_UP: Final = 70
 _LAST_SECONDS: Final = 0.5
@@ -66,6 +68,7 @@ class LiteyukiBot:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_asked = asyncio.Event()
         self._hooks = Hooks()
+        self._service_manager = ServiceManager({})
         self._signals = 0
 
     # --- run, stop, restart
@@ -81,8 +84,10 @@ class LiteyukiBot:
         make_standard_handles()
         drop_inheritance(os.environ)
         drop_pulse(os.environ)
+        self._service_manager = ServiceManager(os.environ)
         take_signals_as_usual()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # As the first process of a container it would not even notice the last one.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, *([signal.SIGQUIT] if is_init() else [])):
             # `nohup` has the hang-up ignored, and is to be honoured. SIGINT is ignored by what a shell starts with
             # `&`, which says nothing about stopping.
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
@@ -194,6 +199,8 @@ class LiteyukiBot:
         )
         if console.is_terminal:
             self._loop.add_signal_handler(signal.SIGWINCH, supervisor.resize_terminals)
+        for number in _PASSED_ON_BY_INIT if is_init() else ():
+            self._loop.add_signal_handler(number, supervisor.pass_on, number)
         control = ControlServer(supervisor, runtime.control_socket, on_stop=self._stop_asked.set)
         logger.info(text("main.started", pid=os.getpid(), directory=settings.directory))
         for name in settings.plugins:
@@ -208,6 +215,7 @@ class LiteyukiBot:
             await control.close()
             await self._hooks.cancel()
             history.close()
+            self._service_manager.close()
             self._loop = self._supervisor = None
             own_log.flush()
             log_writer.close()
@@ -219,10 +227,12 @@ class LiteyukiBot:
         await self._hooks.call(Hook.BEFORE_START)
         await supervisor.start()
         await self._hooks.call(Hook.AFTER_START)
+        self._service_manager.ready()
         stop = asyncio.ensure_future(self._stop_asked.wait())
         gave_up = asyncio.ensure_future(supervisor.until_given_up())
         await asyncio.wait({stop, gave_up}, return_when=asyncio.FIRST_COMPLETED)
         began = time.monotonic()
+        self._service_manager.stopping()
         await supervisor.stop()
         await self._hooks.call(Hook.AFTER_SHUTDOWN)
         stop.cancel()
@@ -249,6 +259,9 @@ class LiteyukiBot:
         os._exit(_EXIT_FORCED)
 
     async def _on_event(self, event: Event) -> None:
+        if self._service_manager.is_there and self._supervisor is not None:
+            states = (f"{status.name} {text(f'state.{status.state}')}" for status in self._supervisor.status())
+            self._service_manager.status(", ".join(states))
         if event.kind is EventKind.BEFORE_SHUTDOWN:
             await self._hooks.call(Hook.BEFORE_PROCESS_SHUTDOWN, event.process)
         elif event.kind is EventKind.BEFORE_RESTART:

@@ -1,4 +1,4 @@
-"""What runs inside a child before the bot does; `main` takes `--lifeline N KIND WORDS...`.
+"""What runs inside a child before the bot does; `main` takes `--lifeline N [--conditions JSON] KIND WORDS...`.
 
 It takes over the channels, ends the process when the main process is gone, and then runs the NoneBot project, a
 script, a callable, or another program. NoneBot is imported here only, and only when it is to run.
@@ -26,6 +26,7 @@ from liteyuki._platform import (
     port_is_taken,
     take_signals_as_usual,
 )
+from liteyuki._platform_conditions import apply_conditions
 from liteyuki.comm.messages import StateReport
 from liteyuki.comm.registry import current_registry, own_channel, own_process
 from liteyuki.errors import LiteyukiError, ProjectError
@@ -49,12 +50,18 @@ def main(arguments: list[str]) -> int:
     """Run what the command line says; the exit code."""
     _, lifeline, kind, *words = arguments
     take_signals_as_usual()
+    set_language(os.environ.get("LITEYUKI_LANG", ""))
+    if kind == "--conditions":
+        conditions, kind, *words = words
+        try:
+            apply_conditions(**json.loads(conditions))
+        except OSError as error:
+            sys.exit(text("child.cannot_apply", error=error))
     if kind == "command":
         _become(int(lifeline), words)
         return 1
     forbid_inheriting(int(lifeline))
     threading.Thread(target=_follow_main_process, args=(int(lifeline),), daemon=True).start()
-    set_language(os.environ.get("LITEYUKI_LANG", ""))
     configure(
         level=os.environ.get("LITEYUKI_LOG_LEVEL", "INFO"),
         icons=os.environ.get("LITEYUKI_LOG_ICONS") != "false",

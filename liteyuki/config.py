@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from liteyuki.config_conditions import read_conditions
 from liteyuki.config_values import Table, layered, written
 from liteyuki.errors import ConfigError
 from liteyuki.locale import LANGUAGES, text
@@ -142,11 +143,12 @@ def _process(name: str, table: Table, directory: Path) -> ProcessSpec:
         raise ConfigError("[tool.liteyuki.processes]", name, text("config.process_name"))
     backoff, give_up = table.table("backoff"), table.table("give_up")
     env = table.table("env")
+    conditions, user_variables = read_conditions(table)
     spec = ProcessSpec(
         name=name,
         program=_program(table),
         cwd=directory / table.string("cwd", "."),
-        env={key: env.string(key, "", may_be_empty=True) for key in env.names()},
+        env=user_variables | {key: env.string(key, "", may_be_empty=True) for key in env.names()},
         restart=table.member("restart", ProcessSpec.restart),
         backoff=Backoff(
             base=backoff.number("base", Backoff.base),
@@ -168,6 +170,7 @@ def _process(name: str, table: Table, directory: Path) -> ProcessSpec:
         max_age=table.number("max_age", ProcessSpec.max_age),
         schedule=table.cron("schedule"),
         watch=tuple(directory / name for name in table.strings("watch")),
+        conditions=conditions,
     )
     for part in (backoff, give_up, env, table):
         part.finish()

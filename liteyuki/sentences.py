@@ -25,6 +25,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "main.forced": ("立即结束所有进程", "Ending all processes now"),
     "main.stopped": ("已全部停止，用时 {seconds:.1f} 秒", "Everything has stopped, in {seconds:.1f} s"),
     "main.cannot_start": ("无法启动：{error}", "Cannot start: {error}"),
+    "service.what_to_do": (
+        "存为 {path}，然后以 root 运行：systemctl daemon-reload && systemctl enable --now {name}",
+        "Save as {path}, then as root: systemctl daemon-reload && systemctl enable --now {name}",
+    ),
     "console.dropped": (
         "……控制台太慢，此处省略了 {lines} 行……",
         "... the console was too slow: {lines} lines were left out here ...",
@@ -376,8 +380,20 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "Go on with what is printed from now on; Ctrl+C ends it.",
     ),
     "logs.none": ("{name} 还没有日志：{path}", "There is no log of {name} yet: {path}"),
+    "cli.service": (
+        "打印系统服务的配置，让机器人随系统启动。",
+        "Print what makes the bot a service of this system.",
+    ),
+    "cli.service_systemd": (
+        "为当前目录的项目（或 SCRIPT）打印 systemd 单元文件。",
+        "Print a systemd unit for the project of this folder, or for SCRIPT.",
+    ),
     "cli.failed": ("错误：{error}", "Error: {error}"),
     # --- the child
+    "child.cannot_apply": (
+        "系统不允许 user、nice、umask 或 rlimits 的设置：{error}",
+        "the system refuses what user, nice, umask or rlimits say: {error}",
+    ),
     "child.cannot_exec": ("无法运行 {program}：{error}", "Cannot run {program}: {error}"),
     "child.plugin_failed": (
         "插件 {name} 未能加载，位于 {place}：{error}；其余插件照常运行，修好后请在聊天中发送 /重启",
@@ -493,6 +509,31 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "config.takes_list": ("应为列表", "it takes a list"),
     "config.takes_table": ("应为表", "it takes a table"),
     "config.takes_share": ("应小于 1", "it takes a number below 1"),
+    "config.takes_user": ("应为系统中已有的用户名", "it takes the name of a user that this system has"),
+    "config.user_needs_root": (
+        "只有以 root 运行的主进程才能切换到其他用户",
+        "only a main process that runs as root can become another user",
+    ),
+    "config.takes_nice": (
+        "应为 {least} 到 {most} 的整数",
+        "it takes a whole number from {least} to {most}",
+    ),
+    "config.takes_umask": (
+        '应为八进制权限掩码，如 "027" 或 0o027',
+        'it takes a file mode mask in octal, such as "027" or 0o027',
+    ),
+    "config.takes_limit_names": (
+        "没有这种限制，可用的有：{names}",
+        "there is no such limit; there are: {names}",
+    ),
+    "config.takes_rlimit": (
+        '应为不小于 0 的整数，或 "{unlimited}"',
+        'it takes a whole number of at least 0, or "{unlimited}"',
+    ),
+    "config.limit_too_high": (
+        "超过了当前的上限 {most:.0f}，只有 root 能提高它",
+        "it is above the limit in force, {most:.0f}, which only root can raise",
+    ),
     "config.takes_directory": ("应为存在的目录", "it takes a folder that exists"),
     "config.takes_cron": (
         '应为 cron 表达式，如 "0 4 * * *"（分 时 日 月 周）',

@@ -99,6 +99,16 @@ def _build() -> click.Group:
             ],
         )
     )
+    service = click.Group("service", help=text("cli.service"))
+    service.add_command(
+        click.Command(
+            "systemd",
+            callback=_service_systemd,
+            help=text("cli.service_systemd"),
+            params=[click.Argument(["script"], required=False, type=click.Path(path_type=Path))],
+        )
+    )
+    group.add_command(service)
     return group
 
 
@@ -173,6 +183,16 @@ def _logs(process: str | None, count: int, follows: bool) -> None:
         _fail(error, _EXIT_FAILED)
     except KeyboardInterrupt:
         sys.exit(0)
+
+
+def _service_systemd(script: Path | None) -> None:
+    from liteyuki.cli.service import own_user, systemd_unit
+
+    try:
+        settings = load_settings(Path.cwd().resolve(), os.environ)
+    except StartError as error:
+        _fail(error, _EXIT_BAD_USAGE)
+    click.echo(systemd_unit(settings, script, user=own_user()), nl=False)
 
 
 def _fail(error: Exception, code: int) -> NoReturn:

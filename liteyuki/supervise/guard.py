@@ -15,6 +15,7 @@ from liteyuki._platform_tree import (
     adopt_orphans,
     command_of,
     environment_of,
+    is_ending,
     running_children,
     running_processes,
     send_signal,
@@ -27,7 +28,7 @@ __all__ = ["LAST_SECONDS", "Guard", "Tree"]
 LAST_SECONDS: Final = 0.5
 """How long children whose main process is gone may take to stop by themselves."""
 _ROUNDS: Final = 50
-"""How often those that move on are looked for anew."""
+"""How often what is to be killed is looked for anew before the first is killed."""
 _MOMENT: Final = 0.002
 _KILL_TIMEOUT: Final = 5.0
 """Seconds that the kernel may take to end what was killed (one that waits for a disk cannot be ended)."""
@@ -130,13 +131,17 @@ class Guard:
 
         One that forks and ends meanwhile may be missed, but not that it ends.
         """
-        for _ in range(_ROUNDS if self._adopts else 0):
+        give_up_at = time.monotonic() + _KILL_TIMEOUT
+        while self._adopts and time.monotonic() < give_up_at:
             ends = self._ends
             others = [child for child in running_children() if not child.has_ended and child.pid not in self._trees]
             if any(map(is_root, others)):
                 return True
-            await asyncio.sleep(_MOMENT if any(child.is_ending for child in others) else 0)
-            if self._ends == ends and not any(child.is_ending for child in others):
+            # Asked again: one that has begun to end since shows no mark.
+            is_any_ending = any(is_ending(child.pid) for child in others)
+            await asyncio.sleep(_MOMENT if is_any_ending else 0)
+            await asyncio.sleep(0)  # a signal that came at the last moment is told in the turn after the next
+            if self._ends == ends and not is_any_ending:
                 break
         return False
 

@@ -1,6 +1,7 @@
 """One generation of a process: spawn, watch, stop, reap. It is never started twice."""
 
 import asyncio
+import json
 import os
 import shlex
 import socket
@@ -43,9 +44,9 @@ def child_arguments(spec: ProcessSpec, lifeline: int) -> list[str]:
     """The command line of a child. `lifeline` is the handle that ends when the main process is gone."""
     program = spec.program
     runner = [sys.executable, "-c", _RUN_CHILD, "--lifeline", str(lifeline)]
+    if spec.conditions.given:
+        runner += ["--conditions", json.dumps(spec.conditions.given)]
     if program.kind is ProgramKind.TARGET:
-        import json
-
         call = json.dumps({"args": program.args, "kwargs": dict(program.kwargs)})
         return [*runner, "target", *program.words, call]
     return [*runner, program.kind.value, *program.words]

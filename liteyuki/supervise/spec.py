@@ -8,6 +8,7 @@ from typing import Any
 
 __all__ = [
     "Backoff",
+    "Conditions",
     "GiveUp",
     "GiveUpThen",
     "LogFiles",
@@ -82,6 +83,22 @@ class LogFiles:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """Under what the program runs, as far as that is not the main process's own. POSIX."""
+
+    user: str | None = None
+    nice: int | None = None
+    umask: int | None = None
+    rlimits: Mapping[str, int | None] = field(default_factory=dict)
+    """Soft and hard limit by name (`"nofile"`); None is no limit."""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Those that are set."""
+        return {name: value for name, value in vars(self).items() if value not in (None, {})}
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProcessSpec:
     """One entry of `[tool.liteyuki.processes]`. All times in seconds."""
 
@@ -102,6 +119,7 @@ class ProcessSpec:
     """A cron expression."""
     watch: tuple[Path, ...] = ()
     """Files and folders whose changes restart it."""
+    conditions: Conditions = field(default_factory=Conditions)
 
 
 class ProcessState(Enum):

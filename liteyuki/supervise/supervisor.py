@@ -2,11 +2,13 @@
 
 import asyncio
 import functools
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from liteyuki._platform_oom import OomKills
+from liteyuki._platform_tree import send_signal
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.messages import ConnectionPoint, Origin, ProcessStatus, RestartAnswer, SandboxUsers
 from liteyuki.comm.registry import current_registry
@@ -133,6 +135,12 @@ class Supervisor:
         for entry in self._entries.values():
             if entry.keeper.generation is not None:
                 entry.keeper.generation.resize_terminal()
+
+    def pass_on(self, number: signal.Signals) -> None:
+        """Send every process a signal that means nothing to us."""
+        for entry in self._entries.values():
+            if entry.keeper.generation is not None:
+                send_signal(entry.keeper.generation.pid, number)
 
     # --- one of them
 

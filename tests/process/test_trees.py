@@ -91,7 +91,8 @@ def test_what_a_crash_leaves_behind_is_gone_before_the_next_start(kind: str, wor
                 generation = f":a:{watched.supervisor.keeper('a').status().generation}"
                 # Whatever runs is of the generation that runs.
                 for pid in seed.running():
-                    assert generation in _mark_of(pid) or not is_alive(pid)
+                    mark, state = _mark_of(pid), is_alive(pid)
+                    assert generation in mark or not state, (pid, mark, generation)
         assert seed.running() == []
 
     run(main())
@@ -168,6 +169,25 @@ def test_orphans_that_end_are_collected_and_others_are_not() -> None:
                 assert time.monotonic() < end + DEADLINE
                 await asyncio.sleep(0.05)
             assert kept.wait() == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("own_session", [False, True])
+def test_plugins_get_the_exit_codes_of_their_own_programs(own_session: bool) -> None:
+    async def code() -> int:
+        process = await asyncio.create_subprocess_exec("sh", "-c", "exit 7", start_new_session=own_session)
+        return await process.wait()
+
+    def code_in_a_thread() -> int:
+        return subprocess.run(["sh", "-c", "exit 7"], check=False, start_new_session=own_session).returncode
+
+    async def main() -> None:
+        async with supervised(grown(Seed(), "command", "bomb", "5", "100")) as watched:
+            await watched.until_printed("grown")
+            for _ in range(5):
+                codes = await asyncio.gather(code(), code(), asyncio.to_thread(code_in_a_thread))
+                assert list(codes) == [7, 7, 7]
 
     run(main())
 

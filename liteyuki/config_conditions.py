@@ -1,0 +1,81 @@
+"""The settings `user`, `nice`, `umask` and `rlimits` of a process, checked against this system."""
+
+import re
+from typing import Any, Final
+
+from liteyuki._platform_conditions import find_user, hard_limit, is_privileged, limit_names
+from liteyuki.config_values import Table
+from liteyuki.locale import text
+from liteyuki.supervise.spec import Conditions
+
+__all__ = ["read_conditions"]
+
+_UNLIMITED: Final = "unlimited"
+_LOWEST_NICE, _HIGHEST_NICE = -20, 19
+_ALL_BITS: Final = 0o777
+
+
+def read_conditions(table: Table) -> tuple[Conditions, dict[str, str]]:
+    """What a process's table says of them, and the variables that go with the user.
+
+    Raises `ConfigError`, for a user, too, that does not exist or that only root could become.
+    """
+    user, variables = _user(table)
+    limits = table.table("rlimits")
+    conditions = Conditions(
+        user=user,
+        nice=_nice(table),
+        umask=_umask(table),
+        rlimits={name: _limit(limits, name) for name in limits.names()},
+    )
+    return conditions, variables
+
+
+def _user(table: Table) -> tuple[str | None, dict[str, str]]:
+    if not table.has("user"):
+        return None, {}
+    name = table.string("user", "")
+    user = find_user(name)
+    if user is None:
+        raise table.error("user", text("config.takes_user"))
+    if not user.is_current and not is_privileged():
+        raise table.error("user", text("config.user_needs_root"))
+    return user.name, {"HOME": user.home, "USER": user.name, "LOGNAME": user.name}
+
+
+def _nice(table: Table) -> int | None:
+    value = table.anything("nice")
+    if value is None:
+        return None
+    if not _is_whole(value) or not _LOWEST_NICE <= value <= _HIGHEST_NICE:
+        raise table.error("nice", text("config.takes_nice", least=_LOWEST_NICE, most=_HIGHEST_NICE))
+    return int(value)
+
+
+def _umask(table: Table) -> int | None:
+    value = table.anything("umask")
+    if isinstance(value, str) and re.fullmatch("[0-7]{1,4}", value):
+        value = int(value, 8)
+    if value is None:
+        return None
+    if not _is_whole(value) or not 0 <= value <= _ALL_BITS:
+        raise table.error("umask", text("config.takes_umask"))
+    return int(value)
+
+
+def _limit(limits: Table, name: str) -> int | None:
+    """The number, or None for no limit."""
+    value = limits.anything(name)
+    if name not in limit_names():
+        raise limits.error(name, text("config.takes_limit_names", names=", ".join(limit_names())))
+    most = float("inf") if is_privileged() else hard_limit(name)
+    wanted = float("inf") if value == _UNLIMITED else value
+    if value != _UNLIMITED and (not _is_whole(value) or value < 0):
+        raise limits.error(name, text("config.takes_rlimit", unlimited=_UNLIMITED))
+    if wanted > most:
+        raise limits.error(name, text("config.limit_too_high", most=most))
+    return None if value == _UNLIMITED else int(value)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

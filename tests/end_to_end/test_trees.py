@@ -1,0 +1,114 @@
+"""A main process that is killed, or told to hurry: nothing that its children have started is left."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.harness import MainProcess, Project, is_alive, wait_until, wait_until_gone
+from tests.process.test_trees import TREES, Seed
+
+pytestmark = [
+    pytest.mark.end_to_end,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what runs below what"),
+]
+
+PLUGIN = """
+import os, runpy
+trees = runpy.run_path({path!r}, run_name="trees")
+if not os.fork():
+    trees[{name!r}](*{words!r})
+"""
+
+
+def plant(project: Project, kind: str, words: tuple[str, ...]) -> Seed:
+    """A tree as a `command` program, beside the bot, or started by a plugin of the bot."""
+    seed = Seed()
+    (name, value) = next(iter(seed.env.items()))
+    table = f'env = {{ {name} = "{value}" }}\nstop_timeout = 0.3\n'
+    if kind == "bot":
+        project.write_pyproject(f"[tool.liteyuki.processes.nonebot]\n{table}")
+        project.write_plugin("grower", PLUGIN.format(path=TREES, name=words[0], words=words[1:]))
+    else:
+        program = [sys.executable, "-S", TREES, *words]
+        project.write_pyproject(f"[tool.liteyuki.processes.tree]\ncommand = {program!r}\n{table}")
+    return seed
+
+
+def wait_grown(main: MainProcess, kind: str) -> None:
+    main.wait_for("^grown$")
+    if kind == "bot":
+        main.wait_ready()
+
+
+both_kinds = pytest.mark.parametrize("kind", ["command", "bot"])
+TREE_WORDS = [("levels", "3"), ("daemon",), ("bomb", "20", "0")]
+all_trees = pytest.mark.parametrize("words", TREE_WORDS, ids=[words[0] for words in TREE_WORDS])
+
+
+@both_kinds
+@all_trees
+def test_nothing_is_left_a_second_after_the_main_process_was_killed(
+    project: Project, kind: str, words: tuple[str, ...]
+) -> None:
+    seed = plant(project, kind, words)
+    with project.run() as main:
+        wait_grown(main, kind)
+        main.send(signal.SIGKILL)
+        time.sleep(1.0)
+        assert seed.running() == []
+
+
+def test_those_that_move_on_all_the_time_are_caught_in_the_end(project: Project) -> None:
+    seed = plant(project, "command", ("bomb", "20", "500"))
+    with project.run() as main:
+        wait_grown(main, "command")
+        main.send(signal.SIGKILL)
+        wait_until(lambda: not seed.running(), "the end of the tree")
+
+
+@both_kinds
+@all_trees
+def test_a_second_signal_reaches_the_whole_tree(project: Project, kind: str, words: tuple[str, ...]) -> None:
+    seed = plant(project, kind, words)
+    with project.run(LITEYUKI_PROCESSES__TREE__STOP_TIMEOUT="1000") if kind == "command" else project.run() as main:
+        wait_grown(main, kind)
+        main.send(signal.SIGINT)
+        main.wait_for("再按一次 Ctrl\\+C")
+        main.send(signal.SIGINT)
+        main.wait()
+        wait_until(lambda: not seed.running(), "the end of the tree")
+
+
+def test_a_guard_that_was_killed_is_replaced(project: Project) -> None:
+    seed = plant(project, "command", ("daemon",))
+    with project.run() as main:
+        wait_grown(main, "command")
+        for _ in range(2):
+            guard = wait_until(lambda: _guards(main.pid), "a guard")[0]
+            os.kill(guard, signal.SIGKILL)
+            wait_until_gone(guard)
+        wait_until(lambda: _guards(main.pid), "another guard")
+        main.send(signal.SIGKILL)
+        time.sleep(1.0)
+        assert seed.running() == []
+
+
+def _guards(main: int) -> list[int]:
+    """The shells that wait for the end of this main process: their input is its output."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if b"\0liteyuki-guard\0" in path.read_bytes() and _shares_a_pipe(int(path.parent.name), main):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return [pid for pid in found if is_alive(pid)]
+
+
+def _shares_a_pipe(guard: int, main: int) -> bool:
+    pipe = Path(f"/proc/{guard}/fd/0").readlink()
+    return pipe in {path.readlink() for path in Path(f"/proc/{main}/fd").iterdir()}

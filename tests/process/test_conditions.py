@@ -1,0 +1,70 @@
+"""`user`, `nice`, `umask` and `rlimits`, as the program that runs under them sees them."""
+
+import os
+import pwd
+import sys
+from pathlib import Path
+
+import pytest
+
+from liteyuki.config import load_settings
+from liteyuki.supervise.spec import Conditions, ProcessSpec
+from tests.process.test_supervisor import command, run, supervised, target
+
+LOOK = (
+    "import os, resource; old = os.umask(0); os.umask(old); "
+    "print('seen', os.getuid(), os.getgroups(), os.getpriority(0, 0), oct(old), "
+    "resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(resource.RLIMIT_CORE), flush=True); "
+    "import time; time.sleep(3600)"
+)
+CONDITIONS = Conditions(nice=7, umask=0o027, rlimits={"nofile": 123, "core": 0})
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+def as_program(**changes: object) -> ProcessSpec:
+    return command("a", sys.executable, "-S", "-c", LOOK, **changes)
+
+
+@pytest.mark.parametrize("kind", ["command", "target"])
+def test_the_program_runs_under_what_is_set(kind: str) -> None:
+    async def main() -> None:
+        spec = as_program(conditions=CONDITIONS)
+        if kind == "target":
+            spec = target("a", "look", LOOK, conditions=CONDITIONS)
+        before = os.getpriority(os.PRIO_PROCESS, 0)
+        async with supervised(spec) as watched:
+            seen = await watched.until_printed(r"seen (\d+) (\[.*?\]) (-?\d+) (0o\d+) (\(.*?\)) (\(.*?\))")
+            assert int(seen[1]) == os.getuid()
+            assert seen.groups()[2:] == ("7", "0o27", "(123, 123)", "(0, 0)")
+            assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+    run(main())
+
+
+@needs_root
+def test_another_user_with_its_groups_and_more_than_it_could_allow_itself(tmp_path: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    own = '[processes.a]\ncommand = ["sh", "-c", "id -u; id -g; id -G; echo home $HOME user $USER; ulimit -Hn; nice; '
+    (tmp_path / "liteyuki.toml").write_text(
+        own + 'exec sleep 1000"]\nuser = "nobody"\nnice = -3\nrlimits = { nofile = 4096 }\n'
+    )
+    tmp_path.chmod(0o755)
+    spec = load_settings(tmp_path, {}).processes["a"]
+
+    async def main() -> None:
+        async with supervised(spec) as watched:
+            await watched.until_printed(
+                rf"{nobody.pw_uid}\n{nobody.pw_gid}\n{nobody.pw_gid}\nhome {nobody.pw_dir} user nobody\n4096\n-3\n"
+            )
+
+    run(main())
+
+
+def test_what_the_system_refuses_is_said() -> None:
+    async def main() -> None:
+        spec = as_program(conditions=Conditions(user="no-such-user"))
+        async with supervised(spec) as watched:
+            await watched.until_printed("系统不允许 user、nice、umask 或 rlimits 的设置：user: no-such-user")
+            await watched.until_printed("退出码 1")
+
+    run(main())

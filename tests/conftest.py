@@ -15,6 +15,11 @@ TEST_LIMIT = 120
 """Seconds after which a test is ended, with the stacks of all threads."""
 
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So it is in what a shell starts with `&`, and in all that is started from there; here Ctrl+C is tested.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(autouse=True)
 def _time_limit() -> Iterator[None]:
     def give_up(number: int, frame: FrameType | None) -> None:

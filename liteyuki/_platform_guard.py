@@ -55,9 +55,8 @@ exec 3<&0
     for pid in $asked; do kill -TERM "$pid"; done
     first=$found
     sleep "$last"
-    look
     for pid in $leaders; do kill -KILL "-$pid"; done
-    for pid in $first $found; do kill -KILL "$pid"; done
+    for pid in $first; do kill -KILL "$pid"; done
     leaders="" rounds=0 quiet=0
     while look; [ "$quiet" -lt 5 ] && [ "$rounds" -lt 500 ]; do
         for pid in $found; do kill -KILL "$pid"; done

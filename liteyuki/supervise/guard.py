@@ -25,8 +25,10 @@ from liteyuki.supervise.tree import VARIABLE, Marks, belongs, below, words_in
 
 __all__ = ["LAST_SECONDS", "Guard", "Tree"]
 
-LAST_SECONDS: Final = 0.5
+LAST_SECONDS: Final = 0.4
 """How long children whose main process is gone may take to stop by themselves."""
+_GUARD_PAUSE: Final = 0.1
+"""Seconds before a guard that was killed is replaced."""
 _ROUNDS: Final = 50
 """How often what is to be killed is looked for anew before the first is killed."""
 _MOMENT: Final = 0.002
@@ -50,6 +52,7 @@ class Guard:
         os.environ.update(self.marks.for_main())  # what plugins start is told from what children leave
         self._before = frozenset(child.pid for child in running_children())
         self._writer = -1
+        self._next_guard: asyncio.TimerHandle | None = None
         self._start_guard()
         self._adopts = adopt_orphans(True)
         self._ends = 0
@@ -72,10 +75,19 @@ class Guard:
 
     def _guard_is_gone(self) -> None:
         self._let_go_of_guard()
-        with contextlib.suppress(OSError):
+        # Not at once: where it cannot live, this must not turn in circles.
+        self._next_guard = asyncio.get_running_loop().call_later(_GUARD_PAUSE, self._start_next_guard)
+
+    def _start_next_guard(self) -> None:
+        try:
             self._start_guard()
+        except OSError:
+            self._guard_is_gone()
 
     def _let_go_of_guard(self) -> None:
+        if self._next_guard is not None:
+            self._next_guard.cancel()
+            self._next_guard = None
         if self._writer >= 0:
             asyncio.get_running_loop().remove_reader(self._writer)
             os.close(self._writer)

@@ -13,8 +13,10 @@ __all__ = ["spawn_guard"]
 #
 # `look` finds what runs: the leaders that were added, what carries the mark in its environment, and whatever is below
 # either. It is called before anything is killed, when even those without the mark are still below a leader; and again
-# until it finds nothing a few times over (one that forks and ends may be missed). Where there is no /proc, only the
-# groups are known.
+# until it finds nothing. Where there is no /proc, only the groups are known.
+#
+# `hunt` is for those that fork and end all the time, and have moved on to another pid when `look` has found them: it
+# starts no program, reads only pids that it has not seen, and kills at once.
 _GUARD: Final = """
 trap '' HUP INT TERM
 exec 3<&0
@@ -44,6 +46,26 @@ exec 3<&0
             done
         done
     }
+    hunt() {
+        quiet=0 rounds=0 known=" "
+        for path in $(grep -ls = /proc/[0-9]*/environ); do
+            path=${path#/proc/}
+            known="$known${path%/environ} "
+        done
+        while [ "$quiet" -lt 50 ] && [ "$rounds" -lt 2000 ]; do
+            quiet=$((quiet + 1)) rounds=$((rounds + 1))
+            for path in /proc/[0-9]*; do
+                pid=${path#/proc/}
+                case $known in *" $pid "*) continue ;; esac
+                environment=""
+                read -r environment <"$path/environ"
+                case $environment in
+                    *"$mark"*) kill -KILL "$pid"; quiet=0 ;;
+                    ?*) known="$known$pid " ;;
+                esac
+            done
+        done
+    }
     while read -r verb pid; do
         without "$pid" $leaders; leaders=$kept
         without "$pid" $asked; asked=$kept
@@ -57,11 +79,13 @@ exec 3<&0
     sleep "$last"
     for pid in $leaders; do kill -KILL "-$pid"; done
     for pid in $first; do kill -KILL "$pid"; done
-    leaders="" rounds=0 quiet=0
-    while look; [ "$quiet" -lt 5 ] && [ "$rounds" -lt 500 ]; do
+    leaders="" tries=0
+    while look; [ "$tries" -lt 10 ]; do
         for pid in $found; do kill -KILL "$pid"; done
-        [ -n "$found" ] && quiet=0 || quiet=$((quiet + 1))
-        rounds=$((rounds + 1))
+        hunt
+        look
+        [ -n "$found" ] || break
+        tries=$((tries + 1))
     done
 } <&3 >/dev/null 2>&1 &
 """

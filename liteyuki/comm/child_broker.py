@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["ChildBroker", "is_connected"]
 
 _ANSWER_TIMEOUT: Final = 5.0
+_HEAR_TIMEOUT: Final = 1.0
+"""Seconds that another thread may take to hear an offer: it hears what others have told as well."""
 
 
 class ChildBroker:
@@ -103,6 +105,7 @@ class ChildBroker:
         with self._passive.lock:
             self._passive.link.read_all()
         self._passive.told.pass_on()
+        self._passive.told.wait(_HEAR_TIMEOUT)
 
     def _hear(self, value: object) -> None:
         if isinstance(value, ChannelOffer):

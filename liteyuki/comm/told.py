@@ -19,7 +19,7 @@ class Told:
 
     def __init__(self, channel: str) -> None:
         self._channel = channel
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._hearers: tuple[Callable[[Any], object], ...] = ()
         self._values: deque[Any] = deque()
         self._teller: threading.Thread | None = None
@@ -46,10 +46,17 @@ class Told:
                 except PLUGIN_ERRORS_OF_A_CALL as error:
                     logger.opt(exception=error).error(text("channel.hearer_failed", channel=self._channel))
 
+    def wait(self, timeout: float) -> None:
+        """Until no other thread passes on, which it may do when `pass_on` has left that to it; seconds at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._teller in (None, threading.current_thread()), timeout)
+
     def _next(self) -> object:
-        with self._lock:
+        with self._changed:
             if self._teller is not None and self._teller is not threading.current_thread():
                 return _NOTHING  # that one passes it on
             has_one = bool(self._values and self._hearers)
             self._teller = threading.current_thread() if has_one else None
+            if not has_one:
+                self._changed.notify_all()
             return self._values.popleft() if has_one else _NOTHING

@@ -1,6 +1,7 @@
 """Notifications, and what cores tell each other beside the messages; over each transport."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -133,3 +134,32 @@ def test_notifications_reach_the_handler_from_any_thread(joiner: Joiner) -> None
         assert main.stats.sent == 0
 
     run(body())
+
+
+def test_what_another_thread_has_in_hand_can_be_waited_for(joiner: Joiner) -> None:
+    main, child = joiner.channels()
+    heard: list[str] = []
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def hear(value: str) -> None:
+        has_begun.set()
+        assert may_end.wait(DEADLINE)
+        heard.append(value)
+
+    child.hear(hear)
+    main.tell("offer")
+    with child.lock:
+        child.link.read_all()
+    hearing = in_thread(child.told.pass_on)
+    assert has_begun.wait(DEADLINE)
+    child.told.pass_on()
+    assert heard == []
+
+    def wait() -> list[str]:
+        child.told.wait(DEADLINE)
+        return list(heard)
+
+    waiting = in_thread(wait)
+    may_end.set()
+    assert waiting.result(DEADLINE) == ["offer"]
+    hearing.result(DEADLINE)

@@ -23,9 +23,9 @@ class Bell:
         return self._waiting
 
     def ring(self) -> None:
-        self._rings = True
         with contextlib.suppress(BlockingIOError):  # it rings already
             os.write(self._ringing, b"!")
+        self._rings = True  # last, or who clears in between would leave it ringing
 
     def clear(self) -> None:
         """To be followed by a look at what it may have rung for: a ring that comes right now is cleared as well."""

@@ -18,6 +18,10 @@ __all__ = ["admit_in_thread", "admit_on_loop", "answer_in_thread", "wait_in_thre
 _LOOK_AGAIN: Final = 1.0
 """Seconds after which a thread looks whether the loop that reads for it still does."""
 
+_LOOK_FOR_ROOM: Final = 0.05
+"""Seconds after which whoever waits for room looks at what the other side has taken. It says so by itself when it has
+read that somebody waits; but it may take the last that it has, and then be busy with that, without having read on."""
+
 Admit = Callable[[], bool]
 """Called with the channel's lock: sends if there is room, tells whether it has."""
 
@@ -31,18 +35,28 @@ async def admit_on_loop(endpoint: "Endpoint", need: Need, admit: Admit, timeout:
             waiter = LoopWaiter()
             endpoint.room.join(waiter, need, ticket)
             endpoint.look_for_room()
-        left = None if deadline is None else deadline - time.monotonic()
         try:
-            await asyncio.wait_for(waiter.future, left)
-        except asyncio.TimeoutError:
-            _leave(endpoint, waiter)
-            return False
+            was_woken = await _wait_on_loop_to_be_woken(endpoint, waiter, deadline)
         except BaseException:
             # Cancelled, or dropped by whoever ran it: nobody else is to wait for it.
             _leave(endpoint, waiter)
             raise
+        if not was_woken:
+            _leave(endpoint, waiter)
+            return False
         if _try(endpoint, waiter, admit):
             return True
+
+
+async def _wait_on_loop_to_be_woken(endpoint: "Endpoint", waiter: LoopWaiter, deadline: float | None) -> bool:
+    while not waiter.future.done():
+        left = _LOOK_FOR_ROOM if deadline is None else min(deadline - time.monotonic(), _LOOK_FOR_ROOM)
+        if left <= 0:
+            return False
+        await asyncio.wait({waiter.future}, timeout=left)
+        with endpoint.lock:
+            endpoint.look_for_room()
+    return True
 
 
 def admit_in_thread(endpoint: "Endpoint", need: Need, admit: Admit, timeout: float | None) -> bool:
@@ -69,10 +83,11 @@ def admit_in_thread(endpoint: "Endpoint", need: Need, admit: Admit, timeout: flo
 def _wait_to_be_woken(endpoint: "Endpoint", waiter: ThreadWaiter, deadline: float | None) -> bool:
     while True:
         with endpoint.lock:
+            endpoint.look_for_room()
             if not endpoint.room.is_waiting(waiter):
                 return True
-        left = None if deadline is None else deadline - time.monotonic()
-        if left is not None and left <= 0:
+        left = _LOOK_FOR_ROOM if deadline is None else min(deadline - time.monotonic(), _LOOK_FOR_ROOM)
+        if left <= 0:
             return False
         wait_in_thread(endpoint, waiter, left)
 

@@ -161,3 +161,24 @@ def test_one_over_the_limit_of_the_channel_is_refused(joiner: Joiner) -> None:
             main.send(large)
     main.send(bytes(900))
     assert child.receive(DEADLINE) == bytes(900)
+
+
+@pytest.mark.parametrize("has_loop", [False, True], ids=["thread", "loop"])
+def test_room_is_seen_though_the_other_side_has_not_read_that_somebody_waits(joiner: Joiner, has_loop: bool) -> None:
+    main, child = with_options(joiner, max_queued_bytes=BOUND).channels()
+    values = filled(main)
+    with child.lock:
+        while child.receiver.inbox.queued_bytes < sum(map(len, values)):
+            child.link.read()  # all of them are over there, and none is taken
+
+    async def send_on_loop() -> None:
+        await main.asend("last", timeout=DEADLINE)
+
+    sender = in_thread((lambda: asyncio.run(send_on_loop())) if has_loop else lambda: main.send("last"))
+    wait_for_sender(main)
+    with child.lock:
+        # It takes what it has, and reads nothing more.
+        while child.receiver.inbox:
+            child.take()
+    sender.result(DEADLINE)
+    assert child.receive(DEADLINE) == "last"

@@ -105,23 +105,42 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(within())
 
 
-def in_thread(function: Callable[[], T]) -> "Future[T]":
-    """What `function` returns, or raises, on a thread of its own. Ask with `result(DEADLINE)`."""
-    future: Future[T] = Future()
+class InThread(Future[T]):
+    """The outcome of a thread, which has ended when the outcome is known: a channel asks whether it has."""
 
-    def work() -> None:
+    def __init__(self, function: Callable[[], T]) -> None:
+        super().__init__()
+        self.set_running_or_notify_cancel()
+        self._function = function
+        self.thread = threading.Thread(target=self._work, daemon=True)
+        self.thread.start()
+
+    def _work(self) -> None:
         try:
-            future.set_result(function())
+            self.set_result(self._function())
         except BaseException as error:  # noqa: BLE001 - raised again by whoever asks
-            future.set_exception(error)
+            self.set_exception(error)
 
-    threading.Thread(target=work, daemon=True).start()
-    return future
+    def result(self, timeout: float | None = None) -> T:
+        try:
+            return super().result(timeout)
+        finally:
+            if self.done():
+                self.thread.join(DEADLINE)
 
 
-async def soon(future: "Future[T]") -> T:
+def in_thread(function: Callable[[], T]) -> InThread[T]:
+    """What `function` returns, or raises, on a thread of its own. Ask with `result(DEADLINE)`."""
+    return InThread(function)
+
+
+async def soon(future: InThread[T]) -> T:
     """The result of a thread, awaited on the loop."""
-    return await asyncio.wait_for(asyncio.wrap_future(future), DEADLINE)
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(future), DEADLINE)
+    finally:
+        if future.done():
+            future.thread.join(DEADLINE)
 
 
 async def until(condition: Callable[[], object], what: str) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import io
 import os
 import signal
 import socket
@@ -97,7 +98,10 @@ def is_init() -> bool:
 
 
 def make_standard_handles() -> None:
-    """Open what is closed of standard input, output and error, so that nothing else gets those numbers."""
+    """Open what is closed of standard input, output and error, so that nothing else gets those numbers.
+
+    Python prints each line in one piece from then on, since several threads and handles print to the same place.
+    """
     for handle in (0, 1, 2):
         try:
             os.fstat(handle)
@@ -106,6 +110,9 @@ def make_standard_handles() -> None:
     for name, handle in (("stdout", 1), ("stderr", 2)):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(handle, "w", closefd=False))
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, write_through=False)
 
 
 def leave_signals_to_main_thread() -> None:

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn, TypeVar
@@ -14,13 +14,15 @@ from typing import Any, Final, NoReturn, TypeVar
 from liteyuki._platform import is_init, make_standard_handles, take_signals_as_usual
 from liteyuki.comm.handles import drop_inheritance
 from liteyuki.comm.messages import Origin, RestartAnswer
+from liteyuki.comm.registry import current_registry
 from liteyuki.config import Settings, load_settings
 from liteyuki.control.server import ControlServer
 from liteyuki.errors import AlreadyRunningError, NoMainProcess, StartError, UnknownProcess
-from liteyuki.hooks import Hook, Hooks
+from liteyuki.hooks import Hook, WithHooks
 from liteyuki.locale import set_language, text
 from liteyuki.log import configure, logger
 from liteyuki.plugin import load_plugin, load_plugins
+from liteyuki.plugin.thread import PluginThread
 from liteyuki.project_check import check_processes
 from liteyuki.pulse import drop_pulse
 from liteyuki.runtime_dir import RuntimeDirectory
@@ -34,13 +36,14 @@ from liteyuki.supervise.supervisor import Supervisor
 
 __all__ = ["LiteyukiBot", "get_bot"]
 
-F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 _PASSED_ON_BY_INIT: Final = (signal.SIGUSR1, signal.SIGUSR2)
 _EXIT_FORCED: Final = 1
 _EXIT_GAVE_UP: Final = 70
-_LAST_SECONDS: Final = 0.5
-"""How long tasks that plugins have left running may take to end."""
+_LOAD_TIMEOUT: Final = 10.0
+"""Seconds after which processes are started although a plugin is still being imported."""
+_ANSWER_TIMEOUT: Final = 5.0
 
 # The main process's one bot, for plugins that are imported by it.
 _bot: "LiteyukiBot | None" = None
@@ -53,7 +56,7 @@ def get_bot() -> "LiteyukiBot":
     return _bot
 
 
-class LiteyukiBot:
+class LiteyukiBot(WithHooks):
     """Launches the processes of a project, keeps them alive, and calls the hooks of main-process plugins.
 
     `directory` is the project's folder (the current one unless given); keyword arguments are settings, as in
@@ -61,13 +64,14 @@ class LiteyukiBot:
     """
 
     def __init__(self, directory: Path | str | None = None, **overrides: Any) -> None:
+        super().__init__()
         self._directory = Path(directory or Path.cwd()).resolve()
         self._overrides = overrides
         self._settings: Settings | None = None
         self._supervisor: Supervisor | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._plugins: PluginThread | None = None
         self._stop_asked = asyncio.Event()
-        self._hooks = Hooks()
         self._service_manager = ServiceManager({})
         self._signals = 0
 
@@ -99,7 +103,7 @@ class LiteyukiBot:
             # As `python bot.py` has it: a plugin beside the project's files is found by its name.
             sys.path.insert(0, str(self._directory))
             with RuntimeDirectory(self._settings.data_dir, self._directory) as runtime:
-                code = _run_to_the_end(self._main(self._settings, runtime))
+                code = asyncio.run(self._main(self._settings, runtime))
         except (StartError, OSError) as error:
             print(text("main.cannot_start", error=error), file=sys.stderr)
             code = 1 if isinstance(error, AlreadyRunningError) else 2
@@ -115,11 +119,11 @@ class LiteyukiBot:
     def restart_process(self, name: str | None = None, *, reason: str = "") -> RestartAnswer:
         """Restart a process (the first one unless named), as a request from a chat would.
 
-        Returns as soon as that has begun. On the main loop, while `run` runs; raises `UnknownProcess`.
+        Returns as soon as that has begun. From any thread, while `run` runs; raises `UnknownProcess`.
         """
         supervisor = self._running_supervisor()
         name = name or supervisor.names[0]
-        answer = supervisor.restart(name, reason=reason, origin=Origin(kind="main"))
+        answer = self._on_main_loop(lambda: supervisor.restart(name, reason=reason, origin=Origin(kind="main")))
         if answer.outcome == "unknown":
             raise UnknownProcess(name, answer.known)
         return answer
@@ -133,50 +137,21 @@ class LiteyukiBot:
             value = value[part]
         return value
 
-    # --- hooks
-
-    def on_before_start(self, function: F) -> F:
-        """Call `function` before the first process is launched."""
-        return self._hooks.add(Hook.BEFORE_START, function)
-
-    def on_after_start(self, function: F) -> F:
-        """Call `function` when every process has been launched. It may run for ever."""
-        return self._hooks.add(Hook.AFTER_START, function)
-
-    def on_before_process_shutdown(self, function: F) -> F:
-        """Call `function` before a process is stopped for good; it may take the process's name."""
-        return self._hooks.add(Hook.BEFORE_PROCESS_SHUTDOWN, function)
-
-    def on_before_process_restart(self, function: F) -> F:
-        """Call `function` before a process is stopped in order to be restarted; it may take its name."""
-        return self._hooks.add(Hook.BEFORE_PROCESS_RESTART, function)
-
-    def on_before_process_start(self, function: F) -> F:
-        """Call `function` before a process is launched, the first time and every other; it may take the event."""
-        return self._hooks.add(Hook.BEFORE_PROCESS_START, function)
-
-    def on_process_ready(self, function: F) -> F:
-        """Call `function` when a process has become ready; it may take the event."""
-        return self._hooks.add(Hook.PROCESS_READY, function)
-
-    def on_process_exit(self, function: F) -> F:
-        """Call `function` when a process has ended, however; it may take the event, which says why."""
-        return self._hooks.add(Hook.PROCESS_EXIT, function)
-
-    def on_after_restart(self, function: F) -> F:
-        """Call `function` when a process is ready again, after a restart or a crash; it may take its name."""
-        return self._hooks.add(Hook.AFTER_RESTART, function)
-
-    def on_after_shutdown(self, function: F) -> F:
-        """Call `function` when every process has stopped, before the main process ends."""
-        return self._hooks.add(Hook.AFTER_SHUTDOWN, function)
-
     # --- inside
 
     def _running_supervisor(self) -> Supervisor:
         if self._supervisor is None:
             raise NoMainProcess(text("error.not_main_process"))
         return self._supervisor
+
+    def _on_main_loop(self, function: Callable[[], T]) -> T:
+        if self._loop is None or threading.current_thread() is threading.main_thread():
+            return function()
+
+        async def call() -> T:
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(_ANSWER_TIMEOUT)
 
     async def _main(self, settings: Settings, runtime: RuntimeDirectory) -> int:
         self._loop = asyncio.get_running_loop()
@@ -189,6 +164,8 @@ class LiteyukiBot:
         own_log = OwnLog(console, log_writer.stream(OWN_LOG))
         configure(level=settings.log_level, icons=settings.log_icons, write=own_log.write)
         history = HistoryWriter(runtime.history)
+        plugins = self._plugins = PluginThread()
+        current_registry().handlers_loop = plugins.handlers_loop
         supervisor = self._supervisor = Supervisor(
             settings.processes,
             environment=_environment_of_children(settings),
@@ -203,9 +180,7 @@ class LiteyukiBot:
             self._loop.add_signal_handler(number, supervisor.pass_on, number)
         control = ControlServer(supervisor, runtime.control_socket, on_stop=self._stop_asked.set)
         logger.info(text("main.started", pid=os.getpid(), directory=settings.directory))
-        for name in settings.plugins:
-            load_plugin(name)
-        load_plugins(*settings.plugin_dirs)
+        await self._load_plugins(settings, plugins)
         if self._is_to_stop():
             self._stop_asked.set()
         try:
@@ -213,20 +188,35 @@ class LiteyukiBot:
             return await self._serve(supervisor)
         finally:
             await control.close()
-            await self._hooks.cancel()
+            await plugins.close()
+            current_registry().handlers_loop = None
             history.close()
             self._service_manager.close()
-            self._loop = self._supervisor = None
+            self._loop = self._plugins = self._supervisor = None
             own_log.flush()
             log_writer.close()
             own_log.flush()
             console.close()
             configure(level=settings.log_level, icons=settings.log_icons)
 
+    async def _load_plugins(self, settings: Settings, plugins: PluginThread) -> None:
+        if not (settings.plugins or settings.plugin_dirs):
+            return
+        loaded: asyncio.Future[Any] = plugins.submit(_load(settings))
+        stop: asyncio.Future[Any] = asyncio.ensure_future(self._stop_asked.wait())
+        done, _ = await asyncio.wait({loaded, stop}, timeout=_LOAD_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if not done:
+            logger.warning(text("plugin.late", seconds=_LOAD_TIMEOUT, place=plugins.place()))
+
+    async def _call(self, hook: Hook, *facts: object) -> None:
+        if self._plugins is not None and self._hooks.has(hook):
+            await self._plugins.run(self._hooks.call(hook, *facts))
+
     async def _serve(self, supervisor: Supervisor) -> int:
-        await self._hooks.call(Hook.BEFORE_START)
+        await self._call(Hook.BEFORE_START)
         await supervisor.start()
-        await self._hooks.call(Hook.AFTER_START)
+        await self._call(Hook.AFTER_START)
         self._service_manager.ready()
         stop = asyncio.ensure_future(self._stop_asked.wait())
         gave_up = asyncio.ensure_future(supervisor.until_given_up())
@@ -234,7 +224,7 @@ class LiteyukiBot:
         began = time.monotonic()
         self._service_manager.stopping()
         await supervisor.stop()
-        await self._hooks.call(Hook.AFTER_SHUTDOWN)
+        await self._call(Hook.AFTER_SHUTDOWN)
         stop.cancel()
         code = _EXIT_GAVE_UP if gave_up.done() else 0
         gave_up.cancel()
@@ -263,18 +253,18 @@ class LiteyukiBot:
             states = (f"{status.name} {text(f'state.{status.state}')}" for status in self._supervisor.status())
             self._service_manager.status(", ".join(states))
         if event.kind is EventKind.BEFORE_SHUTDOWN:
-            await self._hooks.call(Hook.BEFORE_PROCESS_SHUTDOWN, event.process)
+            await self._call(Hook.BEFORE_PROCESS_SHUTDOWN, event.process)
         elif event.kind is EventKind.BEFORE_RESTART:
-            await self._hooks.call(Hook.BEFORE_PROCESS_RESTART, event.process)
+            await self._call(Hook.BEFORE_PROCESS_RESTART, event.process)
         elif event.kind is EventKind.RESTARTED:
-            await self._hooks.call(Hook.AFTER_RESTART, event.process)
+            await self._call(Hook.AFTER_RESTART, event.process)
         elif event.kind is EventKind.READY:
             self._say_what_to_do_next(event)
-            await self._hooks.call(Hook.PROCESS_READY, event)
+            await self._call(Hook.PROCESS_READY, event)
         elif event.kind is EventKind.BEFORE_START:
-            await self._hooks.call(Hook.BEFORE_PROCESS_START, event)
+            await self._call(Hook.BEFORE_PROCESS_START, event)
         elif event.kind is EventKind.EXITED:
-            await self._hooks.call(Hook.PROCESS_EXIT, event)
+            await self._call(Hook.PROCESS_EXIT, event)
 
     def _say_what_to_do_next(self, event: Event) -> None:
         point = self._running_supervisor().connection_point(event.process)
@@ -283,26 +273,16 @@ class LiteyukiBot:
             logger.info(text("main.next"))
 
 
-def _run_to_the_end(main: Coroutine[Any, Any, int]) -> int:
-    """Like `asyncio.run`, but whatever plugins have left running is not waited for."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        return loop.run_until_complete(main)
-    finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        if left:
-            loop.run_until_complete(asyncio.wait(left, timeout=_LAST_SECONDS))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        asyncio.set_event_loop(None)
-        loop.close()
+async def _load(settings: Settings) -> None:
+    for name in settings.plugins:
+        load_plugin(name)
+    load_plugins(*settings.plugin_dirs)
 
 
 def _leave(code: int) -> NoReturn:
     """End this process, also if threads of plugins do not end."""
-    if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
+    # Daemon threads, too: those of an executor are, if a plugin has begun it, and are waited for nevertheless.
+    if threading.active_count() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

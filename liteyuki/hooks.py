@@ -10,7 +10,7 @@ from liteyuki.comm.handlers import PLUGIN_ERRORS, PLUGIN_ERRORS_OF_A_CALL
 from liteyuki.locale import text
 from liteyuki.log import logger
 
-__all__ = ["Hook", "Hooks"]
+__all__ = ["Hook", "Hooks", "WithHooks"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,7 +37,7 @@ class Hook(Enum):
 
 
 class Hooks:
-    """Functions by hook, in the order of registration."""
+    """Functions by hook, in the order of registration. `add` and `has` from any thread, `call` on the plugins' loop."""
 
     def __init__(self) -> None:
         self._functions: dict[Hook, list[Callable[..., Any]]] = {hook: [] for hook in Hook}
@@ -46,6 +46,10 @@ class Hooks:
     def add(self, hook: Hook, function: F) -> F:
         self._functions[hook].append(function)
         return function
+
+    def has(self, hook: Hook) -> bool:
+        """Whether anybody wants to be called at `hook`."""
+        return bool(self._functions[hook])
 
     async def call(self, hook: Hook, *facts: object, patience: float = _PATIENCE) -> None:
         """Call every function of `hook`; one that raises is logged, and the rest go on.
@@ -81,12 +85,48 @@ class Hooks:
         except PLUGIN_ERRORS as error:
             logger.opt(exception=error).error(text("hook.failed", hook=hook.value, function=name))
 
-    async def cancel(self) -> None:
-        """End the hooks that still run; one that will not end is left behind."""
-        for task in tuple(self._running):
-            task.cancel()
-        if self._running:
-            await asyncio.wait(tuple(self._running), timeout=_PATIENCE)
+
+class WithHooks:
+    """What `LiteyukiBot` is built on: its decorators. They may be used from any thread, at any time."""
+
+    def __init__(self) -> None:
+        self._hooks = Hooks()
+
+    def on_before_start(self, function: F) -> F:
+        """Call `function` before the first process is launched."""
+        return self._hooks.add(Hook.BEFORE_START, function)
+
+    def on_after_start(self, function: F) -> F:
+        """Call `function` when every process has been launched. It may run for ever."""
+        return self._hooks.add(Hook.AFTER_START, function)
+
+    def on_before_process_shutdown(self, function: F) -> F:
+        """Call `function` before a process is stopped for good; it may take the process's name."""
+        return self._hooks.add(Hook.BEFORE_PROCESS_SHUTDOWN, function)
+
+    def on_before_process_restart(self, function: F) -> F:
+        """Call `function` before a process is stopped in order to be restarted; it may take its name."""
+        return self._hooks.add(Hook.BEFORE_PROCESS_RESTART, function)
+
+    def on_before_process_start(self, function: F) -> F:
+        """Call `function` before a process is launched, the first time and every other; it may take the event."""
+        return self._hooks.add(Hook.BEFORE_PROCESS_START, function)
+
+    def on_process_ready(self, function: F) -> F:
+        """Call `function` when a process has become ready; it may take the event."""
+        return self._hooks.add(Hook.PROCESS_READY, function)
+
+    def on_process_exit(self, function: F) -> F:
+        """Call `function` when a process has ended, however; it may take the event, which says why."""
+        return self._hooks.add(Hook.PROCESS_EXIT, function)
+
+    def on_after_restart(self, function: F) -> F:
+        """Call `function` when a process is ready again, after a restart or a crash; it may take its name."""
+        return self._hooks.add(Hook.AFTER_RESTART, function)
+
+    def on_after_shutdown(self, function: F) -> F:
+        """Call `function` when every process has stopped, before the main process ends."""
+        return self._hooks.add(Hook.AFTER_SHUTDOWN, function)
 
 
 def _positional_parameters(function: Callable[..., Any]) -> int:

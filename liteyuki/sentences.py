@@ -566,6 +566,14 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "已有名为 {name} 的模块，请给 {path} 换个名字",
         "there is a module {name} already; give {path} another name",
     ),
+    "plugin.late": (
+        "主进程插件 {seconds:.0f} 秒后仍未加载完（停在 {place}），先启动各进程",
+        "A main-process plugin is still loading after {seconds:.0f} s (at {place}); starting the processes without it",
+    ),
+    "plugin.blocks": (
+        "主进程插件在 {place} 处阻塞：其他插件和钩子都在等它，进程照常看护",
+        "A main-process plugin blocks at {place}: other plugins and hooks wait for it, the processes do not",
+    ),
     "hook.failed": ("钩子 {hook} 中的 {function} 出错", "{function}, called at {hook}, raised"),
     "hook.late": (
         "钩子 {hook} 超过 {seconds:.1f} 秒未完成，不再等待",

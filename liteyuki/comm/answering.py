@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from liteyuki.comm.calls import NO_REPLY, failure, pack_number
 from liteyuki.comm.codec import encode
 from liteyuki.comm.framing import FrameKind
+from liteyuki.comm.handlers import Handler
 from liteyuki.comm.items import Item
 from liteyuki.comm.packing import connect_ends, pack
 from liteyuki.errors import ChannelClosed, ChannelFull, ChannelInUse, MessageTooLarge, NoHandlesLeft
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["answer", "refuse"]
 
 
-async def answer(endpoint: "Endpoint", number: int, value: object, transports: int) -> None:
-    """Have the handlers answer a request that came over the so manieth transport, and send what comes of it there."""
-    kind, result = await endpoint.calls.ask_handlers(value)
+async def answer(
+    endpoint: "Endpoint", handlers: tuple[Handler, ...], number: int, value: object, transports: int
+) -> None:
+    """Have one of `handlers` answer a request that came over the so manieth transport; send what comes of it there."""
+    kind, result = await endpoint.calls.ask(handlers, value)
     if number == NO_REPLY:
         if kind == FrameKind.FAILURE:
             logger.error(text("channel.notify_failed", channel=endpoint.name, error=": ".join(result[:2])))
@@ -45,10 +48,10 @@ def _pack_answer(endpoint: "Endpoint", number: int, kind: FrameKind, result: Any
             return Item(FrameKind.FAILURE, 0, (pack_number(number), encode([told[0], "", ""])[1]))
 
 
-def refuse(endpoint: "Endpoint", number: int) -> None:
+def refuse(endpoint: "Endpoint", number: int, is_first: bool) -> None:
     """Too many requests wait for this one to wait as well: tell so. With the lock."""
     problem = text("channel.too_many_requests", channel=endpoint.name)
-    if endpoint.calls.refuse_first():
+    if is_first:
         logger.error(problem)
     if number != NO_REPLY:
         payload = encode([ChannelFull.__name__, problem, ""])[1]

@@ -130,3 +130,14 @@ class AskingEndpoint(Endpoint):
             return function
 
         return register
+
+    def on_core_request(self, filter_func: FilterFunc) -> Callable[[F], F]:
+        """`on_request` for the core: answered on the loop that reads, and before any plugin is asked."""
+
+        def register(function: F) -> F:
+            with self.lock:
+                self.calls.core_handlers += (Handler(function, filter_func),)
+            self.begin_to_deliver()
+            return function
+
+        return register

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from liteyuki.comm.bell import wait_readable
+from liteyuki.comm.handing_out import deliver
 from liteyuki.errors import ChannelClosed
 from liteyuki.locale import text
 from liteyuki.log import logger
@@ -38,14 +39,14 @@ def serve_others(blocked: "Endpoint") -> None:
         if channel is not blocked and channel.link.loop is blocked.link.loop:
             with channel.lock:
                 channel.something_came()
-            channel.deliver(at_most=1)
+            deliver(channel, at_most=1)
 
 
 def wait(blocked: "Endpoint", timeout: float | None) -> None:
     """Until `blocked` may have something to receive: serve all channels of its loop, on its thread."""
     link = blocked.link
     expect_no_turn()
-    blocked.deliver()
+    deliver(blocked)
     channels: dict[int, Endpoint] = {}
     unsent: set[int] = set()
     for channel in tuple(_bound):
@@ -66,7 +67,7 @@ def wait(blocked: "Endpoint", timeout: float | None) -> None:
         if channel is not blocked:
             with channel.lock:
                 channel.link.read()
-            channel.deliver()
+            deliver(channel)
 
 
 def warn_once(name: str) -> None:

@@ -6,7 +6,6 @@ import inspect
 import itertools
 import threading
 import traceback
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final
@@ -14,22 +13,17 @@ from typing import Any, Final
 from liteyuki.comm.codec import CodecError, decode
 from liteyuki.comm.framing import COUNT, Frame, FrameKind
 from liteyuki.comm.handlers import PLUGIN_ERRORS, Handler, accepts
+from liteyuki.comm.request_queue import RequestQueue
 from liteyuki.comm.tagging import TakeIn
 from liteyuki.comm.waiting import ThreadWaiter
 from liteyuki.errors import ChannelBroken, ChannelError, PeerGone, RemoteError
 from liteyuki.locale import text
 
-__all__ = ["NO_REPLY", "Calls", "Request", "failure", "pack_number"]
+__all__ = ["NO_REPLY", "Calls", "failure", "pack_number"]
 
 NO_REPLY: Final = 0
 """The number of a request whose sender does not wait for an answer."""
 
-Request = tuple[int, Any, int]
-"""Number, value, and the how-manieth transport of the channel it came over."""
-_REQUEST_COST_BYTES: Final = 1024
-"""What a request that waits costs this process beside its bytes, with all that is made of it."""
-_LEAST_BOUND_BYTES: Final = 1024 * 1024
-"""More than comes in one go: a loop that turns must not refuse what it has not had a chance to begin."""
 _Settle = Callable[[Any, ChannelError | None], None]
 
 
@@ -39,15 +33,14 @@ def pack_number(number: int) -> bytes:
 
 
 class Calls:
-    """Both sides of a channel's requests. Under the channel's lock, except `ask_handlers`."""
+    """Both sides of a channel's requests. Under the channel's lock, except `ask`."""
 
     def __init__(self, channel: str, max_queued_bytes: int) -> None:
         self.handlers: tuple[Handler, ...] = ()
-        self._requests: deque[tuple[Request, int]] = deque()
-        """What the other side has asked and nobody has begun to answer, and what it costs."""
-        self._max_queued_bytes = max(max_queued_bytes, _LEAST_BOUND_BYTES)
-        self._queued_bytes = 0
-        self._has_refused = False
+        self.requests = RequestQueue(max_queued_bytes)
+        self.core_handlers: tuple[Handler, ...] = ()
+        """Those of the core, which are asked first, on the loop that reads: no plugin's stand in their way."""
+        self.core_requests = RequestQueue(max_queued_bytes)
         self.transports = 0
         """How many transports the channel has had: an answer is for the one that the request came over."""
         self._channel = channel
@@ -119,39 +112,20 @@ class Calls:
 
     # --- the other side
 
-    @property
-    def has_requests(self) -> bool:
-        return bool(self._requests)
-
-    def next_request(self) -> Request:
-        """The oldest of those that nobody has begun to answer, which must be there."""
-        request, cost = self._requests.popleft()
-        self._queued_bytes -= cost
-        self._has_refused = False
-        return request
-
-    def refuse_first(self) -> bool:
-        """One is refused; whether it is the first since the last was begun."""
-        is_first, self._has_refused = not self._has_refused, True
-        return is_first
-
-    def receive(self, frame: Frame, take_in: TakeIn | None) -> int | None:
+    def receive(self, frame: Frame, take_in: TakeIn | None) -> tuple[int, bool] | None:
         """Take a REQUEST, REPLY or FAILURE frame. Raises `CodecError` if its body is none.
 
-        The number of a request that is refused, since as many wait as may: this process has no loop that answers,
-        or one that does not turn.
+        The number of a request that is refused, if it is, and whether that is the first of several.
         """
         if len(frame.body) < COUNT.size:
             raise CodecError(text("codec.structure"))
         number: int = COUNT.unpack_from(frame.body)[0]
         value = decode(frame.flags, frame.body[COUNT.size :], take_in)
         if frame.kind == FrameKind.REQUEST:
-            cost = len(frame.body) + _REQUEST_COST_BYTES
-            if self._requests and self._queued_bytes + cost > self._max_queued_bytes:
-                return number
-            self._requests.append(((number, value, self.transports), cost))
-            self._queued_bytes += cost
-            return None
+            is_core = any(accepts(handler, value, self._channel) for handler in self.core_handlers)
+            queue = self.core_requests if is_core else self.requests
+            is_queued = queue.add((number, value, self.transports), len(frame.body))
+            return None if is_queued else (number, queue.refuse_first())
         settle = self._waiting.pop(number, None)
         if settle is None:
             return None
@@ -161,9 +135,9 @@ class Calls:
             settle(None, _remote_error(self._channel, value))
         return None
 
-    async def ask_handlers(self, value: object) -> tuple[FrameKind, Any]:
-        """What the first handler that accepts `value` returns, or how it failed."""
-        for handler in self.handlers:
+    async def ask(self, handlers: tuple[Handler, ...], value: object) -> tuple[FrameKind, Any]:
+        """What the first of `handlers` that accepts `value` returns, or how it failed."""
+        for handler in handlers:
             if not accepts(handler, value, self._channel):
                 continue
             try:

@@ -133,7 +133,7 @@ class Channel(AskingEndpoint, Generic[T]):
         with self.lock:
             if not self.room and add(self, entry):
                 return
-            if self.link.on_loop_thread():
+            if self.on_loop_thread():
                 self._refused += 1
                 raise ChannelFull(self.name, self.outbox.max_queued_bytes)
             self._waits += 1
@@ -267,8 +267,8 @@ class Channel(AskingEndpoint, Generic[T]):
         """
         if not begin_to_close(self):
             return
-        if self.link.on_loop_thread() and self.link.loop is not None:
-            self._tasks.start(self.link.loop, close_in_background(self, timeout))
+        if self.on_loop_thread():
+            self.tasks.start(asyncio.get_running_loop(), close_in_background(self, timeout))
         else:
             close_in_thread(self, timeout)
 

@@ -5,21 +5,21 @@ What is done with it stands in files of its own: `packing`, `queueing` and `send
 """
 
 import asyncio
-import sys
 import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from liteyuki.comm import attached, blocking
-from liteyuki.comm.answering import answer
 from liteyuki.comm.calls import Calls
 from liteyuki.comm.codec import CodecError
 from liteyuki.comm.ending import break_off, let_go_of_transport, shut, transport_ended
 from liteyuki.comm.ends import ChannelEnd, ChannelOptions, OpenEnd, take_in
 from liteyuki.comm.framing import Frame, FrameKind, pack_frame
+from liteyuki.comm.handing_out import deliver
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.handlers import TaskStarter
+from liteyuki.comm.handlers_loop import HandlersLoop
 from liteyuki.comm.hello import pack_hello
 from liteyuki.comm.inbox import Inbox
 from liteyuki.comm.link import Link
@@ -51,7 +51,7 @@ class Endpoint(OpenEnd):
             on_frames=partial(sort, self),
             on_end=partial(transport_ended, self),
             on_progress=self.look_for_room,
-            on_loop_read=self.deliver,
+            on_loop_read=partial(deliver, self),
         )
         inbox = Inbox(options.max_queued_bytes, self.take_in)
         self.receiver = Receiver(name, self.lock, inbox, options.ack, self.say_room)
@@ -62,7 +62,11 @@ class Endpoint(OpenEnd):
         """Whether the end of a transport is not the end of this channel, and another one may come."""
         self.peer_stops = False
         self.closed: ChannelClosed | None = None
-        self._tasks = TaskStarter()
+        self.tasks = TaskStarter()
+        self.handlers_loop: HandlersLoop | None = None
+        """Where handlers run, if not on the loop that reads."""
+        self.is_handing_out_due = False
+        """Whether that loop has been told of what has come last."""
         self.told = Told(name)
         self.has_greeted = False
         """Whether the other side has, on the transport of the moment."""
@@ -78,7 +82,7 @@ class Endpoint(OpenEnd):
         with self.lock:
             self.link.bind(loop)
         blocking.remember(self)
-        loop.call_soon(self.deliver)
+        loop.call_soon(deliver, self)
 
     def bind_to_running_loop(self) -> None:
         """Whoever uses a channel on a loop before the startup hook has bound it binds it thereby."""
@@ -92,6 +96,7 @@ class Endpoint(OpenEnd):
         return bool(
             self.receiver.handlers
             or self.calls.handlers
+            or self.calls.core_handlers
             or self.calls.has_callers
             or self.receiver.inbox.waiters
             or self.room
@@ -230,31 +235,25 @@ class Endpoint(OpenEnd):
             if inbox.waiters and inbox:
                 inbox.wake_one()  # several may have come at once
             if self.link.is_paused:
-                self._unpause()
+                self.unpause()
 
-    def _unpause(self) -> None:
+    def unpause(self) -> None:
+        """Read on, if what was there is less by now. With the lock."""
         if not self.receiver.inbox.holds_too_much:
             self.link.is_paused = False
             self.link.update_watch()
 
-    def deliver(self, *, at_most: int = sys.maxsize) -> None:
-        """Hand what has arrived to the handlers, so many messages. On the loop's thread, without the lock."""
-        self.told.pass_on()
-        loop = self.link.loop
-        if loop is None or loop.is_closed():
-            return
-        while self.calls.has_requests:
-            with self.lock:
-                request = self.calls.next_request()
-            self._tasks.start(loop, answer(self, *request))
-        try:
-            self.receiver.hand_out(loop, at_most)
-        except CodecError as error:
-            with self.lock:
-                break_off(self, str(error))
-        if self.link.is_paused:
-            with self.lock:
-                self._unpause()
+    @property
+    def has_work_for_core(self) -> bool:
+        return bool(self.calls.core_requests or self.told)
+
+    @property
+    def has_work_for_handlers(self) -> bool:
+        return bool(self.calls.requests or (self.receiver.handlers and self.receiver.inbox))
+
+    def on_loop_thread(self) -> bool:
+        """Whether this thread must not be blocked: the one of the loop that reads, or of the handlers'."""
+        return self.link.on_loop_thread() or (self.handlers_loop is not None and self.handlers_loop.is_this_thread())
 
     def begin_to_deliver(self) -> None:
         """A handler has been registered."""
@@ -266,7 +265,7 @@ class Endpoint(OpenEnd):
     def deliver_soon(self) -> None:
         loop = self.link.loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self.deliver)
+            loop.call_soon_threadsafe(deliver, self)
 
     def hear(self, function: Callable[[Any], object]) -> None:
         """Call `function` with each value that the other side tells, on whatever thread reads, without the lock."""

@@ -129,17 +129,17 @@ class Receiver:
 
     # --- handlers
 
-    def hand_out(self, loop: asyncio.AbstractEventLoop, at_most: int) -> None:
-        """Call the handlers with what is there, so many values. On the loop's thread, without the lock.
+    def hand_out(self, loop: asyncio.AbstractEventLoop, at_most: int, *, reads_elsewhere: bool = False) -> None:
+        """Call the handlers with what is there, so many values. On the thread of `loop`, without the lock.
 
-        Raises `CodecError`.
+        `reads_elsewhere`: another loop reads the channel, and may change its transport meanwhile. Raises `CodecError`.
         """
         if self._is_handing_out:
             return  # a handler of this channel holds the loop up: the next one's turn comes after it
         self._is_handing_out = True
         try:
             while at_most > 0 and self.inbox and self.handlers:
-                if self._ack == "handled" or self.checker is not None:
+                if reads_elsewhere or self._ack == "handled" or self.checker is not None:
                     with self._lock:
                         value, receipt = self._next()
                     self._call_checked(loop, value, receipt)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.child_broker import ChildBroker
+from liteyuki.comm.handlers_loop import HandlersLoop
 from liteyuki.comm.handles import take_over
 from liteyuki.comm.pipe import PipeTransport
 from liteyuki.comm.sending import wait_in_thread
@@ -57,6 +58,8 @@ class Registry:
         self.storage = StorageServer()
         """What this process owns of `shared_memory`: in a child nothing."""
         self.subscribers = Subscribers()
+        self.handlers_loop: HandlersLoop | None = None
+        """Where the handlers of its channels run, if not on the loop that reads them."""
         self._inherits = inherits
         self._waiters: list[Waiter] = []
 

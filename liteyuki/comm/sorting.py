@@ -32,8 +32,7 @@ def sort(endpoint: "Endpoint", frames: list[Frame]) -> None:
     inbox = endpoint.receiver.inbox
     if inbox:
         inbox.wake_one()
-    has_work = endpoint.calls.has_requests or endpoint.told or (inbox and endpoint.receiver.handlers)
-    if has_work and not endpoint.link.loop_reads:
+    if not endpoint.link.loop_reads and (endpoint.has_work_for_core or endpoint.has_work_for_handlers):
         endpoint.deliver_soon()
 
 
@@ -48,7 +47,7 @@ def _sort_one(endpoint: "Endpoint", frame: Frame) -> None:
     elif kind in (FrameKind.REQUEST, FrameKind.REPLY, FrameKind.FAILURE):
         refused = endpoint.calls.receive(frame, endpoint.take_in(frame.handles))
         if refused is not None:
-            refuse(endpoint, refused)
+            refuse(endpoint, *refused)
     elif kind == FrameKind.TELL:
         # Unopened ends: a core may pass them on.
         endpoint.told.add(decode(frame.flags, frame.body, take_in(frame.handles, lambda end: end)))

@@ -150,24 +150,24 @@ def serve_storage(channel: Channel[Any], registry: "Registry") -> None:
     """
     server = registry.storage
     subscriber = server.remotes[channel] = RemoteSubscriber(channel, asyncio.get_running_loop())
-    registry.subscribers.bind(asyncio.get_running_loop())
+    registry.subscribers.bind_to_running_loop()
 
-    @channel.on_request(lambda value: isinstance(value, (StorageOperation, Publication)))
+    @channel.on_core_request(lambda value: isinstance(value, (StorageOperation, Publication)))
     def answer(request: StorageOperation | Publication) -> Any:
         try:
             return server.answer(request)
         except StorageError as error:
             return StorageRefusal.of(error)
 
-    @channel.on_request(lambda value: isinstance(value, StorageWait))
+    @channel.on_core_request(lambda value: isinstance(value, StorageWait))
     async def wait(request: StorageWait) -> KeyState | None:
         return await server.async_wait(request, channel)
 
-    @channel.on_request(lambda value: isinstance(value, StorageEndWait))
+    @channel.on_core_request(lambda value: isinstance(value, StorageEndWait))
     def end_wait(request: StorageEndWait) -> None:
         server.end_wait(request.wait_id)
 
-    @channel.on_request(lambda value: isinstance(value, StorageSubscribe))
+    @channel.on_core_request(lambda value: isinstance(value, StorageSubscribe))
     def subscribe(request: StorageSubscribe) -> None:
         server.topics.subscribe(request.topic, subscriber)
 

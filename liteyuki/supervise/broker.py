@@ -51,7 +51,7 @@ class Broker:
     def serve(self, process: str, passive: Channel[Any]) -> None:
         """Answer what `process` asks for."""
 
-        @passive.on_request(lambda value: isinstance(value, OpenChannel))
+        @passive.on_core_request(lambda value: isinstance(value, OpenChannel))
         def answer(asked: OpenChannel) -> ChannelRefused | None:
             try:
                 self._open(process, asked)
@@ -116,6 +116,7 @@ class Broker:
             raise ValueError(text("error.channel_set", channel=name))
         channel.keep_untaken()
         channel.bind(self._loop)
+        channel.handlers_loop = current_registry().handlers_loop
         if held is not None and is_open:
             self._adopt(process, channel, held)
         if not channel.is_attached:

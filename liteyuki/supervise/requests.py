@@ -31,26 +31,26 @@ def serve_requests(channel: Channel[Any], supervisor: "Supervisor", process: str
     """Answer what `process` asks over `channel`. A plugin's own `on_request` handlers stay possible beside."""
     serve_storage(channel, current_registry())
 
-    @channel.on_request(lambda value: isinstance(value, RestartRequest))
+    @channel.on_core_request(lambda value: isinstance(value, RestartRequest))
     def restart(request: RestartRequest) -> RestartAnswer:
         return supervisor.restart(
             request.process or process, reason=request.reason, origin=request.origin, asked_by=process
         )
 
-    @channel.on_request(lambda value: isinstance(value, BeginRestart))
+    @channel.on_core_request(lambda value: isinstance(value, BeginRestart))
     def begin(request: BeginRestart) -> None:
         supervisor.keeper(process).begin_restart()
 
-    @channel.on_request(lambda value: isinstance(value, StatusRequest))
+    @channel.on_core_request(lambda value: isinstance(value, StatusRequest))
     def status(request: StatusRequest) -> list[ProcessStatus]:
         return supervisor.status()
 
-    @channel.on_request(lambda value: isinstance(value, LogsRequest))
+    @channel.on_core_request(lambda value: isinstance(value, LogsRequest))
     def logs(request: LogsRequest) -> list[str]:
         count = max(1, min(request.lines, MAX_LOG_LINES))
         return supervisor.keeper(request.process or process).tail.last(count)
 
-    @channel.on_request(lambda value: isinstance(value, StateReport))
+    @channel.on_core_request(lambda value: isinstance(value, StateReport))
     def report(request: StateReport) -> None:
         for problem in request.problems:
             logger.error(problem)
@@ -59,10 +59,10 @@ def serve_requests(channel: Channel[Any], supervisor: "Supervisor", process: str
         elif (generation := supervisor.keeper(process).generation) is not None:
             generation.problem = "; ".join(request.problems)
 
-    @channel.on_request(lambda value: isinstance(value, ClaimNotice))
+    @channel.on_core_request(lambda value: isinstance(value, ClaimNotice))
     def claim(request: ClaimNotice) -> float | None:
         return supervisor.notices.claim(request.notice_id)
 
-    @channel.on_request(lambda value: isinstance(value, NoticeOutcome))
+    @channel.on_core_request(lambda value: isinstance(value, NoticeOutcome))
     def ended(request: NoticeOutcome) -> None:
         supervisor.notices.ended(request)

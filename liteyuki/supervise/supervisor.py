@@ -66,7 +66,8 @@ class Supervisor:
         self._is_stopping = False
         self._gave_up = asyncio.Event()
         self._entries: dict[str, _Entry] = {}
-        current_registry().subscribers.bind(asyncio.get_running_loop())
+        registry = current_registry()
+        registry.subscribers.bind(registry.handlers_loop.loop if registry.handlers_loop else asyncio.get_running_loop())
         oom_kills = OomKills()
         of_process = transcripts(specs, console, log_writer)
         for spec in specs.values():
@@ -89,6 +90,7 @@ class Supervisor:
         for name, channel in channels.items():
             channel.keep_untaken()
             channel.bind(asyncio.get_running_loop())
+            channel.handlers_loop = current_registry().handlers_loop
             current_registry().add(name, channel)
         self._broker.serve(spec.name, channels[f"{spec.name}-passive"])
         serve_requests(channels[f"{spec.name}-passive"], self, spec.name)

@@ -1,0 +1,56 @@
+"""An event loop for handlers only, where another one reads the channels.
+
+In the main process the supervisor's loop reads, and what plugins have registered runs on a loop and a thread of their
+own: one that blocks holds up what is handed out here, and nothing else.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from liteyuki.comm.waiting import ThreadWaiter
+
+if TYPE_CHECKING:
+    from liteyuki.comm.endpoint import Endpoint
+
+__all__ = ["HandlersLoop"]
+
+
+class HandlersLoop:
+    """Made on the thread of `loop`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._thread = threading.get_ident()
+        self._due: deque[Callable[[], None]] = deque()
+        self._blocked: list[ThreadWaiter] = []
+
+    def is_this_thread(self) -> bool:
+        """Whether the loop's callbacks run on the thread that asks."""
+        return threading.get_ident() == self._thread
+
+    def call_soon(self, hand_out: Callable[[], None]) -> None:
+        """Have `hand_out` called on the loop's thread, also if a blocking `receive` holds that up. From any thread."""
+        self._due.append(hand_out)
+        with contextlib.suppress(RuntimeError):  # it has ended, and with it all who want to be called
+            self.loop.call_soon_threadsafe(self.run)
+        for waiter in tuple(self._blocked):
+            waiter.wake()
+
+    def run(self) -> None:
+        """Call what is due. On the loop's thread."""
+        while self._due:
+            self._due.popleft()()
+
+    def wait(self, endpoint: "Endpoint", waiter: ThreadWaiter, handle: int | None, timeout: float | None) -> None:
+        """Block the loop's thread until `endpoint` may have something to receive; others' handlers start meanwhile."""
+        self._blocked.append(waiter)
+        try:
+            self.run()
+            endpoint.receiver.inbox.wait_in_thread(waiter, handle, timeout)
+        finally:
+            self._blocked.remove(waiter)
+        self.run()

@@ -1,0 +1,104 @@
+"""The thread and event loop of main-process plugins: what one of them holds up holds up no supervision."""
+
+import asyncio
+import contextlib
+import sys
+import sysconfig
+import threading
+import time
+import traceback
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any, Final, TypeVar
+
+from liteyuki.comm.handlers_loop import HandlersLoop
+from liteyuki.locale import text
+from liteyuki.log import logger
+
+__all__ = ["PluginThread"]
+
+T = TypeVar("T")
+
+_TURN: Final = 0.1
+"""Seconds within which a loop turns that nothing holds up."""
+_LAST_SECONDS: Final = 0.5
+"""How long what plugins have left running may take to end."""
+_STANDARD_LIBRARY: Final = sysconfig.get_path("stdlib")
+
+
+class PluginThread:
+    """Runs from construction to `close`. To be used on the main loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        began: Future[HandlersLoop] = Future()
+        # Unlike other threads of ours it lets signals in: programs that a plugin starts would begin with them blocked.
+        self._thread = threading.Thread(target=self._run, args=(began,), name="liteyuki-plugins", daemon=True)
+        self._thread.start()
+        self.handlers_loop = began.result()
+        self._turn: asyncio.Future[None] | None = None
+        self._turn_asked_at = 0.0
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
+        """Run `work` there; what comes of it."""
+        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    async def run(self, work: Coroutine[Any, Any, object]) -> bool:
+        """Run `work` there, and wait for its end as long as that loop turns; whether it has come."""
+        done = self.submit(work)
+        while not done.done():
+            if not await self._turns():
+                return False
+            await asyncio.wait({done}, timeout=_TURN)
+        done.result()
+        return True
+
+    def place(self) -> str:
+        """Where the thread is now, for the log: file, line and function."""
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        if frame is None:
+            return "?"
+        stack = traceback.extract_stack(frame)
+        plugins = [entry for entry in stack if not entry.filename.startswith((_STANDARD_LIBRARY, "<"))]
+        entry = (plugins or stack)[-1]
+        return f"{entry.filename}:{entry.lineno} ({entry.name})"
+
+    async def close(self) -> None:
+        """End what runs there, and the thread; one that is blocked is left behind."""
+        if not await self.run(_end_all_tasks()):
+            return
+        with contextlib.suppress(RuntimeError):  # a plugin has stopped it
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_LAST_SECONDS)
+
+    async def _turns(self) -> bool:
+        """Whether the loop does, as far as a moment's wait can tell. Without one if it has just been seen not to."""
+        if self._turn is None or self._turn.done():
+            self._turn = self.submit(_nothing())
+            self._turn_asked_at = time.monotonic()
+        left = self._turn_asked_at + _TURN - time.monotonic()
+        if left <= 0:
+            return False
+        await asyncio.wait({self._turn}, timeout=left)
+        if not self._turn.done():
+            logger.warning(text("plugin.blocks", place=self.place()))
+        return self._turn.done()
+
+    def _run(self, began: "Future[HandlersLoop]") -> None:
+        asyncio.set_event_loop(self._loop)
+        began.set_result(HandlersLoop(self._loop))
+        self._loop.run_forever()
+        self._loop.close()
+
+
+async def _nothing() -> None:
+    pass
+
+
+async def _end_all_tasks() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=_LAST_SECONDS)
+    await asyncio.get_running_loop().shutdown_asyncgens()

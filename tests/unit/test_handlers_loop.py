@@ -1,0 +1,178 @@
+"""Handlers on a loop and a thread of their own, while another loop reads; over each transport."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator
+from functools import partial
+
+import pytest
+
+from liteyuki.comm.channel import Channel
+from liteyuki.errors import ChannelFull
+from liteyuki.plugin.thread import PluginThread
+from tests.unit.joined import DEADLINE, Joiner, in_thread, run, soon, until
+
+
+@contextlib.asynccontextmanager
+async def plugin_thread(*channels: Channel[object]) -> AsyncIterator[PluginThread]:
+    """The handlers of `channels` run there; this loop reads them."""
+    thread = PluginThread()
+    for channel in channels:
+        channel.bind(asyncio.get_running_loop())
+        channel.handlers_loop = thread.handlers_loop
+    try:
+        yield thread
+    finally:
+        await thread.close()
+
+
+def test_handlers_run_there_in_order_plain_or_not(joiner: Joiner) -> None:
+    async def body() -> None:
+        main, child = joiner.channels()
+        seen: list[tuple[object, str]] = []
+        async with plugin_thread(main):
+
+            @main.on_receive()
+            def plain(value: object) -> None:
+                seen.append((value, threading.current_thread().name))
+
+            @main.on_receive(lambda value: value == ("first", 49))
+            async def asynchronous(value: object) -> None:
+                await asyncio.sleep(0)
+                seen.append(("slept", threading.current_thread().name))
+
+            await soon(in_thread(partial(send_and_close, child, "first")))
+            await until(lambda: len(seen) == 51, "all values")
+        assert [value for value, _ in seen] == [*(("first", number) for number in range(50)), "slept"]
+        assert {thread for _, thread in seen} == {"liteyuki-plugins"}
+
+    run(body())
+
+
+def test_one_that_blocks_leaves_the_core_its_requests(joiner: Joiner) -> None:
+    async def body() -> None:
+        main, child = joiner.channels()
+        release, blocked = threading.Event(), threading.Event()
+
+        def block(value: object) -> object:
+            blocked.set()
+            assert release.wait(DEADLINE)
+            return value
+
+        async with plugin_thread(main):
+            main.on_core_request(lambda value: isinstance(value, str))(str.upper)
+            main.on_request()(block)
+            main.on_receive()(block)
+            child.send(1)
+            plugins = in_thread(lambda: child.call(2, timeout=DEADLINE))
+            assert await soon(in_thread(lambda: blocked.wait(DEADLINE)))
+            assert await soon(in_thread(lambda: child.call("core", timeout=DEADLINE))) == "CORE"
+            assert not plugins.done()
+            release.set()
+            assert await soon(plugins) == 2
+
+    run(body())
+
+
+def test_a_receive_that_blocks_there_lets_others_handlers_begin(joiner: Joiner, logged: list[str]) -> None:
+    async def body() -> None:
+        main, child = joiner.channels()
+        other_main, other_child = joiner.channels("other")
+        begun = threading.Event()
+        async with plugin_thread(main, other_main) as plugins:
+
+            @other_main.on_receive()
+            def handle(value: object) -> None:
+                begun.set()
+
+            @other_main.on_request()
+            async def answer(value: object) -> object:
+                return value
+
+            async def receive() -> object:
+                return main.receive(DEADLINE)
+
+            received = plugins.submit(receive())
+            await soon(in_thread(lambda: other_child.send("begin")))
+            assert await soon(in_thread(lambda: begun.wait(DEADLINE)))
+            assert await soon(in_thread(lambda: other_child.call("asked", timeout=DEADLINE))) == "asked"
+            assert not received.done()
+            await soon(in_thread(lambda: child.send("done")))
+            assert await asyncio.wait_for(received, DEADLINE) == "done"
+
+    run(body())
+
+
+def send_and_close(channel: Channel[object], first: object) -> None:
+    for number in range(50):
+        channel.send((first, number))
+    channel.close()
+
+
+def test_nothing_is_lost_or_doubled_when_the_transport_changes_meanwhile(joiner: Joiner) -> None:
+    async def body() -> None:
+        main = joiner.kept()
+        taken: list[object] = []
+        async with plugin_thread(main):
+            main.on_receive()(taken.append)
+            for generation in range(1, 30):
+                await soon(in_thread(partial(send_and_close, joiner.child_of(main, generation), generation)))
+                main.detach()
+            await until(lambda: len(taken) >= 29 * 50, "all values")
+        assert taken == [(n, i) for n in range(1, 30) for i in range(50)]
+
+    run(body())
+
+
+def test_its_thread_is_no_more_to_be_blocked_by_a_full_channel_than_the_other_loops(joiner: Joiner) -> None:
+    async def body() -> None:
+        main, _ = joiner.channels(max_queued_bytes=1000)
+
+        async def send_for_ever() -> None:
+            while True:
+                main.send(bytes(500))
+
+        async with plugin_thread(main) as plugins:
+            with pytest.raises(ChannelFull):
+                await asyncio.wait_for(plugins.submit(send_for_ever()), DEADLINE)
+
+    run(body())
+
+
+def test_what_awaits_there_gets_what_the_other_loop_reads(joiner: Joiner) -> None:
+    async def body() -> None:
+        main, child = joiner.channels()
+        child.on_request()(lambda value: value)
+        child.bind(asyncio.get_running_loop())
+
+        async def talk() -> list[object]:
+            return [await main.request(1, timeout=DEADLINE), await main.async_receive()]
+
+        async with plugin_thread(main) as plugins:
+            talking = plugins.submit(talk())
+            child.send(2)
+            assert await asyncio.wait_for(talking, DEADLINE) == [1, 2]
+
+    run(body())
+
+
+def test_work_is_waited_for_while_the_loop_turns_and_not_when_it_is_blocked(logged: list[str]) -> None:
+    async def body() -> None:
+        release = threading.Event()
+
+        async def block() -> None:
+            assert release.wait(DEADLINE)
+
+        async with plugin_thread() as plugins:
+            assert await plugins.run(asyncio.sleep(0.3))
+            assert not await plugins.run(block())
+            assert not any([await plugins.run(asyncio.sleep(0)) for _ in range(50)])
+            assert len(logged) == 1
+            assert f"{__file__}:" in logged[0]
+            assert "(block)" in logged[0]
+            release.set()
+            await until(lambda: not plugins.place().endswith("(block)"), "the release")
+            assert await plugins.run(asyncio.sleep(0))
+
+    run(body())

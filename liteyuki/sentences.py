@@ -597,6 +597,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "rpc.parameter": ("没有参数 {name}，可用的有：{known}", "there is no parameter {name}; there are: {known}"),
     "rpc.string": ("参数 {name} 应为字符串", "parameter {name} takes a string"),
     # --- channels
+    "frame.no_memory": (
+        "内存放不下一条 {size} 字节的消息",
+        "there is no memory for a message of {size} bytes",
+    ),
     "frame.too_large": ("一帧有 {size} 字节，超过上限 {limit}", "a frame of {size} bytes is over the limit of {limit}"),
     "frame.kind": ("没有种类为 {kind} 的帧", "there is no frame of kind {kind}"),
     "frame.no_handles": (

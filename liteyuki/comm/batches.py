@@ -1,12 +1,13 @@
 """Small plain messages that leave together: how many go into one write, what that is, and the books kept of them."""
 
+import struct
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import ormsgpack
 
 from liteyuki.comm.codec import TAGGED
-from liteyuki.comm.framing import FrameKind, pack_frame
+from liteyuki.comm.framing import HEADER, FrameKind, pack_frame
 from liteyuki.comm.items import (
     BATCH_BYTES,
     TEXT_HEAD_BYTES,
@@ -23,8 +24,10 @@ from liteyuki.comm.items import (
 
 __all__ = ["Batch", "cut_batch", "largest_of", "pack_batch"]
 
-_ARRAY_HEAD: Final = b"\xdd"
-_TEXT_ONLY: Final = frozenset({str})
+_ARRAY_HEAD: Final = struct.Struct(">BI")
+_ARRAY: Final = 0xDD
+_BATCH: Final = int(FrameKind.BATCH)
+_TEXT_ONLY: Final = {str}
 _RUN_MESSAGES: Final = 32
 """How many messages that may be containers go into one frame. The receiver decodes a frame at a time; of so few, each
 is gone before Python's garbage collector begins to look through those that are there."""
@@ -49,12 +52,14 @@ def cut_batch(waiting: list[Entry], waiting_bytes: int, *, has_items: bool) -> t
     `waiting_bytes` is what all that waits costs; `has_items` tells whether anything else than plain messages waits.
     """
     # Messages are mostly alike, so a guess by their mean size is as good as counting, and much faster.
-    count = max(1, BATCH_BYTES * len(waiting) // waiting_bytes)
-    if has_items or total_cost_bytes(waiting[:count]) > 3 * BATCH_BYTES:  # type: ignore[arg-type] # no items here
-        count = _count_of_batch(waiting)
-    entries = waiting[:count]
-    del waiting[:count]
-    return entries, total_cost_bytes(entries)  # type: ignore[arg-type]
+    count = _count_of_batch(waiting) if has_items else max(1, BATCH_BYTES * len(waiting) // waiting_bytes)
+    entries: list[Any] = waiting[:count]
+    size = total_cost_bytes(entries)
+    if size > 3 * BATCH_BYTES:
+        entries = entries[: _count_of_batch(entries)]
+        size = total_cost_bytes(entries)
+    del waiting[: len(entries)]
+    return entries, size
 
 
 def _count_of_batch(waiting: list[Entry]) -> int:
@@ -78,13 +83,14 @@ def pack_batch(entries: Sequence[SmallEntry]) -> bytes:
     """What carries plain messages over: one frame, or several that are written in one go."""
     if len(entries) == 1:
         return frame_of(entries[0])
-    if _TEXT_ONLY.issuperset(map(type, entries)):
+    kinds = set(map(type, entries))
+    if kinds == _TEXT_ONLY:
         return pack_frame(FrameKind.BATCH, 0, ormsgpack.packb(entries))
-    runs = (entries[at : at + _RUN_MESSAGES] for at in range(0, len(entries), _RUN_MESSAGES))
-    return b"".join([_pack_run(run) for run in runs])
-
-
-def _pack_run(entries: Sequence[SmallEntry]) -> bytes:
-    flags = TAGGED if Tagged in map(type, entries) else 0
-    array_head = _ARRAY_HEAD + len(entries).to_bytes(4, "big")
-    return pack_frame(FrameKind.BATCH, flags, b"".join([array_head, *map(payload_of, entries)]))
+    parts: list[bytes] = []
+    for at in range(0, len(entries), _RUN_MESSAGES):
+        run: Sequence[Any] = entries[at : at + _RUN_MESSAGES]
+        flags = TAGGED if Tagged in kinds and Tagged in map(type, run) else 0
+        payloads = run if str not in kinds else list(map(payload_of, run))
+        size = _ARRAY_HEAD.size + sum(map(len, payloads))
+        parts += HEADER.pack(size, _BATCH, flags), _ARRAY_HEAD.pack(_ARRAY, len(run)), *payloads
+    return b"".join(parts)

@@ -163,7 +163,7 @@ def _holds_impostor(value: object) -> bool:
     return any(map(_holds_impostor, items))
 
 
-def _laid_out(parts: list[bytes]) -> list[Buffer]:
+def _laid_out(parts: list[Buffer]) -> list[Buffer]:
     lengths = struct.pack(f"<{len(parts)}Q", *map(len, parts))
     laid_out: list[Buffer] = [_COUNT.pack(len(parts)) + lengths]
     size = len(laid_out[0])

@@ -14,6 +14,7 @@ from collections import deque
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from liteyuki._platform import fresh_memory
 from liteyuki.comm.handle import Handle
 from liteyuki.locale import text
 
@@ -98,6 +99,7 @@ _IN_PIECES: Final = frozenset(
 
 _WHOLE: Final = _KINDS - {FrameKind.LARGE, FrameKind.PIECE}
 _SMALL_BYTES: Final = 4096
+_NOWHERE: Final = memoryview(b"")
 # Plain numbers: to look one up in an IntEnum takes ten times as long as to compare it.
 _MESSAGE, _LARGE, _PIECE = int(FrameKind.MESSAGE), int(FrameKind.LARGE), int(FrameKind.PIECE)
 
@@ -127,21 +129,31 @@ class _Large:
         self.missing_bytes = missing_bytes
         self.handles = handles
         self.came_bytes = HEADER_BYTES + LARGE_HEAD.size
-        # A BytesIO gives its content away as `bytes` without a copy, which no bytearray can. Where the content is to
-        # be written to it will not do: since Python 3.13 it complains if it is collected while somebody looks into it.
+        # A BytesIO gives its content away as `bytes` without a copy. Where the content is to be written to it will not
+        # do: since Python 3.13 it complains if it is collected while somebody looks into it.
         self._raw = io.BytesIO() if flags & RAW else None
-        self._body = bytearray()
+        # Costs no memory before it is written to, whatever the other side claims.
+        self._body = _NOWHERE if flags & RAW else memoryview(fresh_memory(missing_bytes))
 
     def add(self, part: memoryview) -> None:
         if self._raw is not None:
             self._raw.write(part)
         else:
-            self._body += part
-        self.missing_bytes -= len(part)
-        self.came_bytes += len(part)
+            self.room(len(part))[:] = part
+        self.came(len(part))
+
+    def room(self, size: int) -> memoryview:
+        """Where the next bytes belong, so many of them; empty if only `add` can put them there."""
+        at = len(self._body) - self.missing_bytes
+        return self._body[at : at + size] if self._raw is None else self._body
+
+    def came(self, size: int) -> None:
+        """So many bytes are where they belong."""
+        self.missing_bytes -= size
+        self.came_bytes += size
 
     def frame(self) -> Frame:
-        body: Buffer = self._raw.getvalue() if self._raw is not None else memoryview(self._body)
+        body: Buffer = self._raw.getvalue() if self._raw is not None else self._body
         return Frame(self.kind, self.flags, body, self.handles)
 
 
@@ -205,6 +217,17 @@ class FrameParser:
                 into.append(Frame(kind, flags, body, handles))
         rest += data[position:]
 
+    def room(self) -> memoryview:
+        """Where what comes next belongs, if it is part of a large message: whoever reads may put it right there."""
+        return self._large.room(self._piece_bytes) if self._large is not None and not self._rest else _NOWHERE
+
+    def came(self, size: int, into: list[Frame]) -> None:
+        """So many bytes have been put into `room`; to be called before `feed` gets what comes behind them."""
+        large = self._large
+        assert large is not None
+        large.came(size)
+        self._end_of_part(large, size, into)
+
     def _check(self, length: int, kind: int) -> None:
         limit = self._max_frame_bytes
         if kind == _MESSAGE:
@@ -228,7 +251,10 @@ class FrameParser:
             raise FrameError(text("frame.too_large", size=size, limit=self.max_message_bytes))
         if kind not in _IN_PIECES or not size or large_flags >> HANDLES_SHIFT != flags >> HANDLES_SHIFT:
             raise FrameError(text("frame.pieces"))
-        self._large = _Large(kind, large_flags, size, self._handles_of(flags))
+        try:
+            self._large = _Large(kind, large_flags, size, self._handles_of(flags))
+        except MemoryError as error:
+            raise FrameError(text("frame.no_memory", size=size)) from error
 
     def _begin_piece(self, length: int) -> None:
         if self._large is None or not 0 < length <= self._large.missing_bytes:
@@ -241,11 +267,14 @@ class FrameParser:
         assert large is not None
         part = memoryview(data)[position : position + self._piece_bytes]
         large.add(part)
-        self._piece_bytes -= len(part)
+        self._end_of_part(large, len(part), into)
+        return position + len(part)
+
+    def _end_of_part(self, large: _Large, size: int, into: list[Frame]) -> None:
+        self._piece_bytes -= size
         if not large.missing_bytes:
             self._large = None
             into.append(large.frame())
-        return position + len(part)
 
     @property
     def unfinished_bytes(self) -> int:

@@ -127,11 +127,10 @@ class PipeTransport:
             raise self._error
         had_page = self._page is not None
         try:
-            data = self._receive()
-            if not data:
-                raise TransportEnded(self._parser.unfinished_bytes)
+            data = self._receive(frames)
             try:
-                self._parser.feed(data, frames)
+                if data:
+                    self._parser.feed(data, frames)
             finally:
                 if not had_page:
                     self._open_page(frames)
@@ -150,14 +149,22 @@ class PipeTransport:
             return self.read()  # the page comes by itself; what was sent is behind it
         return frames
 
-    def _receive(self) -> memoryview:
-        buffer = _read_buffer()
+    def _receive(self, frames: list[Frame]) -> memoryview:
+        """Bytes for the parser, but for those of a large message, which are put where they belong."""
+        buffer, room = _read_buffer(), self._parser.room()
         # Always with room for handles: the system closes those that are not asked for.
-        count, ancillary, flags, _ = self._socket.recvmsg_into([buffer], _ANCILLARY_BYTES, _CLOSE_ON_EXEC)
+        buffers = [room, buffer] if room else [buffer]
+        count, ancillary, flags, _ = self._socket.recvmsg_into(buffers, _ANCILLARY_BYTES, _CLOSE_ON_EXEC)
+        if not count:
+            raise TransportEnded(self._parser.unfinished_bytes)
         if ancillary:
             self._keep_handles(ancillary)
         if flags & _TRUNCATED:
             raise FrameError(text("frame.handles_lost"))
+        if room:
+            placed = min(count, len(room))
+            self._parser.came(placed, frames)
+            count -= placed
         return buffer[:count]
 
     def _keep_handles(self, ancillary: list[tuple[int, int, bytes]]) -> None:

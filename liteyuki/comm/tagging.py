@@ -10,8 +10,10 @@ from typing import Any, Final
 
 import ormsgpack
 
+from liteyuki._platform import fresh_memory
 from liteyuki.comm import scalars
 from liteyuki.comm.codec_hooks import CodecHook, hook_named, hook_of
+from liteyuki.comm.framing import Buffer
 from liteyuki.comm.registered import RegisteredClass, UnknownMessage, class_named, entry_of
 from liteyuki.locale import text
 
@@ -26,6 +28,7 @@ TakeIn = Callable[[bytes], object]
 """Makes of that what arrives. Raises `CodecError`."""
 
 _SHOWN_CHARACTERS: Final = 60
+_IN_FRESH_MEMORY_BYTES: Final = 1024 * 1024
 _TUPLE, _SET, _FROZENSET, _DICT, _MESSAGE, _ENUM, _HOOKED, _BUFFER, _HANDED_OVER = range(64, 73)
 _MARKING: Final = (_TUPLE, _SET, _FROZENSET, _DICT, _MESSAGE, _ENUM, _HOOKED)
 _PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes})
@@ -63,7 +66,7 @@ class Tagger:
     """Turns one value into what ormsgpack packs; `buffers` is what travels beside."""
 
     def __init__(self, hand_over: HandOver | None) -> None:
-        self.buffers: list[bytes] = []
+        self.buffers: list[Buffer] = []
         self._hand_over = hand_over
 
     def tag(self, value: Any, path: tuple[str, ...] = (), depth: int = MAX_DEPTH) -> object:
@@ -120,7 +123,7 @@ class Tagger:
         for buffer in buffers:
             tagged.append(ormsgpack.Ext(_BUFFER, _NUMBER.pack(len(self.buffers))))
             # A copy, since the value may change before it is written.
-            self.buffers.append(memoryview(buffer).tobytes())
+            self.buffers.append(_copied(memoryview(buffer)))
         return tagged
 
 
@@ -222,6 +225,15 @@ def _named(parts: list[Any]) -> tuple[str, Any]:
     if len(parts) != 2 or type(parts[0]) is not str:
         raise CodecError(text("codec.structure"))
     return parts[0], parts[1]
+
+
+def _copied(buffer: memoryview) -> Buffer:
+    """What it holds now: whoever sends a value may change it right after."""
+    if buffer.nbytes < _IN_FRESH_MEMORY_BYTES or not buffer.c_contiguous:
+        return buffer.tobytes()
+    copy = memoryview(fresh_memory(buffer.nbytes))
+    copy[:] = buffer.cast("B")
+    return copy
 
 
 _REBUILD: Final[dict[int, Callable[[list[Any]], Any]]] = {

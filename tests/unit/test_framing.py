@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import os
 import sys
 import tracemalloc
 from typing import NamedTuple
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from liteyuki._platform import resident_memory_bytes
+from liteyuki.comm import framing
 from liteyuki.comm.framing import (
     HANDLES_SHIFT,
     HEADER_BYTES,
@@ -98,15 +101,23 @@ def joined(stream: list[OnWire]) -> bytes:
 
 
 def feed_in_cuts(parser: FrameParser, stream: list[OnWire], cuts: list[int], received: list[Frame]) -> None:
-    """Feed `stream` cut at these places; what travels beside it comes with the first byte of its frame, or before."""
+    """Feed `stream` cut at these places, and every other piece as far as it goes by way of `room`.
+
+    What travels beside it comes with the first byte of its frame, or before.
+    """
     data = joined(stream)
     starts = [sum(len(one.data) for one in stream[:number]) for number in range(len(stream))]
     waiting = [(start, one.handles) for start, one in zip(starts, stream, strict=True) if one.handles]
     for number, (start, end) in enumerate(zip([0, *cuts], [*cuts, len(data)], strict=True)):
         while waiting and waiting[0][0] < end:
             parser.handles.extend(waiting.pop(0)[1])
-        piece = data[start:end]
-        parser.feed(memoryview(piece) if number % 2 else piece, received)
+        piece = memoryview(data)[start:end]
+        if number % 2 and len(room := parser.room()):
+            size = min(len(room), len(piece))
+            room[:size] = piece[:size]
+            parser.came(size, received)
+            piece = piece[size:]
+        parser.feed(piece if number % 3 else bytes(piece), received)
 
 
 def same_frames(received: list[Frame], sent: list[Frame]) -> bool:
@@ -290,14 +301,28 @@ def test_a_header_over_the_limit_is_refused_before_anything_is_allocated(claimed
 )
 def test_a_claim_within_the_limit_allocates_only_what_has_come(data: bytes) -> None:
     parser, received = FrameParser(), list[Frame]()
+    before = resident_memory_bytes(os.getpid())
     tracemalloc.start()
     try:
         parser.feed(data, received)
         assert tracemalloc.get_traced_memory()[1] < 100_000
     finally:
         tracemalloc.stop()
+    after = resident_memory_bytes(os.getpid())
+    assert before is not None
+    assert after is not None
+    assert after - before < 8 * 1024 * 1024
     assert received == []
     assert 0 < parser.unfinished_bytes <= len(data)
+
+
+def test_a_message_that_memory_has_no_room_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(size: int) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(framing, "fresh_memory", none_left)
+    with pytest.raises(FrameError, match="1000000"):
+        FrameParser().feed(large(1_000_000), [])
 
 
 def test_the_limits_themselves_are_allowed() -> None:

@@ -225,7 +225,7 @@ class LiteyukiBot:
 
     async def _serve(self, supervisor: Supervisor) -> int:
         await self._hooks.call(Hook.BEFORE_START)
-        await supervisor.start()
+        await supervisor.start(self._stop_asked)
         await self._hooks.call(Hook.AFTER_START)
         self._service_manager.ready()
         stop = asyncio.ensure_future(self._stop_asked.wait())

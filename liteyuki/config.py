@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from liteyuki.config_conditions import read_conditions
+from liteyuki.config_order import expand, read_instances
 from liteyuki.config_values import Table, layered, written
 from liteyuki.errors import ConfigError
 from liteyuki.locale import LANGUAGES, text
@@ -128,14 +129,17 @@ def _check(directory: Path, merged: dict[str, Any]) -> Settings:
         ),
         plugins=top.strings("plugins"),
         plugin_dirs=tuple(directory / name for name in top.strings("plugin_dirs")),
-        processes={
-            name: _process(name, processes.table(name), directory) for name in processes.names() or (DEFAULT_PROCESS,)
-        },
+        processes=_processes(processes, directory),
         raw=written(merged),
     )
     log_files.finish()
     top.finish()
     return settings
+
+
+def _processes(table: Table, directory: Path) -> dict[str, ProcessSpec]:
+    tables = {name: table.table(name) for name in table.names() or (DEFAULT_PROCESS,)}
+    return expand({name: _process(name, own, directory) for name, own in tables.items()}, tables)
 
 
 def _process(name: str, table: Table, directory: Path) -> ProcessSpec:
@@ -171,6 +175,8 @@ def _process(name: str, table: Table, directory: Path) -> ProcessSpec:
         schedule=table.cron("schedule"),
         watch=tuple(directory / name for name in table.strings("watch")),
         conditions=conditions,
+        after=table.strings("after"),
+        instances=read_instances(table),
     )
     for part in (backoff, give_up, env, table):
         part.finish()

@@ -48,7 +48,7 @@ def _nice(table: Table) -> int | None:
     if value is None:
         return None
     if not _is_whole(value) or not _LOWEST_NICE <= value <= _HIGHEST_NICE:
-        raise table.error("nice", text("config.takes_nice", least=_LOWEST_NICE, most=_HIGHEST_NICE))
+        raise table.error("nice", text("config.takes_range", least=_LOWEST_NICE, most=_HIGHEST_NICE))
     return int(value)
 
 

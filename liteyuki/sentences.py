@@ -125,6 +125,16 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "{name}：已强制结束（pid {pid}）",
         "{name}: killed (pid {pid})",
     ),
+    "order.waits": ("{name}：等 {others} 就绪后启动", "{name}: starts when {others} is ready"),
+    "order.ended": (
+        "{name}：未就绪便结束了；{others} 不再等它",
+        "{name}: ended before it was ready; {others} waits for it no longer",
+    ),
+    "order.late": (
+        "{name}：启动 {seconds:.0f} 秒后仍未就绪；{others} 不再等它",
+        "{name}: still not ready {seconds:.0f} s after its start; {others} waits for it no longer",
+    ),
+    "state.queued": ("等待其他进程", "waiting for others"),
     "state.starting": ("启动中", "starting"),
     "state.loaded": ("已加载", "loaded"),
     "state.ready": ("运行中", "running"),
@@ -514,9 +524,21 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "只有以 root 运行的主进程才能切换到其他用户",
         "only a main process that runs as root can become another user",
     ),
-    "config.takes_nice": (
+    "config.takes_range": (
         "应为 {least} 到 {most} 的整数",
         "it takes a whole number from {least} to {most}",
+    ),
+    "config.takes_processes": (
+        "没有进程 {name}，现有：{known}",
+        "there is no process {name}; there are: {known}",
+    ),
+    "config.cycle": (
+        "它们互相等待，谁都无法先启动：{way}",
+        "they wait for each other, so none can start first: {way}",
+    ),
+    "config.name_taken": (
+        "其中之一将名为 {name}，但已有这个名字的进程；请给它换个名字",
+        "one of them would be called {name}, as another process is; give that another name",
     ),
     "config.takes_umask": (
         '应为八进制权限掩码，如 "027" 或 0o027',

@@ -138,7 +138,7 @@ def _folders(processes: dict[str, dict[str, Any]]) -> dict[str, str]:
         settings = load_settings(Path.cwd(), os.environ, {"processes": processes} if processes else {})
     except StartError:
         return {}  # what is wrong is said by whoever starts with it
-    return {name: str(spec.cwd) for name, spec in settings.processes.items() if spec.program.has_channels}
+    return {spec.family: str(spec.cwd) for spec in settings.processes.values() if spec.program.has_channels}
 
 
 def _chat(lines: tuple[str, ...], timeout: float, process: str | None, reconnect: float) -> None:

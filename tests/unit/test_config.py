@@ -195,6 +195,7 @@ KEYS = """
 lang log_level log_icons data_dir log_files max_size count plugins plugin_dirs processes x a nonebot app script target
 command args kwargs
 cwd env restart backoff give_up base then start_timeout stop_timeout watchdog memory_limit max_age schedule watch
+after instances user nice umask rlimits
 """
 keys = st.sampled_from(KEYS.split())
 tables: Any = st.recursive(values, lambda inner: st.dictionaries(keys, inner, max_size=4), max_leaves=8)

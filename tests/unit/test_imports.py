@@ -29,9 +29,11 @@ MAY_IMPORT = {
     "liteyuki.supervise": ("BASE", "liteyuki.comm", "liteyuki.pulse"),
     "liteyuki.config_values": ("liteyuki.errors", "liteyuki.locale"),
     "liteyuki.config_conditions": ("BASE", "liteyuki.config_values", "liteyuki.supervise.spec"),
+    "liteyuki.config_order": ("BASE", "liteyuki.config_values", "liteyuki.supervise.order", "liteyuki.supervise.spec"),
     "liteyuki.config": (
         "BASE",
         "liteyuki.config_conditions",
+        "liteyuki.config_order",
         "liteyuki.config_values",
         "liteyuki.project",
         "liteyuki.supervise.spec",

@@ -15,6 +15,7 @@ from liteyuki._platform import is_init, make_standard_handles, take_signals_as_u
 from liteyuki.comm.handles import drop_inheritance
 from liteyuki.comm.messages import Origin, RestartAnswer
 from liteyuki.config import Settings, load_settings
+from liteyuki.config_layers import read_language
 from liteyuki.control.server import ControlServer
 from liteyuki.errors import AlreadyRunningError, NoMainProcess, StartError, UnknownProcess
 from liteyuki.hooks import Hook, Hooks
@@ -93,6 +94,7 @@ class LiteyukiBot:
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._on_signal)
         try:
+            set_language(read_language(self._directory, os.environ, self._overrides))
             self._settings = load_settings(self._directory, os.environ, self._overrides)
             set_language(self._settings.lang)
             check_processes(self._settings)

@@ -9,7 +9,7 @@ from liteyuki.locale import text
 from liteyuki.supervise.order import find_cycle
 from liteyuki.supervise.spec import ProcessSpec
 
-__all__ = ["expand", "read_instances"]
+__all__ = ["expand", "instance_names", "read_instances"]
 
 _MOST_INSTANCES: Final = 1000
 """More are a slip of the finger, and no machine would bear them."""
@@ -28,7 +28,7 @@ def expand(written: Mapping[str, ProcessSpec], tables: Mapping[str, Table]) -> d
 
     Raises `ConfigError` for two of the same name, for a name in `after` that nobody has, and for a cycle.
     """
-    instances = {name: _names(spec) for name, spec in written.items()}
+    instances = {name: instance_names(name, spec.instances) for name, spec in written.items()}
     for family, names in instances.items():
         for name in names:
             if name != family and name in written:
@@ -46,10 +46,11 @@ def expand(written: Mapping[str, ProcessSpec], tables: Mapping[str, Table]) -> d
     return specs
 
 
-def _names(spec: ProcessSpec) -> tuple[str, ...]:
-    if spec.instances == 1:
-        return (spec.name,)
-    return tuple(f"{spec.name}-{number}" for number in range(1, spec.instances + 1))
+def instance_names(name: str, instances: object) -> tuple[str, ...]:
+    """What the instances of `name` are called: that alone for one, or for what is no number of them."""
+    if not isinstance(instances, int) or not 1 < instances <= _MOST_INSTANCES:
+        return (name,)
+    return tuple(f"{name}-{number}" for number in range(1, instances + 1))
 
 
 def _after(spec: ProcessSpec, known: Mapping[str, tuple[str, ...]], table: Table) -> tuple[str, ...]:

@@ -30,9 +30,18 @@ MAY_IMPORT = {
     "liteyuki.config_values": ("liteyuki.errors", "liteyuki.locale"),
     "liteyuki.config_conditions": ("BASE", "liteyuki.config_values", "liteyuki.supervise.spec"),
     "liteyuki.config_order": ("BASE", "liteyuki.config_values", "liteyuki.supervise.order", "liteyuki.supervise.spec"),
+    "liteyuki.config_layers": ("BASE", "liteyuki.config_values", "liteyuki.project", "liteyuki.supervise.spec"),
+    "liteyuki.config_outline": (
+        "BASE",
+        "liteyuki.config",
+        "liteyuki.config_layers",
+        "liteyuki.config_order",
+        "liteyuki.config_values",
+    ),
     "liteyuki.config": (
         "BASE",
         "liteyuki.config_conditions",
+        "liteyuki.config_layers",
         "liteyuki.config_order",
         "liteyuki.config_values",
         "liteyuki.project",

@@ -54,7 +54,7 @@ class _Gates:
 class Turns:
     """On the loop's thread only.
 
-    To start, a process waits for those that it comes after to be ready. It waits no longer for one that has ended
+    To start, a process waits for those that it comes after to be ready. It waits no longer for one that has died
     before it was, or takes longer than its `start_timeout` or a minute. To stop, it waits for those that come after
     it to be kept no longer, which takes each at most its `stop_timeout`.
     """
@@ -91,13 +91,13 @@ class Turns:
             self._begin_to_wait_for(event.process)
         elif event.kind is EventKind.READY:
             self._settle(event.process)
-        elif event.kind is EventKind.EXITED:
+        elif event.kind is EventKind.EXITED and event.cause is not None and event.cause.is_death:
             self._say_nobody_waits("order.ended", event.process)
             self._settle(event.process)
 
     def _begin_to_wait_for(self, name: str) -> None:
-        # One with a `start_timeout` is ended after that, which is heard.
-        if not self._specs[name].start_timeout:
+        # One with a `start_timeout` is ended after that, which is heard; one that was restarted gets no more time.
+        if not self._specs[name].start_timeout and name not in self._timers:
             self._timers[name] = asyncio.get_running_loop().call_later(PATIENCE, self._is_late, name)
 
     def _is_late(self, name: str) -> None:

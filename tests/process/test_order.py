@@ -104,13 +104,16 @@ def test_one_that_dies_while_others_are_stopped_is_not_started_again() -> None:
         specs = (target("a", "say_and_wait", "hello"), target("b", "look", HEEDLESS, after=("a",), stop_timeout=60.0))
         async with supervised(*specs) as watched:
             await watched.until_printed("heedless")
+            await watched.until_printed("hello a 1")
+            kill(watched, "a")  # for the first time, after which it is started again without a pause
+            await watched.until_printed("hello a 2")
             stopped = asyncio.ensure_future(watched.supervisor.stop())
             await watched.until(lambda: is_told(watched, EventKind.BEFORE_SHUTDOWN, "b"), "the stop of b")
             kill(watched, "a")
-            await watched.until(lambda: is_told(watched, EventKind.EXITED, "a"), "the end of a")
+            await watched.until_event(EventKind.EXITED, 2)
             kill(watched, "b")
             await asyncio.wait_for(stopped, DEADLINE)
-            assert starts(watched, "a") == 1
+            assert starts(watched, "a") == 2
             assert "重新启动" not in watched.printed
 
     run(main())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from liteyuki.log import configure
 from liteyuki.supervise import turns
+from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import Event, EventKind
 from liteyuki.supervise.order import find_cycle, longest_chain, turned_round, whose_turn
 from liteyuki.supervise.spec import ProcessSpec, Program, ProgramKind
@@ -116,7 +117,7 @@ async def live_through(after: Order, chance: random.Random) -> None:
         await asyncio.sleep(0)
         if chance.random() < 0.5:
             ways.hear(Event(EventKind.READY, name, 1))
-        ways.hear(Event(EventKind.EXITED, name, 1))
+        ways.hear(died(name))
 
     async def end(name: str) -> None:
         await ways.until_stop(name)
@@ -129,6 +130,10 @@ async def live_through(after: Order, chance: random.Random) -> None:
     for name, first in after.items():
         assert all(started.index(other) < started.index(name) for other in first)
         assert all(ended.index(name) < ended.index(other) for other in first)
+
+
+def died(name: str) -> Event:
+    return Event(EventKind.EXITED, name, 1, cause=Cause.CRASH)
 
 
 def told(main: Callable[[], Coroutine[Any, Any, None]]) -> str:
@@ -167,7 +172,7 @@ def test_one_with_a_start_timeout_has_that_long(monkeypatch: pytest.MonkeyPatch)
         for _ in range(10):
             await asyncio.sleep(0.001)
         assert ways.must_wait("b")
-        ways.hear(Event(EventKind.EXITED, "a", 1))
+        ways.hear(died("a"))
         assert not ways.must_wait("b")
 
     assert "a：未就绪便结束了；b 不再等它" in told(main)
@@ -178,6 +183,19 @@ def test_what_is_wanted_now_does_not_wait() -> None:
         ways = Turns(specs({"a": (), "b": ("a",)}))
         ways.start_now("b")
         await asyncio.wait_for(ways.until_start("b"), 10)
-        ways.hear(Event(EventKind.EXITED, "a", 1))
+        ways.hear(died("a"))
+
+    assert told(main) == ""
+
+
+def test_one_that_is_restarted_before_it_was_ready_is_still_waited_for() -> None:
+    async def main() -> None:
+        ways = Turns(specs({"a": (), "b": ("a",)}))
+        ways.hear(Event(EventKind.STARTED, "a", 1))
+        ways.hear(Event(EventKind.EXITED, "a", 1, cause=Cause.FILE_CHANGE))
+        assert ways.must_wait("b")
+        ways.hear(Event(EventKind.STARTED, "a", 2))
+        ways.hear(Event(EventKind.READY, "a", 2))
+        assert not ways.must_wait("b")
 
     assert told(main) == ""

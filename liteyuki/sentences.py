@@ -465,9 +465,9 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "There is no script {path}; check the path, or `script` in processes",
     ),
     "project.out_of_reach": (
-        "进程 {name} 以用户 {user} 运行，但该用户无法读取它需要的 {path}；请给出读取权限（chmod o+rx），或放到别处",
+        "进程 {name} 以用户 {user} 运行，但该用户无法读取它需要的 {path}；请把 Python 和项目放到该用户能读取的地方（如 /opt），或给出权限（chmod o+rx）",
         "Process {name} runs as user {user}, who cannot read {path}, which it needs; "
-        "give that user access (chmod o+rx), or put it elsewhere",
+        "put Python and the project where that user can read, such as /opt, or give access (chmod o+rx)",
     ),
     "project.no_command": (
         "进程 {name} 的 command：找不到程序 {program}；请安装它，或写出完整路径",

@@ -2,10 +2,19 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-__all__ = ["User", "apply_conditions", "find_user", "hard_limit", "is_privileged", "limit_names"]
+__all__ = [
+    "User",
+    "apply_conditions",
+    "find_user",
+    "first_out_of_reach",
+    "hard_limit",
+    "is_privileged",
+    "limit_names",
+]
 
 _PREFIX: Final = "RLIMIT_"
 
@@ -31,6 +40,40 @@ def find_user(name: str) -> User | None:
 def is_privileged() -> bool:
     """Whether this process may become any user."""
     return os.geteuid() == 0
+
+
+def first_out_of_reach(user: str, folders: Iterable[Path]) -> Path | None:
+    """The first of `folders`, or of those that they lie in, that `user` cannot read from; None if all can be.
+
+    This process becomes that user for a moment, which only root can: from the main thread, before there are others.
+    None, too, where the system refuses; whoever is to run as that user will say so.
+    """
+    import pwd
+
+    entry = pwd.getpwnam(user)
+    if entry.pw_uid == os.geteuid() or not is_privileged():
+        return None
+    before = os.getgroups(), os.getegid(), os.geteuid()
+    try:
+        os.setgroups(os.getgrouplist(user, entry.pw_gid))
+        os.setegid(entry.pw_gid)
+        os.seteuid(entry.pw_uid)
+        return next((path for folder in folders for path in _way_to(folder) if not _is_in_reach(path, folder)), None)
+    except OSError:
+        return None
+    finally:
+        os.seteuid(before[2])
+        os.setegid(before[1])
+        os.setgroups(before[0])
+
+
+def _way_to(folder: Path) -> tuple[Path, ...]:
+    return (*reversed(folder.parents), folder)
+
+
+def _is_in_reach(path: Path, folder: Path) -> bool:
+    """Whoever may pass through a folder need not be able to list it."""
+    return os.access(path, os.X_OK | (os.R_OK if path == folder else 0), effective_ids=True)
 
 
 def limit_names() -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from liteyuki.comm.handles import drop_inheritance
 from liteyuki.comm.messages import Origin, RestartAnswer
 from liteyuki.comm.registry import current_registry
 from liteyuki.config import Settings, load_settings
+from liteyuki.config_layers import read_language
 from liteyuki.control.server import ControlServer
 from liteyuki.errors import AlreadyRunningError, NoMainProcess, StartError, UnknownProcess
 from liteyuki.hooks import Hook, WithHooks
@@ -97,6 +98,7 @@ class LiteyukiBot(WithHooks):
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._on_signal)
         try:
+            set_language(read_language(self._directory, os.environ, self._overrides))
             self._settings = load_settings(self._directory, os.environ, self._overrides)
             set_language(self._settings.lang)
             check_processes(self._settings)
@@ -215,7 +217,7 @@ class LiteyukiBot(WithHooks):
 
     async def _serve(self, supervisor: Supervisor) -> int:
         await self._call(Hook.BEFORE_START)
-        await supervisor.start()
+        await supervisor.start(self._stop_asked)
         await self._call(Hook.AFTER_START)
         self._service_manager.ready()
         stop = asyncio.ensure_future(self._stop_asked.wait())

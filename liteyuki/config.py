@@ -11,22 +11,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from liteyuki.config_conditions import read_conditions
+from liteyuki.config_layers import read_layers
+from liteyuki.config_order import expand, read_instances
 from liteyuki.config_values import Table, layered, written
 from liteyuki.errors import ConfigError
 from liteyuki.locale import LANGUAGES, text
 from liteyuki.log import LEVELS
-from liteyuki.project import read_toml, tomllib
 from liteyuki.supervise.spec import Backoff, GiveUp, LogFiles, ProcessSpec, Program, ProgramKind
 
-__all__ = ["DEFAULT_PROCESS", "Settings", "load_settings"]
+__all__ = ["DEFAULT_DATA_DIR", "DEFAULT_PROCESS", "Settings", "load_settings"]
 
 DEFAULT_PROCESS: Final = "nonebot"
-_PREFIX: Final = "LITEYUKI_"
-_PROGRAM_KEYS: Final = frozenset(kind.value for kind in ProgramKind) | {"args", "kwargs"}
-# What a child is given (see comm/handles.py); a main process that runs inside a child is not configured by it.
-_NOT_SETTINGS: Final = frozenset(
-    {"LITEYUKI_PROCESS", "LITEYUKI_GENERATION", "LITEYUKI_HANDLES", "LITEYUKI_PULSE", "LITEYUKI_TREE"}
-)
+DEFAULT_DATA_DIR: Final = ".liteyuki"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,62 +50,7 @@ def load_settings(
 
     Raises `ConfigError` for an unknown key or a bad value, `ProjectError` for a file that is no TOML.
     """
-    layers: list[tuple[str, Mapping[str, Any]]] = []
-    pyproject = read_toml(directory / "pyproject.toml")
-    tool = pyproject.get("tool", {})
-    own = tool.get("liteyuki", {}) if isinstance(tool, dict) else {}
-    for source, table in (
-        ("pyproject.toml [tool.liteyuki]", own),
-        ("liteyuki.toml", read_toml(directory / "liteyuki.toml")),
-    ):
-        if not isinstance(table, dict):
-            raise ConfigError(source, "liteyuki", text("config.takes_table"))
-        if source == "liteyuki.toml" and "tool" in table:
-            raise ConfigError(source, "tool", text("config.no_prefix"))
-        layers.append((source, table))
-    layers += _from_environment(environment)
-    layers.append((text("config.command_line"), overrides or {}))
-    _let_later_programs_win(layers)
-    return _check(directory, layered(layers))
-
-
-def _let_later_programs_win(layers: list[tuple[str, Mapping[str, Any]]]) -> None:
-    """`liteyuki run my_bot.py` replaces whatever program the files name for that process."""
-    replaced: set[str] = set()
-    for index in range(len(layers) - 1, -1, -1):
-        source, table = layers[index]
-        processes = table.get("processes")
-        if not isinstance(processes, Mapping):
-            continue
-        kept = {
-            name: {key: value for key, value in process.items() if key not in _PROGRAM_KEYS}
-            if name in replaced and isinstance(process, Mapping)
-            else process
-            for name, process in processes.items()
-        }
-        replaced.update(
-            name for name, process in kept.items() if isinstance(process, Mapping) and _PROGRAM_KEYS & process.keys()
-        )
-        layers[index] = (source, {**table, "processes": kept})
-
-
-def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, Mapping[str, Any]]]:
-    layers: list[tuple[str, Mapping[str, Any]]] = []
-    for name in sorted(environment):
-        if not name.startswith(_PREFIX) or name in _NOT_SETTINGS:
-            continue
-        table: Any = _value_of_variable(environment[name])
-        for part in reversed(name.removeprefix(_PREFIX).lower().split("__")):
-            table = {part: table}
-        layers.append((name, table))
-    return layers
-
-
-def _value_of_variable(written: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {written}")["value"]
-    except tomllib.TOMLDecodeError:
-        return written
+    return _check(directory, layered(read_layers(directory, environment, overrides)))
 
 
 def _check(directory: Path, merged: dict[str, Any]) -> Settings:
@@ -121,21 +62,24 @@ def _check(directory: Path, merged: dict[str, Any]) -> Settings:
         lang=lang,
         log_level=top.choice("log_level", "INFO", LEVELS),
         log_icons=top.boolean("log_icons", True),
-        data_dir=directory / top.string("data_dir", ".liteyuki"),
+        data_dir=directory / top.string("data_dir", DEFAULT_DATA_DIR),
         log_files=LogFiles(
             max_bytes=log_files.size("max_size", LogFiles.max_bytes, at_least="1 KiB"),
             count=log_files.number("count", LogFiles.count, at_least=1, whole=True),
         ),
         plugins=top.strings("plugins"),
         plugin_dirs=tuple(directory / name for name in top.strings("plugin_dirs")),
-        processes={
-            name: _process(name, processes.table(name), directory) for name in processes.names() or (DEFAULT_PROCESS,)
-        },
+        processes=_processes(processes, directory),
         raw=written(merged),
     )
     log_files.finish()
     top.finish()
     return settings
+
+
+def _processes(table: Table, directory: Path) -> dict[str, ProcessSpec]:
+    tables = {name: table.table(name) for name in table.names() or (DEFAULT_PROCESS,)}
+    return expand({name: _process(name, own, directory) for name, own in tables.items()}, tables)
 
 
 def _process(name: str, table: Table, directory: Path) -> ProcessSpec:
@@ -151,26 +95,28 @@ def _process(name: str, table: Table, directory: Path) -> ProcessSpec:
         env=user_variables | {key: env.string(key, "", may_be_empty=True) for key in env.names()},
         restart=table.member("restart", ProcessSpec.restart),
         backoff=Backoff(
-            base=backoff.number("base", Backoff.base),
+            base=backoff.seconds("base", Backoff.base),
             factor=backoff.number("factor", Backoff.factor, at_least=1.0),
-            max=backoff.number("max", Backoff.max),
+            max=backoff.seconds("max", Backoff.max),
             jitter=backoff.number("jitter", Backoff.jitter),
-            reset_after=backoff.number("reset_after", Backoff.reset_after),
+            reset_after=backoff.seconds("reset_after", Backoff.reset_after),
         ),
         give_up=GiveUp(
             deaths=give_up.number("deaths", GiveUp.deaths, at_least=1, whole=True),
-            within=give_up.number("within", GiveUp.within),
+            within=give_up.seconds("within", GiveUp.within),
             then=give_up.member("then", GiveUp.then),
-            slow_every=give_up.number("slow_every", GiveUp.slow_every),
+            slow_every=give_up.seconds("slow_every", GiveUp.slow_every),
         ),
-        start_timeout=table.number("start_timeout", ProcessSpec.start_timeout),
-        stop_timeout=table.number("stop_timeout", ProcessSpec.stop_timeout),
-        watchdog=table.number("watchdog", ProcessSpec.watchdog),
+        start_timeout=table.seconds("start_timeout", ProcessSpec.start_timeout),
+        stop_timeout=table.seconds("stop_timeout", ProcessSpec.stop_timeout),
+        watchdog=table.seconds("watchdog", ProcessSpec.watchdog),
         memory_limit_bytes=table.size("memory_limit", ProcessSpec.memory_limit_bytes, at_least="1 MiB", or_none=True),
-        max_age=table.number("max_age", ProcessSpec.max_age),
+        max_age=table.seconds("max_age", ProcessSpec.max_age),
         schedule=table.cron("schedule"),
         watch=tuple(directory / name for name in table.strings("watch")),
         conditions=conditions,
+        after=table.strings("after"),
+        instances=read_instances(table),
     )
     for part in (backoff, give_up, env, table):
         part.finish()

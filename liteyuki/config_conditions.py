@@ -48,26 +48,27 @@ def _nice(table: Table) -> int | None:
     if value is None:
         return None
     if not _is_whole(value) or not _LOWEST_NICE <= value <= _HIGHEST_NICE:
-        raise table.error("nice", text("config.takes_nice", least=_LOWEST_NICE, most=_HIGHEST_NICE))
+        raise table.error("nice", text("config.takes_range", least=_LOWEST_NICE, most=_HIGHEST_NICE))
     return int(value)
 
 
 def _umask(table: Table) -> int | None:
+    """TOML does not tell `0o22` from `18`, and whoever writes `22` means neither: only digits in quotes are clear."""
     value = table.anything("umask")
-    if isinstance(value, str) and re.fullmatch("[0-7]{1,4}", value):
-        value = int(value, 8)
     if value is None:
         return None
-    if not _is_whole(value) or not 0 <= value <= _ALL_BITS:
+    if _is_whole(value) and 0 <= value < 8:
+        return int(value)  # the same in either way of writing
+    if not isinstance(value, str) or not re.fullmatch("[0-7]{1,4}", value) or int(value, 8) > _ALL_BITS:
         raise table.error("umask", text("config.takes_umask"))
-    return int(value)
+    return int(value, 8)
 
 
 def _limit(limits: Table, name: str) -> int | None:
     """The number, or None for no limit."""
     value = limits.anything(name)
     if name not in limit_names():
-        raise limits.error(name, text("config.takes_limit_names", names=", ".join(limit_names())))
+        raise limits.unknown(name, limit_names())
     most = float("inf") if is_privileged() else hard_limit(name)
     wanted = float("inf") if value == _UNLIMITED else value
     if value != _UNLIMITED and (not _is_whole(value) or value < 0):

@@ -1,6 +1,7 @@
 """Checked values out of a table of settings, with errors that name the file, the key and what it takes."""
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
@@ -76,11 +77,16 @@ class Table:
         found = self._take(key)
         if found is None:
             return default
-        kinds = (int,) if whole else (int, float)
         value = found.value
-        if isinstance(value, bool) or not isinstance(value, kinds) or not at_least <= value < float("inf"):
+        if not _is_number(value) or (whole and not isinstance(value, int)) or value < at_least:
             raise self.error(key, text("config.takes_whole" if whole else "config.takes_number", least=at_least))
         return type(default)(value)
+
+    def seconds(self, key: str, default: float) -> float:
+        found = self._take(key)
+        if found is not None and not (_is_number(found.value) and found.value >= 0.0):
+            raise self.error(key, text("config.takes_seconds"))
+        return default if found is None else float(found.value)
 
     def size(self, key: str, default: int, *, at_least: str, or_none: bool = False) -> int:
         """A number of bytes: a string such as "512 MiB", or a whole number. `or_none`: 0 is taken for no limit."""
@@ -161,8 +167,21 @@ class Table:
             if key not in self._known:
                 found = self._entries[key]
                 source = found.source if isinstance(found, Setting) else _first_source(found) or self._source
-                expected = text("config.unknown_key", known=", ".join(sorted(set(self._known))))
-                raise ConfigError(source, self._full(key), expected)
+                raise self._unknown(key, source, self._known)
+
+    def unknown(self, key: str, known: Iterable[str]) -> ConfigError:
+        """The error for a `key` that is there, when only those `known` can be."""
+        found = self._take(key)
+        return self._unknown(key, self._source if found is None else found.source, known)
+
+    def _unknown(self, key: str, source: str, known: Iterable[str]) -> ConfigError:
+        expected = text("config.unknown_key", known=", ".join(sorted(set(known))))
+        return ConfigError(source, self._full(key), expected)
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is one that a float can hold, and not infinite."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def parse_size(size: object) -> int | None:

@@ -4,7 +4,10 @@ import importlib.util
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+from liteyuki._platform_conditions import first_out_of_reach
 from liteyuki.config import Settings
 from liteyuki.errors import ProjectError
 from liteyuki.locale import text
@@ -31,8 +34,19 @@ def _check(spec: ProcessSpec) -> None:
         raise ProjectError(text("project.no_command", name=spec.name, program=word))
     if kind in (ProgramKind.APP, ProgramKind.SCRIPT) and not _has_nonebot():
         raise ProjectError(text("project.no_nonebot", python=sys.executable))
+    if (user := spec.conditions.user) is not None and (path := first_out_of_reach(user, _needed(spec))) is not None:
+        raise ProjectError(text("project.out_of_reach", name=spec.name, user=user, path=path))
     if kind is ProgramKind.APP and runs_nonebot(spec.cwd / "bot.py"):
         logger.info(text("project.bot_py_not_run", path=spec.cwd / "bot.py"))
+
+
+def _needed(spec: ProcessSpec) -> Iterator[Path]:
+    """The folders that what runs in Python imports from after it has become another user."""
+    if spec.program.has_channels:
+        yield Path(os.__file__).resolve().parent
+        yield Path(__file__).resolve().parent
+    if spec.program.kind in (ProgramKind.APP, ProgramKind.SCRIPT):
+        yield spec.cwd.resolve()
 
 
 def _has_nonebot() -> bool:

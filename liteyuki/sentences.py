@@ -125,6 +125,16 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "{name}：已强制结束（pid {pid}）",
         "{name}: killed (pid {pid})",
     ),
+    "order.waits": ("{name}：等 {others} 就绪后启动", "{name}: starts when {others} is ready"),
+    "order.ended": (
+        "{name}：未就绪便结束了；{others} 不再等它",
+        "{name}: ended before it was ready; {others} waits for it no longer",
+    ),
+    "order.late": (
+        "{name}：启动 {seconds:.0f} 秒后仍未就绪；{others} 不再等它",
+        "{name}: still not ready {seconds:.0f} s after its start; {others} waits for it no longer",
+    ),
+    "state.queued": ("等待其他进程", "waiting for others"),
     "state.starting": ("启动中", "starting"),
     "state.loaded": ("已加载", "loaded"),
     "state.ready": ("运行中", "running"),
@@ -153,10 +163,8 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "history.process": ("进程", "process"),
     "history.generation": ("代", "no."),
     "history.event": ("事件", "event"),
-    "history.cause": ("原因", "cause"),
-    "history.end": ("结果", "end"),
     "history.lived": ("用时", "after"),
-    "history.asked_by": ("来自", "asked by"),
+    "history.cause": ("原因", "cause"),
     "history.kind_start": ("启动", "start"),
     "history.kind_ready": ("就绪", "ready"),
     "history.kind_restart": ("要求重启", "restart"),
@@ -216,6 +224,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "limit.age": ("运行时间已达 max_age（{seconds:g} 秒）", "it has run for max_age ({seconds:g} s)"),
     "limit.schedule": ("到了 schedule（{expression}）的时间", "it is time, says schedule ({expression})"),
     "reload.changed": ("文件有改动：{names}", "files have changed: {names}"),
+    "reload.watching": (
+        "{name}：监视 {paths} 中的源文件等，有改动就重启",
+        "{name}: watching {paths}; when sources and the like change there, it is restarted",
+    ),
     "reload.failed": (
         "{name}：无法监视 watch 中的文件，改动后请手动重启：{error}",
         "{name}: the files in watch cannot be watched, so restart by hand when they change: {error}",
@@ -341,8 +353,9 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "Run and keep alive the NoneBot project of this folder, or SCRIPT, which calls nonebot.run() itself.",
     ),
     "cli.reload": (
-        "项目的源文件或设置改动后自动重启（开发时用）。",
-        "Restart when the project's sources or settings change (for development).",
+        "机器人的源文件、.env 或 pyproject.toml 改动后自动重启它（开发时用）；轻雪自己的设置只在启动时读取。",
+        "Restart the bot when its sources, .env or pyproject.toml change (for development). "
+        "Liteyuki's own settings are read at the start only.",
     ),
     "cli.chat": (
         "在终端里与正在运行的机器人对话，不需要任何账号。",
@@ -387,6 +400,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "cli.service_systemd": (
         "为当前目录的项目（或 SCRIPT）打印 systemd 单元文件。",
         "Print a systemd unit for the project of this folder, or for SCRIPT.",
+    ),
+    "cli.ignored": (
+        "设置有误，liteyuki run 将无法启动：{error}",
+        "With these settings `liteyuki run` would not start: {error}",
     ),
     "cli.failed": ("错误：{error}", "Error: {error}"),
     # --- the child
@@ -447,6 +464,11 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "找不到脚本 {path}；请检查路径，或 processes 中的 script",
         "There is no script {path}; check the path, or `script` in processes",
     ),
+    "project.out_of_reach": (
+        "进程 {name} 以用户 {user} 运行，但该用户无法读取它需要的 {path}；请把 Python 和项目放到该用户能读取的地方（如 /opt），或给出权限（chmod o+rx）",
+        "Process {name} runs as user {user}, who cannot read {path}, which it needs; "
+        "put Python and the project where that user can read, such as /opt, or give access (chmod o+rx)",
+    ),
     "project.no_command": (
         "进程 {name} 的 command：找不到程序 {program}；请安装它，或写出完整路径",
         "command of process {name}: there is no program {program}; install it, or write its full path",
@@ -491,6 +513,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "应为不小于 {least:g} 的数",
         "it takes a number of at least {least:g}",
     ),
+    "config.takes_seconds": (
+        "应为不小于 0 的秒数",
+        "it takes a number of seconds, at least 0",
+    ),
     "config.takes_whole": (
         "应为不小于 {least:g} 的整数",
         "it takes a whole number of at least {least:g}",
@@ -514,17 +540,25 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "只有以 root 运行的主进程才能切换到其他用户",
         "only a main process that runs as root can become another user",
     ),
-    "config.takes_nice": (
+    "config.takes_range": (
         "应为 {least} 到 {most} 的整数",
         "it takes a whole number from {least} to {most}",
     ),
-    "config.takes_umask": (
-        '应为八进制权限掩码，如 "027" 或 0o027',
-        'it takes a file mode mask in octal, such as "027" or 0o027',
+    "config.takes_processes": (
+        "没有进程 {name}，现有：{known}",
+        "there is no process {name}; there are: {known}",
     ),
-    "config.takes_limit_names": (
-        "没有这种限制，可用的有：{names}",
-        "there is no such limit; there are: {names}",
+    "config.cycle": (
+        "它们互相等待，谁都无法先启动：{way}",
+        "they wait for each other, so none can start first: {way}",
+    ),
+    "config.name_taken": (
+        "其中之一将名为 {name}，但已有这个名字的进程；请给它换个名字",
+        "one of them would be called {name}, as another process is; give that another name",
+    ),
+    "config.takes_umask": (
+        '应为引号中的八进制数字，如 "022"（不加引号会被当作别的数）',
+        'it takes octal digits in quotes, such as "022" (without them it would be another number)',
     ),
     "config.takes_rlimit": (
         '应为不小于 0 的整数，或 "{unlimited}"',

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from liteyuki.config import Settings
+from liteyuki.config_outline import Outline
 from liteyuki.errors import UnknownProcess
 from liteyuki.locale import text
 from liteyuki.runtime_dir import LOGS
@@ -23,13 +23,13 @@ _LOOK_EVERY: Final = 0.2
 """Seconds between two looks at a file that is followed."""
 
 
-def show_logs(settings: Settings, process: str | None, count: int, *, follows: bool) -> None:
+def show_logs(project: Outline, process: str | None, count: int, *, follows: bool) -> None:
     """Print the last `count` lines of `process`, the first one unless named; if wanted, go on with what is added.
 
     Ends quietly when nobody reads any more; a log that is followed has no other end but Ctrl+C. Raises `OSError`;
     `UnknownProcess` if there is neither such a log nor such a process.
     """
-    path = _log_of(process or next(iter(settings.processes)), settings)
+    path = _log_of(process or project.processes[0], project)
     screen = sys.stdout.buffer
     try:
         for data in follow(path, count) if follows else last_lines(path, count):
@@ -42,11 +42,11 @@ def show_logs(settings: Settings, process: str | None, count: int, *, follows: b
         os.dup2(os.open(os.devnull, os.O_WRONLY), screen.fileno())
 
 
-def _log_of(name: str, settings: Settings) -> Path:
+def _log_of(name: str, project: Outline) -> Path:
     """The newest log file of `name`, which need not be there yet, nor be a process's that still is."""
-    path = log_path(settings.data_dir / LOGS, name)
+    path = log_path(project.data_dir / LOGS, name)
     if not path.exists():
-        known = (*settings.processes, OWN_LOG)
+        known = (*project.processes, OWN_LOG)
         if name not in known:
             raise UnknownProcess(name, known)
         print(text("logs.none", name=name, path=path), file=sys.stderr)

@@ -1,6 +1,7 @@
 """The command line: what it takes, and which part does it."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -8,9 +9,13 @@ from typing import Any, NoReturn
 import click
 
 from liteyuki import __version__
-from liteyuki.config import DEFAULT_PROCESS, Settings, load_settings
+from liteyuki.config import DEFAULT_PROCESS, load_settings
+from liteyuki.config_layers import read_language
+from liteyuki.config_outline import Outline, read_outline
 from liteyuki.errors import LiteyukiError, StartError
 from liteyuki.locale import LANGUAGES, set_language, text
+from liteyuki.log import configure
+from liteyuki.project_check import check_processes
 
 __all__ = ["main"]
 
@@ -28,10 +33,10 @@ def main() -> None:
 
 
 def _language_of_project() -> str:
-    """The language for help and usage errors: the project's, if its settings can be read."""
+    """The language for help and all errors: the project's, if it can be read."""
     try:
-        return load_settings(Path.cwd(), os.environ).lang
-    except (StartError, FileNotFoundError):
+        return read_language(Path.cwd(), os.environ)
+    except FileNotFoundError:
         return os.environ.get("LITEYUKI_LANG", LANGUAGES[0])
 
 
@@ -122,23 +127,25 @@ def _count_option(least: int, words: str) -> click.Option:
 def _run(script: Path | None, reload: bool) -> NoReturn:
     from liteyuki.bot import LiteyukiBot
 
-    processes: dict[str, dict[str, Any]] = {}
-    if script is not None:
-        processes[DEFAULT_PROCESS] = {"script": str(script)}
+    overrides = _overrides(script)
     if reload:
-        for name, folder in _folders(processes).items():
-            processes.setdefault(name, {})["watch"] = [folder]
-    overrides: dict[str, Any] = {"processes": processes} if processes else {}
+        for name, folder in _folders(overrides).items():
+            overrides.setdefault("processes", {}).setdefault(name, {})["watch"] = [folder]
     LiteyukiBot(**overrides).run()
 
 
-def _folders(processes: dict[str, dict[str, Any]]) -> dict[str, str]:
+def _overrides(script: Path | None) -> dict[str, Any]:
+    """The settings that a script on the command line stands for."""
+    return {"processes": {DEFAULT_PROCESS: {"script": str(script)}}} if script is not None else {}
+
+
+def _folders(overrides: dict[str, Any]) -> dict[str, str]:
     """Where the sources are of each process that runs Python code."""
     try:
-        settings = load_settings(Path.cwd(), os.environ, {"processes": processes} if processes else {})
+        settings = load_settings(Path.cwd(), os.environ, overrides)
     except StartError:
         return {}  # what is wrong is said by whoever starts with it
-    return {name: str(spec.cwd) for name, spec in settings.processes.items() if spec.program.has_channels}
+    return {spec.family: str(spec.cwd) for spec in settings.processes.values() if spec.program.has_channels}
 
 
 def _chat(lines: tuple[str, ...], timeout: float, process: str | None, reconnect: float) -> None:
@@ -146,11 +153,9 @@ def _chat(lines: tuple[str, ...], timeout: float, process: str | None, reconnect
 
     from liteyuki.cli.chat import chat
 
+    data_dir = _outline().data_dir
     try:
-        settings: Settings = load_settings(Path.cwd(), os.environ)
-        code = asyncio.run(chat(settings.data_dir, lines, timeout=timeout, process=process, reconnect=reconnect))
-    except StartError as error:
-        _fail(error, _EXIT_BAD_USAGE)
+        code = asyncio.run(chat(data_dir, lines, timeout=timeout, process=process, reconnect=reconnect))
     except LiteyukiError as error:
         _fail(error, _EXIT_FAILED)
     except KeyboardInterrupt:
@@ -161,24 +166,24 @@ def _chat(lines: tuple[str, ...], timeout: float, process: str | None, reconnect
 def _history(process: str | None, count: int, with_output: bool) -> None:
     from liteyuki.cli.history import history_lines
 
+    data_dir = _outline().data_dir
     try:
-        settings = load_settings(Path.cwd(), os.environ)
-        lines = history_lines(settings.data_dir, process, count, with_output=with_output)
-    except StartError as error:
-        _fail(error, _EXIT_BAD_USAGE)
+        lines = history_lines(data_dir, process, count, with_output=with_output, width=_width_of_terminal())
     except LiteyukiError as error:
         _fail(error, _EXIT_FAILED)
     for line in lines:
         click.echo(line)
 
 
+def _width_of_terminal() -> int | None:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def _logs(process: str | None, count: int, follows: bool) -> None:
     from liteyuki.cli.logs import show_logs
 
     try:
-        show_logs(load_settings(Path.cwd(), os.environ), process, count, follows=follows)
-    except StartError as error:
-        _fail(error, _EXIT_BAD_USAGE)
+        show_logs(_outline(), process, count, follows=follows)
     except (LiteyukiError, OSError) as error:
         _fail(error, _EXIT_FAILED)
     except KeyboardInterrupt:
@@ -188,11 +193,21 @@ def _logs(process: str | None, count: int, follows: bool) -> None:
 def _service_systemd(script: Path | None) -> None:
     from liteyuki.cli.service import own_user, systemd_unit
 
+    configure(write=lambda line: click.echo(line, nl=False, err=True))  # the unit alone goes to standard output
     try:
-        settings = load_settings(Path.cwd().resolve(), os.environ)
+        settings = load_settings(Path.cwd().resolve(), os.environ, _overrides(script))
+        check_processes(settings)
     except StartError as error:
         _fail(error, _EXIT_BAD_USAGE)
     click.echo(systemd_unit(settings, script, user=own_user()), nl=False)
+
+
+def _outline() -> Outline:
+    """What a command needs that only looks; what is wrong with the settings is said, and in nobody's way."""
+    outline = read_outline(Path.cwd(), os.environ)
+    if outline.problem is not None:
+        click.echo(text("cli.ignored", error=outline.problem), err=True)
+    return outline
 
 
 def _fail(error: Exception, code: int) -> NoReturn:

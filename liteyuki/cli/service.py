@@ -9,7 +9,9 @@ from typing import Final
 
 from liteyuki.config import Settings
 from liteyuki.locale import text
+from liteyuki.supervise.order import longest_chain
 from liteyuki.supervise.spec import GiveUpThen
+from liteyuki.supervise.turns import PATIENCE
 
 __all__ = ["systemd_unit"]
 
@@ -22,7 +24,10 @@ _LAST_SECONDS: Final = 10.0
 def systemd_unit(settings: Settings, script: Path | None = None, *, user: str | None = None) -> str:
     """The unit's text. `script`: what `liteyuki run` is to run; `user`: who runs it, whoever systemd likes if None."""
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", settings.directory.name).strip("-.") or "liteyuki"
-    seconds = sum(spec.stop_timeout for spec in settings.processes.values()) + _LAST_SECONDS
+    specs = settings.processes
+    after = {name: spec.after for name, spec in specs.items()}
+    start = longest_chain(after, {name: spec.start_timeout or PATIENCE for name, spec in specs.items()}) + PATIENCE
+    stop = sum(spec.stop_timeout for spec in specs.values()) + _LAST_SECONDS
     words = [*_program(), "run", *([str(script)] if script else [])]
     lines = [
         "# " + text("service.what_to_do", path=f"/etc/systemd/system/{name}.service", name=name),
@@ -45,8 +50,8 @@ def systemd_unit(settings: Settings, script: Path | None = None, *, user: str | 
         f"RestartPreventExitStatus={_EXIT_BAD_CONFIGURATION}",
         "RestartSec=5",
         "WatchdogSec=60",
-        "TimeoutStartSec=120",
-        f"TimeoutStopSec={seconds:g}",
+        f"TimeoutStartSec={start:g}",
+        f"TimeoutStopSec={stop:g}",
         # The main process asks its children itself; what is left when it has gone is killed. One of them that has
         # taken too much memory is its business.
         "KillMode=mixed",
@@ -66,7 +71,7 @@ def _program() -> list[str]:
 
 def _give_up_for_good(settings: Settings) -> Iterable[str]:
     """So that systemd learns when one cannot be kept alive, instead of it being retried slowly for ever."""
-    for name, spec in settings.processes.items():
+    for name, spec in {spec.family: spec for spec in settings.processes.values()}.items():
         # A variable cannot name the others: systemd takes no hyphen in it, and its letters lose their case.
         if spec.give_up.then is GiveUpThen.SLOW and re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", name):
             yield f"LITEYUKI_PROCESSES__{name.upper()}__GIVE_UP__THEN={GiveUpThen.EXIT.value}"

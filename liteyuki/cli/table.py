@@ -1,30 +1,64 @@
 """A table of text for a terminal, where a Chinese character is as wide as two Latin ones."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
-__all__ = ["aligned"]
+__all__ = ["aligned", "width_of", "wrapped"]
 
 _GAP = "  "
+_LEAST_ROOM = 16
+"""Narrower than this, the last column is left to the terminal."""
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """One line a row, the columns below each other; a column that is empty but for its heading is left out."""
+def aligned(rows: Sequence[Sequence[str]], width: int | None = None) -> list[list[str]]:
+    """The lines of each row, the columns below each other; one that is empty but for its heading is left out.
+
+    Each row has one line, unless there is a `width` that its last column has to be wrapped for.
+    """
     shown = [number for number in range(len(rows[0])) if any(row[number] for row in rows[1:])]
-    widths = {number: max(_width(row[number]) for row in rows) for number in shown}
-    return [_GAP.join(_padded(row[number], widths[number]) for number in shown).rstrip() for row in rows]
+    widths = {number: max(width_of(row[number]) for row in rows) for number in shown[:-1]}
+    margin = sum(each + len(_GAP) for each in widths.values())
+    lines: list[list[str]] = []
+    for row in rows:
+        before = "".join(_padded(row[number], widths[number]) + _GAP for number in shown[:-1])
+        last = row[shown[-1]] if shown else ""
+        parts = wrapped(last, width - margin) if width and width - margin >= _LEAST_ROOM else [last]
+        lines.append([((" " * margin if number else before) + part).rstrip() for number, part in enumerate(parts)])
+    return lines
+
+
+def wrapped(words: str, width: int) -> list[str]:
+    """`words` in lines of at most `width` columns, broken at spaces where there are some."""
+    lines: list[str] = []
+    while width_of(words) > width:
+        fits = _characters_in(words, width)
+        cut = words.rfind(" ", 1, fits + 1)
+        cut = fits if cut < 0 else cut
+        lines.append(words[:cut].rstrip())
+        words = words[cut:].lstrip()
+    return [*lines, words]
+
+
+def _characters_in(words: str, width: int) -> int:
+    """How many characters, one at least, fit into `width` columns."""
+    used = 0
+    for number, columns in enumerate(_columns(words)):
+        used += columns
+        if used > width:
+            return max(1, number)
+    return len(words)
 
 
 def _padded(cell: str, width: int) -> str:
-    return cell + " " * (width - _width(cell))
+    return cell + " " * (width - width_of(cell))
 
 
-def _width(cell: str) -> int:
+def width_of(cell: str) -> int:
     """Columns that a terminal takes for it (Unicode Standard Annex 11)."""
     return sum(_columns(cell))
 
 
-def _columns(cell: str) -> Iterable[int]:
+def _columns(cell: str) -> Iterator[int]:
     for character in cell:
         if unicodedata.combining(character):
             yield 0

@@ -304,6 +304,8 @@ class Keeper:
 
     async def _follow(self, decision: Decision) -> bool:
         """Wait as decided; whether it is to start again. A request cuts the waiting short."""
+        if self._stopping:
+            return False
         if decision.action in (Action.RESTART, Action.RESTART_SLOWLY):
             if decision.after:
                 self._say_waiting(decision)

@@ -55,6 +55,7 @@ class FileWatch:
     def start(self) -> None:
         """Again is harmless."""
         if self._loop is None:
+            logger.info(text("reload.watching", name=self._name, paths=", ".join(map(str, self._paths))))
             self._loop = asyncio.get_running_loop()
             threading.Thread(target=self._watch, name=f"liteyuki-watch-{self._name}", daemon=True).start()
 

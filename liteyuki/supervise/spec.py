@@ -120,11 +120,22 @@ class ProcessSpec:
     watch: tuple[Path, ...] = ()
     """Files and folders whose changes restart it."""
     conditions: Conditions = field(default_factory=Conditions)
+    after: tuple[str, ...] = ()
+    """The processes that are started before it, and stopped after it."""
+    instances: int = 1
+    """How many are alike; each has a name with a number."""
+
+    @property
+    def family(self) -> str:
+        """What the settings call it: its name, but for an instance's number."""
+        return self.name.rpartition("-")[0] if self.instances > 1 else self.name
 
 
 class ProcessState(Enum):
     """Where a process is. `loaded` lies between starting and ready: its code is imported."""
 
+    QUEUED = "queued"
+    """It waits for those that it comes after."""
     STARTING = "starting"
     LOADED = "loaded"
     READY = "ready"

@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import signal
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from liteyuki.supervise.requests import serve_requests
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
 from liteyuki.supervise.transcript import transcripts
 from liteyuki.supervise.triggers import Triggers
+from liteyuki.supervise.turns import Turns
 
 __all__ = ["Supervisor"]
 
@@ -65,6 +66,7 @@ class Supervisor:
         self._sandbox_users: set[str] = set()
         self._is_stopping = False
         self._gave_up = asyncio.Event()
+        self._turns = Turns(specs)
         self._entries: dict[str, _Entry] = {}
         registry = current_registry()
         registry.subscribers.bind(registry.handlers_loop.loop if registry.handlers_loop else asyncio.get_running_loop())
@@ -98,15 +100,32 @@ class Supervisor:
 
     # --- all of them
 
-    async def start(self) -> None:
-        """Launch every process; returns when each has been tried once."""
+    async def start(self, stop_asked: asyncio.Event | None = None) -> None:
+        """Launch every process, each in its turn, and all at once as far as that allows.
+
+        Returns when each has been tried once; earlier if one that must run was given up, or `stop_asked` is set.
+        """
         for entry in self._entries.values():
             entry.task = asyncio.ensure_future(self._keep(entry.keeper))
+        waits: list[Coroutine[Any, Any, object]] = [self._all_tried(), self._gave_up.wait()]
+        tasks = [asyncio.ensure_future(wait) for wait in (*waits, *([stop_asked.wait()] if stop_asked else []))]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+
+    async def _all_tried(self) -> None:
         for entry in self._entries.values():
             await entry.keeper.tried.wait()
 
     async def _keep(self, keeper: Keeper) -> None:
-        await keeper.run()
+        name = keeper.spec.name
+        try:
+            if self._turns.must_wait(name):
+                keeper.state = ProcessState.QUEUED
+                await self._turns.until_start(name)
+            await keeper.run()
+        finally:
+            self._turns.ended(name)
         if keeper.gave_up_for_all:
             self._gave_up.set()
 
@@ -115,15 +134,25 @@ class Supervisor:
         await self._gave_up.wait()
 
     async def stop(self) -> None:
-        """Stop every process, all at once, each within its `stop_timeout`."""
+        """Stop every process within its `stop_timeout`, once those that come after it have ended."""
         self._is_stopping = True
-        for entry in self._entries.values():
-            entry.keeper.request_stop()
-        tasks = [entry.task for entry in self._entries.values() if entry.task is not None]
-        for failure in await asyncio.gather(*tasks, return_exceptions=True):
+        stops = (self._stop_in_turn(entry) for entry in self._entries.values())
+        for failure in await asyncio.gather(*stops, return_exceptions=True):
             if isinstance(failure, BaseException):
                 raise failure
         await self._guard.finish()
+
+    async def _stop_in_turn(self, entry: _Entry) -> None:
+        if entry.task is None:
+            return
+        name = entry.keeper.spec.name
+        generation = entry.keeper.generation
+        if generation is None or generation.exited.done():
+            entry.keeper.request_stop()  # nothing is started any more
+            self._turns.start_now(name)
+        await self._turns.until_stop(name)
+        entry.keeper.request_stop()
+        await entry.task
 
     def kill(self) -> None:
         """End every process now."""
@@ -150,10 +179,15 @@ class Supervisor:
     def names(self) -> tuple[str, ...]:
         return tuple(self._entries)
 
+    def _names_like(self, name: str) -> tuple[str, ...]:
+        """What may have been meant: the instances of that name, or all."""
+        family = [entry.keeper.spec.name for entry in self._entries.values() if entry.keeper.spec.family == name]
+        return tuple(family) or self.names
+
     def keeper(self, name: str) -> Keeper:
         """Raises `UnknownProcess`."""
         if name not in self._entries:
-            raise UnknownProcess(name, self.names)
+            raise UnknownProcess(name, self._names_like(name))
         return self._entries[name].keeper
 
     def connection_point(self, name: str) -> ConnectionPoint | None:
@@ -173,7 +207,7 @@ class Supervisor:
         """
         if name not in self._entries:
             logger.warning(text("restart.unknown", name=name, origin=describe(origin)))
-            return RestartAnswer("unknown", name, self.names)
+            return RestartAnswer("unknown", name, self._names_like(name))
         if self._is_stopping:
             return RestartAnswer("stopping", name)
         if self.notices.is_repeated(origin):
@@ -184,6 +218,7 @@ class Supervisor:
             logger.info(text("restart.already", name=name, origin=describe(origin)))
             return RestartAnswer("already", name)
         logger.info(text("restart.asked", name=name, origin=describe(origin), reason=reason or "-"))
+        self._turns.start_now(name)
         if origin.target is not None and asked_by is not None:
             self.notices.add(name, asked_by, origin)
         return RestartAnswer("accepted", name)
@@ -215,11 +250,14 @@ class Supervisor:
         if self._history is not None:
             self._history.record(event)
         shared_memory.publish(TOPIC, event.facts())
+        self._turns.hear(event)
         if event.kind is EventKind.STARTED:
             self._broker.started(event.process)
         elif event.kind is EventKind.READY:
             for deliverer, notice in self.notices.became_ready(event.process):
                 self._notify(deliverer, notice)
+        elif event.kind is EventKind.EXITED and self._is_stopping:
+            self.keeper(event.process).request_stop()  # whatever ended it, it is not started again
         elif event.kind in (EventKind.GAVE_UP, EventKind.STAYS_STOPPED):
             self.notices.drop(event.process)
         return self._listener(event)

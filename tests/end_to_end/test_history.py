@@ -114,7 +114,7 @@ def test_what_was_told_survives_everything(project: Project) -> None:
     ]
     shown = command_line(project, "nonebot", "-n", "100", "--output")
     assert shown.returncode == 0
-    for words in ("聊天命令", "SIGSEGV", "主进程被杀", "chat / OneBot V11 / 10001", "Running NoneBot"):
+    for words in ("聊天命令", "SIGSEGV", "主进程被杀", "聊天命令: OneBot V11 / 10001", "Running NoneBot"):
         assert words in shown.stdout
     assert command_line(project, "nobody").returncode == 1
     assert command_line(project, "-n", "0").returncode == 2

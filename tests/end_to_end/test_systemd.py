@@ -1,5 +1,6 @@
 """The main process as systemd has it: told over a socket, and the unit that is printed."""
 
+import re
 import shutil
 import signal
 import socket
@@ -75,15 +76,53 @@ def test_the_unit_fits_the_project(project: Project) -> None:
 
 def test_the_command_of_the_unit_runs_from_any_folder_name(tmp_path: Path) -> None:
     project = Project(tmp_path / 'a "bot" of 100%')
+    (project.directory / "my bot.py").touch()
     unit = service_systemd(project.directory, "my bot.py")
     assert f"WorkingDirectory={project.directory}".replace("%", "%%") in unit
     assert unit.count('run "my bot.py"\n') == 1
+
+
+def test_there_is_no_unit_for_what_cannot_run(project: Project, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for directory, arguments, said in (
+        (empty, (), rf"错误：没有 {empty}/pyproject\.toml，这里不是 NoneBot 项目"),
+        (project.directory, ("no.py",), rf"错误：找不到脚本 {project.directory}/no\.py"),
+    ):
+        ended = subprocess.run(
+            [sys.executable, "-m", "liteyuki", "service", "systemd", *arguments],
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=DEADLINE,
+        )
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert re.match(said, ended.stderr)
+
+
+def test_only_the_unit_is_printed_to_standard_output(project: Project) -> None:
+    (project.directory / "bot.py").write_text("import nonebot\nnonebot.run()\n")
+    assert service_systemd(project.directory).startswith("# ")
+
+
+def test_the_unit_of_several_processes_in_an_order(project: Project) -> None:
+    project.write_pyproject(
+        '[tool.liteyuki.processes.nonebot]\nafter = ["worker", "napcat"]\n'
+        '[tool.liteyuki.processes.worker]\ncommand = ["sleep", "1"]\ninstances = 2\n'
+        '[tool.liteyuki.processes.napcat]\ncommand = ["sleep", "1"]\nstart_timeout = 100\n'
+    )
+    lines = service_systemd(project.directory).splitlines()
+    assert "TimeoutStartSec=220" in lines
+    assert "TimeoutStopSec=50" in lines
+    assert [line.split("__")[1] for line in lines if line.startswith("Environment=")] == ["NONEBOT", "WORKER", "NAPCAT"]
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 @pytest.mark.parametrize("name", ["bot", "a bot of 100%"])
 def test_systemd_finds_no_fault_with_the_unit(tmp_path: Path, name: str) -> None:
     project = Project(tmp_path / name)
+    (project.directory / "my bot.py").touch()
     path = tmp_path / "liteyuki-test.service"
     path.write_text(service_systemd(project.directory, "my bot.py"))
     verified = subprocess.run(

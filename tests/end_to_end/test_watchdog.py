@@ -149,6 +149,7 @@ def test_reload_of_a_script(project: Project) -> None:
     source = "import nonebot\nnonebot.init()\nprint('{}')\nnonebot.run()\n"
     script.write_text(source.format("first"))
     with project.run("my_bot.py", "--reload") as main:
+        main.wait_for(f"nonebot：监视 {project.directory} 中的源文件")
         main.wait_ready()
         change_until(main, script, source.format("second"), "^second$")
         main.wait_ready(2)

@@ -2,12 +2,18 @@
 
 import os
 import pwd
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from liteyuki._platform_conditions import first_out_of_reach
 from liteyuki.config import load_settings
+from liteyuki.errors import ProjectError
+from liteyuki.project_check import check_processes
 from liteyuki.supervise.spec import Conditions, ProcessSpec
 from tests.process.test_supervisor import command, run, supervised, target
 
@@ -58,6 +64,51 @@ def test_another_user_with_its_groups_and_more_than_it_could_allow_itself(tmp_pa
             )
 
     run(main())
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """One that everybody can read, which those of pytest are not."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@needs_root
+def test_what_another_user_cannot_read_is_named(open_folder: Path) -> None:
+    (open_folder / "closed" / "inner").mkdir(parents=True)
+    (open_folder / "passed" / "inner").mkdir(parents=True)
+    (open_folder / "closed").chmod(0o700)
+    (open_folder / "passed").chmod(0o711)
+    before = os.getgroups(), os.getegid(), os.geteuid()
+    for folders, named in (
+        ((), None),
+        ((open_folder,), None),
+        ((open_folder / "passed" / "inner",), None),
+        ((open_folder / "passed",), open_folder / "passed"),
+        ((open_folder, open_folder / "closed" / "inner"), open_folder / "closed"),
+    ):
+        assert first_out_of_reach("nobody", folders) == named
+        assert first_out_of_reach("root", folders) is None
+        assert (os.getgroups(), os.getegid(), os.geteuid()) == before
+
+
+@needs_root
+def test_a_python_that_another_user_cannot_read_is_said_before_anything_starts(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (open_folder / "lib").mkdir(mode=0o700)
+    monkeypatch.setattr(os, "__file__", str(open_folder / "lib" / "os.py"))
+    program = '[processes.a]\nuser = "nobody"\n'
+    (open_folder / "liteyuki.toml").write_text(program + 'target = "a:b"')
+    with pytest.raises(ProjectError) as refused:
+        check_processes(load_settings(open_folder, {}))
+    for words in ("进程 a", "nobody", f"{open_folder}/lib"):
+        assert words in str(refused.value)
+    # One that is no Python reads nothing of it.
+    (open_folder / "liteyuki.toml").write_text(program + 'command = ["true"]')
+    check_processes(load_settings(open_folder, {}))
 
 
 def test_what_the_system_refuses_is_said() -> None:

@@ -90,8 +90,12 @@ def command(name: str, *words: str, **changes: Any) -> ProcessSpec:
 
 @asynccontextmanager
 async def supervised(
-    *specs: ProcessSpec, history: HistoryWriter | None = None, hear: Callable[[Event], None] = lambda event: None
+    *specs: ProcessSpec,
+    history: HistoryWriter | None = None,
+    hear: Callable[[Event], None] = lambda event: None,
+    waits: bool = True,
 ) -> AsyncIterator[Watched]:
+    """`waits`: until each process was tried once."""
     read_end, write_end = os.pipe()
     console = Console(write_end)
     console.bind(asyncio.get_running_loop())
@@ -112,7 +116,10 @@ async def supervised(
             history=history,
         )
         watched = Watched(supervisor, read_end)
-        await supervisor.start()
+        go_on = asyncio.Event()
+        if not waits:
+            go_on.set()
+        await supervisor.start(go_on)
         try:
             yield watched
         finally:

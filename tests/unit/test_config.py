@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from liteyuki.config import load_settings
 from liteyuki.config_values import parse_size
 from liteyuki.errors import ConfigError, ProjectError
+from liteyuki.locale import set_language
 from liteyuki.supervise.schedule import next_time
 from liteyuki.supervise.spec import Backoff, GiveUp, GiveUpThen, LogFiles, ProgramKind, RestartMode
 
@@ -155,6 +156,8 @@ def test_a_size_is_its_number_of_units(number: int, unit: str) -> None:
         ('[processes.a]\nmemory_limit = "512"', "processes.a.memory_limit"),
         ('[processes.a]\nmemory_limit = "much"', "processes.a.memory_limit"),
         ('[processes.a]\nmax_age = "1 day"', "processes.a.max_age"),
+        ("[processes.a]\nmax_age = " + "9" * 400, "processes.a.max_age"),
+        ("[processes.a]\nbackoff = { factor = " + "9" * 400 + " }", "processes.a.backoff.factor"),
         ('[processes.a]\nschedule = "at four"', "processes.a.schedule"),
         ('[processes.a]\nschedule = "0 0 30 2 *"', "processes.a.schedule"),
         ("[processes.a]\nschedule = 4", "processes.a.schedule"),
@@ -167,6 +170,15 @@ def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, own: str, key: str
         load_settings(write(tmp_path, own=own), {})
     assert caught.value.key == key
     assert key in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "key", ["start_timeout", "stop_timeout", "watchdog", "max_age", "backoff.base", "backoff.max", "give_up.within"]
+)
+def test_what_takes_seconds_says_so(tmp_path: Path, key: str) -> None:
+    set_language("en")
+    with pytest.raises(ConfigError, match=rf"{key}.*seconds"):
+        load_settings(write(tmp_path, own=f'[processes.a]\n{key} = "10 s"'), {})
 
 
 def test_errors_name_the_layer_that_holds_the_value(tmp_path: Path) -> None:
@@ -195,6 +207,7 @@ KEYS = """
 lang log_level log_icons data_dir log_files max_size count plugins plugin_dirs processes x a nonebot app script target
 command args kwargs
 cwd env restart backoff give_up base then start_timeout stop_timeout watchdog memory_limit max_age schedule watch
+after instances user nice umask rlimits
 """
 keys = st.sampled_from(KEYS.split())
 tables: Any = st.recursive(values, lambda inner: st.dictionaries(keys, inner, max_size=4), max_leaves=8)

@@ -33,9 +33,9 @@ def test_all_of_them(tmp_path: Path) -> None:
     assert spec.env == {"HOME": "/mine", "USER": me, "LOGNAME": me}
 
 
-@pytest.mark.parametrize("written", ['"077"', "0o077", "63"])
-def test_a_umask_in_octal(tmp_path: Path, written: str) -> None:
-    assert read(tmp_path, f"umask = {written}").conditions.umask == 0o77
+@pytest.mark.parametrize(("written", "umask"), [('"077"', 0o77), ('"77"', 0o77), ('"0"', 0), ("0", 0), ("7", 7)])
+def test_a_umask_in_octal(tmp_path: Path, written: str, umask: int) -> None:
+    assert read(tmp_path, f"umask = {written}").conditions.umask == umask
 
 
 def test_from_a_variable(tmp_path: Path) -> None:
@@ -51,11 +51,13 @@ def test_from_a_variable(tmp_path: Path) -> None:
         ("nice = 20", ["processes.a.nice", "19"]),
         ("nice = 1.5", ["processes.a.nice"]),
         ("nice = true", ["processes.a.nice"]),
-        ('umask = "8"', ["processes.a.umask", '"027"']),
+        ('umask = "8"', ["processes.a.umask", '"022"']),
+        ('umask = "1000"', ["processes.a.umask"]),
         ("umask = -1", ["processes.a.umask"]),
-        ("umask = 0o1000", ["processes.a.umask"]),
+        ("umask = 22", ["processes.a.umask", "22", '"022"', "引号"]),
+        ("umask = 0o077", ["processes.a.umask", '"022"', "引号"]),
         ("rlimits = 5", ["processes.a.rlimits"]),
-        ("rlimits = { files = 5 }", ["processes.a.rlimits.files", "nofile", "core"]),
+        ("rlimits = { files = 5 }", ["processes.a.rlimits.files：没有这个设置项", "nofile", "core"]),
         ("rlimits = { nofile = -1 }", ["processes.a.rlimits.nofile", "unlimited"]),
         ('rlimits = { nofile = "many" }', ["processes.a.rlimits.nofile", "many"]),
         ("rlimits = { nofile = true }", ["processes.a.rlimits.nofile"]),

@@ -126,13 +126,17 @@ def watch_exit(pid: int, loop: asyncio.AbstractEventLoop, on_exit: Callable[[], 
     """Call `on_exit` on `loop` as soon as the child `pid` has exited; nothing is reaped, nothing polls.
 
     Linux: a pidfd becomes readable (pidfd_open(2)). Elsewhere: SIGCHLD wakes the loop, which then has to ask.
-    Only from the main thread's loop.
+    Only from the main thread's loop. To stop watching twice is harmless.
     """
     if hasattr(os, "pidfd_open"):
         handle = os.pidfd_open(pid)
+        is_watched = True
 
         def stop_watching() -> None:
-            if loop.remove_reader(handle):
+            nonlocal is_watched
+            if is_watched:  # afterwards the number may be anybody's
+                is_watched = False
+                loop.remove_reader(handle)
                 os.close(handle)
 
         loop.add_reader(handle, on_exit)

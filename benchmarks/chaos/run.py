@@ -100,7 +100,7 @@ def _take(ring: Ring, blow: Blow, chance: random.Random) -> float:
 def _report(ring: Ring, seed: int, what: str, broken: AssertionError) -> str:
     last = "\n".join(line[:_SHOWN_CHARACTERS] for line in ring.main.lines[-_SHOWN_LINES:])
     return (
+        f"the last that the main process printed:\n{last}\n\n"
         f"seed {seed}, {what}\n{broken}\n"
-        f"to see it again: python -m benchmarks chaos --seed {seed}\n"
-        f"the last that the main process printed:\n{last}"
+        f"to see it again: python -m benchmarks chaos --seed {seed}"
     )

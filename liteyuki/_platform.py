@@ -21,6 +21,7 @@ __all__ = [
     "STOP_SIGNAL",
     "ExitWatch",
     "forbid_inheriting",
+    "give_signals_back",
     "is_init",
     "is_sealed",
     "kill_group",
@@ -120,6 +121,16 @@ def take_signals_as_usual() -> None:
     """
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def give_signals_back() -> None:
+    """Undo what Python has done to this process's signals, before it turns into another program.
+
+    A program that is not told when its reader is gone, because SIGPIPE is ignored, may write without end.
+    """
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        if (number := getattr(signal, name, None)) is not None:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def watch_exit(pid: int, loop: asyncio.AbstractEventLoop, on_exit: Callable[[], None]) -> ExitWatch:

@@ -7,7 +7,7 @@ from typing import Final
 from benchmarks.chaos.blows import BOT, PROCESSES, Blow, Kind, Limb
 from liteyuki.supervise.cause import Cause
 
-__all__ = ["Ending", "Expectation", "expected"]
+__all__ = ["Ending", "Expectation", "expected", "forgotten_after"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ Endings = tuple[frozenset[Ending], ...]
 class Expectation:
     ends: Mapping[str, Endings] = field(default_factory=dict)
     """By process; those that are not named go on as they are."""
+    may_be_missing: frozenset[str] = frozenset()
+    """Those of whose end nothing need be said: that they ever began was in a history that was spoiled."""
     is_new_main: bool = False
     """Whether the main process ends, and is started again, as a user or a service manager does."""
 
@@ -52,13 +54,24 @@ _KILLED_IN_PASSING: Final = (
 )
 
 
-def expected(blow: Blow) -> Expectation:
-    """What must be so when everything has come to rest after `blow`."""
+def forgotten_after(blow: Blow, forgotten: frozenset[str]) -> frozenset[str]:
+    """Whose start the history may not hold after `blow`, if it was those before."""
+    if blow.kind is Kind.SPOIL_HISTORY:
+        forgotten = frozenset(PROCESSES)
+    return forgotten - expected(blow).ends.keys()
+
+
+def expected(blow: Blow, forgotten: frozenset[str] = frozenset()) -> Expectation:
+    """What must be so when everything has come to rest after `blow`.
+
+    `forgotten` are those whose start the history may not hold.
+    """
     if blow.kind in _NOTHING_ENDS or blow.limb is not Limb.LEADER:
         return Expectation()
     if blow.kind in (Kind.STOP_MAIN, Kind.KILL_MAIN):
         ending = _STOPPED if blow.kind is Kind.STOP_MAIN else _UNSEEN
-        return Expectation(dict.fromkeys(PROCESSES, (ending,)), is_new_main=True)
+        missing = forgotten if blow.kind is Kind.KILL_MAIN else frozenset()
+        return Expectation(dict.fromkeys(PROCESSES, (ending,)), missing, is_new_main=True)
     if blow.kind is Kind.KILL_ALL:
         return Expectation(dict.fromkeys(PROCESSES, (_KILLED,)))
     return Expectation({blow.process: _endings(blow)})

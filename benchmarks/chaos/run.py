@@ -12,7 +12,7 @@ from typing import Final
 
 from benchmarks.chaos.blows import Blow, deal
 from benchmarks.chaos.disk import disk_at
-from benchmarks.chaos.expected import expected
+from benchmarks.chaos.expected import Expectation, expected, forgotten_after
 from benchmarks.chaos.project import Tree
 from benchmarks.chaos.ring import Broken, Ring
 from benchmarks.chaos.strikes import strike
@@ -61,12 +61,15 @@ def _fight(ring: Ring, seed: int, seconds: float, say: Say) -> int:
     took: dict[str, list[float]] = defaultdict(list)
     what = "the start"
     number = 0
+    forgotten: frozenset[str] = frozenset()
     try:
         with ring:
             end = time.monotonic() + seconds
             for blow in deal(seed):
                 what, number = f"blow {blow}", blow.number
-                took[blow.kind.value].append(_take(ring, blow, random.Random(f"{seed} {number}")))
+                chance = random.Random(f"{seed} {number}")
+                took[blow.kind.value].append(_take(ring, blow, expected(blow, forgotten), chance))
+                forgotten = forgotten_after(blow, forgotten)
                 say(f"{took[blow.kind.value][-1]:6.2f} s  {blow}")
                 if time.monotonic() >= end:
                     break
@@ -84,10 +87,9 @@ def _fight(ring: Ring, seed: int, seconds: float, say: Say) -> int:
     return number
 
 
-def _take(ring: Ring, blow: Blow, chance: random.Random) -> float:
+def _take(ring: Ring, blow: Blow, expectation: Expectation, chance: random.Random) -> float:
     """Deal it, and check everything; the seconds until everything ran again."""
     began, began_at = time.monotonic(), time.time()
-    expectation = expected(blow)
     strike(ring, blow, chance)
     ring.count(expectation)
     ring.until_running()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.chaos.blows import DECK, MAX_BOMB, PROCESSES, SPOILS, Blow, Kind, Limb, deal
-from benchmarks.chaos.expected import Ending, Expectation, expected
+from benchmarks.chaos.expected import Ending, Expectation, expected, forgotten_after
 from benchmarks.chaos.invariants import mistold, never, not_answering, not_at_rest, not_running
 from benchmarks.chaos.sights import Member, State
 from liteyuki.supervise.cause import Cause
@@ -96,6 +96,18 @@ KILLED = Ending(Cause.SIGNAL, "SIGKILL")
 )
 def test_what_follows(blow: Blow, ends: dict[str, list[Ending]]) -> None:
     assert {name: [next(iter(may_be)) for may_be in each] for name, each in expected(blow).ends.items()} == ends
+
+
+def test_of_those_whose_start_was_spoiled_no_end_need_be_told_until_they_start_again() -> None:
+    forgotten = forgotten_after(Blow(1, Kind.SPOIL_HISTORY, "worker"), frozenset())
+    assert forgotten == {"nonebot", "command"}
+    forgotten = forgotten_after(Blow(2, Kind.PAUSE, "nonebot"), forgotten)
+    forgotten = forgotten_after(Blow(3, Kind.KILL, "nonebot"), forgotten)
+    assert forgotten == {"command"}
+    killed_main = Blow(4, Kind.KILL_MAIN, "worker")
+    assert expected(killed_main, forgotten).may_be_missing == {"command"}
+    assert expected(Blow(4, Kind.STOP_MAIN, "worker"), forgotten).may_be_missing == set()
+    assert forgotten_after(killed_main, forgotten) == set()
 
 
 # --- what counts as well
@@ -207,6 +219,10 @@ def test_a_new_main_process_starts_for_its_own_reason() -> None:
     ]
     assert mistold(gone, told) == []
     assert mistold(gone, [replace(one, cause=Cause.MAIN_GONE) if one.cause else one for one in told])
+    without = [one for one in told if (one.process, one.kind) != ("worker", EventKind.EXITED)]
+    assert mistold(gone, without)
+    assert mistold(replace(gone, may_be_missing=frozenset({"worker"})), without) == []
+    assert mistold(replace(gone, may_be_missing=frozenset({"command"})), without)
 
 
 def test_where_it_was_stuck_must_be_on_record() -> None:

@@ -6,10 +6,17 @@ no benchmark, and takes options of its own.
 
 import sys
 
-from benchmarks import channels, main_job, output
+from benchmarks import channels, endurance, main_job, many, output, respawn
 from benchmarks.chaos.run import main as chaos
 
-BENCHMARKS = {**main_job.BENCHMARKS, **channels.BENCHMARKS, **output.BENCHMARKS}
+BENCHMARKS = {
+    **main_job.BENCHMARKS,
+    **respawn.BENCHMARKS,
+    **many.BENCHMARKS,
+    **endurance.BENCHMARKS,
+    **output.BENCHMARKS,
+    **channels.BENCHMARKS,
+}
 
 
 def main() -> int:

@@ -1,20 +1,31 @@
 """`python -m benchmarks [NAME...]`: run the benchmarks, all unless named, and print their tables.
 
-A name with a colon, such as `channels:str`, is a part of the one before the colon.
+A name with a colon, such as `channels:str`, is a part of the one before the colon. `python -m benchmarks chaos` is
+no benchmark, and takes options of its own.
 """
 
 import sys
 
-from benchmarks import channels, main_job, output
+from benchmarks import channels, endurance, main_job, many, output, respawn
+from benchmarks.chaos.run import main as chaos
 
-BENCHMARKS = {**main_job.BENCHMARKS, **channels.BENCHMARKS, **output.BENCHMARKS}
+BENCHMARKS = {
+    **main_job.BENCHMARKS,
+    **respawn.BENCHMARKS,
+    **many.BENCHMARKS,
+    **endurance.BENCHMARKS,
+    **output.BENCHMARKS,
+    **channels.BENCHMARKS,
+}
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["chaos"]:
+        return chaos(sys.argv[2:])
     names = sys.argv[1:] or [name for name in BENCHMARKS if ":" not in name]
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
-        print(f"no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)
+        print(f"no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}; and chaos", file=sys.stderr)
         return 2
     for name in names:
         BENCHMARKS[name]()

@@ -23,6 +23,7 @@ __all__ = [
     "STOP_SIGNAL",
     "ExitWatch",
     "forbid_inheriting",
+    "give_signals_back",
     "is_init",
     "is_sealed",
     "kill_group",
@@ -146,17 +147,31 @@ def take_signals_as_usual() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
+def give_signals_back() -> None:
+    """Undo what Python has done to this process's signals, before it turns into another program.
+
+    A program that is not told when its reader is gone, because SIGPIPE is ignored, may write without end.
+    """
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        if (number := getattr(signal, name, None)) is not None:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def watch_exit(pid: int, loop: asyncio.AbstractEventLoop, on_exit: Callable[[], None]) -> ExitWatch:
     """Call `on_exit` on `loop` as soon as the child `pid` has exited; nothing is reaped, nothing polls.
 
     Linux: a pidfd becomes readable (pidfd_open(2)). Elsewhere: SIGCHLD wakes the loop, which then has to ask.
-    Only from the main thread's loop.
+    Only from the main thread's loop. To stop watching twice is harmless.
     """
     if hasattr(os, "pidfd_open"):
         handle = os.pidfd_open(pid)
+        is_watched = True
 
         def stop_watching() -> None:
-            if loop.remove_reader(handle):
+            nonlocal is_watched
+            if is_watched:  # afterwards the number may be anybody's
+                is_watched = False
+                loop.remove_reader(handle)
                 os.close(handle)
 
         loop.add_reader(handle, on_exit)

@@ -1,5 +1,8 @@
 """`LiteyukiBot`: the main process as its plugins hold it."""
 
+import liteyuki._late_tls  # noqa: F401 (before anything that imports asyncio)
+
+# isort: split
 import asyncio
 import os
 import signal

@@ -22,6 +22,7 @@ from typing import Any, Final
 from liteyuki._platform import (
     STOP_SIGNAL,
     forbid_inheriting,
+    give_signals_back,
     listener_of_port,
     port_is_taken,
     take_signals_as_usual,
@@ -94,6 +95,7 @@ def _become(lifeline: int, words: list[str]) -> None:
         return  # it is gone already
     except BlockingIOError:
         os.close(lifeline)
+    give_signals_back()
     try:
         os.execvp(words[0], words)
     except OSError as error:

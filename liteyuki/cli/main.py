@@ -1,5 +1,8 @@
 """The command line: what it takes, and which part does it."""
 
+import liteyuki._late_tls  # noqa: F401 (before anything that imports asyncio)
+
+# isort: split
 import os
 import shutil
 import sys

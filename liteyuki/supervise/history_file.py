@@ -127,12 +127,14 @@ class HistoryFile:
 
 
 def _look_of(path: Path) -> tuple[int, ...]:
-    # By name only: to open it a second time and close that would drop the locks that SQLite has on it.
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    # By name only: to open it a second time and close that would drop the locks that SQLite has on it. The log is
+    # half of the file: one that is damaged goes unnoticed by whoever has it open, and stops everybody else.
+    look: tuple[int, ...] = ()
+    for part in (path, Path(f"{path}-wal")):
+        with contextlib.suppress(OSError):
+            found = part.stat()
+            look += (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    return look
 
 
 def _check(database: sqlite3.Connection) -> None:

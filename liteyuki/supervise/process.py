@@ -1,6 +1,7 @@
 """One generation of a process: spawn, watch, stop, reap. It is never started twice."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shlex
@@ -130,19 +131,22 @@ class Generation:
         if pulse >= 0:
             handles += (pulse,)
             inherited |= offer_pulse(pulse)
-        return subprocess.Popen(
-            child_arguments(self.spec, life_reader),
-            cwd=self.spec.cwd,
-            env={
+        options: dict[str, Any] = {
+            "cwd": self.spec.cwd,
+            "env": {
                 **environment,
                 **self.spec.env,
                 **inherited,
                 **self._guard.marks.for_child(self.spec.name, self.number),
             },
-            stdout=output,
-            stderr=output,
-            **spawn_options(handles),
-        )
+            "stdout": output,
+            "stderr": output,
+        }
+        if self.spec.program.kind is ProgramKind.COMMAND and not self.spec.conditions.given:
+            # Where it cannot be run, ours says so, as it does of one that has conditions.
+            with contextlib.suppress(OSError):
+                return subprocess.Popen(self.spec.program.words, **options, **spawn_options(()))
+        return subprocess.Popen(child_arguments(self.spec, life_reader), **options, **spawn_options(handles))
 
     def _begin(self, ends: Mapping[str, socket.socket], channels: Mapping[str, Channel[Any]]) -> None:
         assert self._child is not None

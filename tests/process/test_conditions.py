@@ -47,6 +47,29 @@ def test_the_program_runs_under_what_is_set(kind: str) -> None:
     run(main())
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux shows the signals of a process")
+@pytest.mark.parametrize("conditions", [Conditions(), CONDITIONS])
+def test_the_program_ignores_no_signals_that_python_does(conditions: Conditions) -> None:
+    async def main() -> None:
+        program = ("sh", "-c", "grep SigIgn: /proc/self/status; exec sleep 1000")
+        async with supervised(command("a", *program, conditions=conditions)) as watched:
+            seen = await watched.until_printed(r"SigIgn:\s+([0-9a-f]+)")
+            assert int(seen[1], 16) == 0
+
+    run(main())
+
+
+@pytest.mark.parametrize("conditions", [Conditions(), CONDITIONS])
+def test_the_program_is_given_no_handles(conditions: Conditions) -> None:
+    async def main() -> None:
+        program = ("sh", "-c", "echo handles $(ls /dev/fd) end; exec sleep 1000")
+        async with supervised(command("a", *program, conditions=conditions)) as watched:
+            seen = await watched.until_printed(r"handles ([\d ]+) end")
+            assert set(seen[1].split()) <= {"0", "1", "2", "3"}  # the last is that of `ls`
+
+    run(main())
+
+
 @needs_root
 def test_another_user_with_its_groups_and_more_than_it_could_allow_itself(tmp_path: Path) -> None:
     nobody = pwd.getpwnam("nobody")

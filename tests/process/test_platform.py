@@ -51,6 +51,30 @@ def test_an_exit_is_noticed_without_being_reaped(watch: Callable[..., Callable[[
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("watch", WATCHES.values(), ids=WATCHES.keys())
+def test_to_stop_watching_twice_touches_no_handle_that_others_have_opened_since(
+    watch: Callable[..., Callable[[], None]],
+) -> None:
+    child = subprocess.Popen(["sleep", "1000"])
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        stop_watching = watch(child.pid, loop, lambda: None)
+        stop_watching()
+        readers = [os.pipe() for _ in range(5)]  # the lowest numbers that are free
+        for reader, _ in readers:
+            loop.add_reader(reader, lambda: None)
+        stop_watching()
+        for reader, writer in readers:
+            assert loop.remove_reader(reader)
+            os.close(reader)
+            os.close(writer)
+
+    asyncio.run(main())
+    child.kill()
+    child.wait()
+
+
 def test_who_listens_on_a_port() -> None:
     port = free_port()
     assert not _platform.port_is_taken("127.0.0.1", port)

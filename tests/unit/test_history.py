@@ -225,7 +225,19 @@ def replace(path: Path) -> None:
     other.replace(path)
 
 
-@pytest.mark.parametrize("blow", [delete, replace, garbage, text_file, other_database])
+def garbage_in_the_log(path: Path) -> None:
+    log = Path(f"{path}-wal")
+    assert log.exists()
+    garbage(log)
+
+
+def delete_the_log(path: Path) -> None:
+    Path(f"{path}-wal").unlink()
+
+
+@pytest.mark.parametrize(
+    "blow", [delete, replace, garbage, text_file, other_database, garbage_in_the_log, delete_the_log]
+)
 def test_a_file_that_is_taken_away_while_it_is_written_is_begun_anew(
     path: Path, blow: Callable[[Path], None], logged: list[str]
 ) -> None:

@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "liteyuki.locale": ("liteyuki.sentences",),
     "liteyuki.errors": ("liteyuki.locale",),
     "liteyuki.log": ("liteyuki.locale",),
+    "liteyuki._late_tls": (),
     "liteyuki._platform": (),
     "liteyuki._platform_oom": (),
     "liteyuki._platform_conditions": (),

@@ -1,0 +1,177 @@
+"""Where the blows fall: one tree with its main process, and waiting until what must hold does."""
+
+import signal
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from typing_extensions import Self
+
+from benchmarks.chaos.blows import PROCESSES
+from benchmarks.chaos.disk import Disk
+from benchmarks.chaos.expected import Expectation
+from benchmarks.chaos.invariants import mistold, never, not_answering, not_at_rest, not_running
+from benchmarks.chaos.project import Tree
+from benchmarks.chaos.sights import Sight, look
+from liteyuki.errors import HistoryUnreadable
+from liteyuki.supervise.history_entry import HistoryEntry
+from liteyuki.supervise.history_reader import read_history
+from tests.harness import MainProcess, is_alive, wait_until
+
+__all__ = ["Broken", "Ring"]
+
+RUNS_AGAIN: Final = 40.0
+"""Seconds within which everything runs again; its policy takes less than one, a machine under load the rest."""
+AT_REST: Final = 10.0
+"""Seconds from then on within which nothing is left that should not be, and the history says what happened."""
+STOPS: Final = 30.0
+GONE: Final = 5.0
+"""Seconds after the end of a main process within which nothing is left. One is promised; a test proves that."""
+STEP: Final = 0.03
+
+
+class Broken(AssertionError):
+    """What must hold does not; one sentence for each."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__("\n".join(sentences))
+
+
+class Ring:
+    """As a context manager: the main process runs, and at the end nothing is left."""
+
+    def __init__(self, tree: Tree, disk: Disk) -> None:
+        self.tree = tree
+        self.disk = disk
+        self.slowest_end = 0.0
+        """Seconds that it took at most until nothing was left of a main process."""
+        self._generations = dict.fromkeys(PROCESSES, 1)
+        self._handles: Mapping[str, int] = {}
+        self._main: MainProcess | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._main is not None:
+            self._main.__exit__()
+
+    @property
+    def main(self) -> MainProcess:
+        assert self._main is not None
+        return self._main
+
+    # --- what strikes ask for
+
+    def pid(self, process: str, *, other_than: int = 0) -> int:
+        """Of the leader that runs, as soon as there is one."""
+
+        def find() -> int | None:
+            pid = self.tree.control.states().get(process, {}).get("pid")
+            return pid if pid != other_than else None
+
+        pid: int = wait_until(find, f"a leader of {process}")
+        return pid
+
+    def guard(self) -> int:
+        """The pid of what outlives the main process."""
+        (guard,) = [member.pid for member in self._look().members if member.is_guard]
+        return guard
+
+    def until_running(self, process: str | None = None, ends: int = 0) -> None:
+        """Until everything runs, `process` after so many ends more than are counted. Raises `Broken`."""
+        generations = dict(self._generations)
+        if process is not None:
+            generations[process] += ends
+        self._until(lambda: self._not_running(generations), RUNS_AGAIN)
+
+    def end_main(self, number: signal.Signals) -> None:
+        """Send it to the main process, wait until nothing is left, and start another. Raises `Broken`."""
+        main = self.main
+        main.send(number)
+        code = main.wait(STOPS)
+        if code != (-number if number is signal.SIGKILL else 0):
+            raise Broken([f"the main process ended with {code}"])
+        began = time.monotonic()
+        self.check_end()
+        self.slowest_end = max(self.slowest_end, time.monotonic() - began)
+        main.__exit__()
+        self._start()
+
+    # --- what must hold
+
+    def count(self, expectation: Expectation) -> None:
+        """From now on, so many ends more are right."""
+        if not expectation.is_new_main:
+            for process, ends in expectation.ends.items():
+                self._generations[process] += len(ends)
+
+    def check_end(self) -> None:
+        """Raises `Broken` if anything is left of the main process, which has ended."""
+        self._until(lambda: [f"pid {pid} is left" for pid in self._left()], GONE)
+
+    def _left(self) -> list[int]:
+        return [member.pid for member in look(self.main.pid, self.tree.word, {}).members]
+
+    def check_rest(self) -> None:
+        """Raises `Broken` if anything is there that should not be."""
+        self._until(lambda: not_at_rest(self._look(), self._handles), AT_REST)
+
+    def check_history(self, expectation: Expectation, since: float) -> None:
+        """Raises `Broken` if the history of the time from `since` on (wall clock) says anything else."""
+        self._until(lambda: self._mistold(expectation, since), AT_REST)
+
+    def _mistold(self, expectation: Expectation, since: float) -> list[str]:
+        try:
+            entries: list[HistoryEntry] = read_history(self.tree.history, count=1000)
+        except HistoryUnreadable as error:
+            return [str(error)]
+        return mistold(expectation, [entry for entry in entries if entry.at >= since])
+
+    def _not_running(self, generations: Mapping[str, int]) -> list[str]:
+        sight = self._look()
+        if too_old := never(sight):
+            raise Broken(too_old)
+        for process, state in sight.states.items():
+            if state.generation > generations[process]:
+                raise Broken([f"{process}: generation {state.generation} instead of {generations[process]}"])
+        if problems := not_running(sight, generations):
+            return problems
+        answers = {process: (self.tree.orders.give(process, "look") or {}).get("pid") for process in PROCESSES}
+        return not_answering(sight, answers)
+
+    def _look(self) -> Sight:
+        if not is_alive(self.main.pid):
+            raise Broken(["the main process is gone"])
+        return look(self.main.pid, self.tree.word, self.tree.control.states())
+
+    def _until(self, find: Callable[[], list[str]], deadline: float) -> None:
+        """Until it finds nothing. Raises `Broken` with what it found last."""
+        end = time.monotonic() + deadline
+        while problems := find():
+            if time.monotonic() >= end:
+                raise Broken([f"{problem} (after {deadline:.0f} s)" for problem in problems])
+            time.sleep(STEP)
+
+    def _start(self) -> None:
+        self._main = self.tree.start()
+        self._generations = dict.fromkeys(PROCESSES, 1)
+        self._until(self._not_up, RUNS_AGAIN)
+        self.until_running()
+        self._handles = self._handles_at_rest()
+
+    def _not_up(self) -> list[str]:
+        return [] if self._look().states else ["the main process does not answer"]
+
+    def _handles_at_rest(self) -> Mapping[str, int]:
+        """Of each kind the fewest of a few looks: each look takes one itself, for a moment."""
+        looks = []
+        for _ in range(5):
+            time.sleep(STEP)
+            looks.append(self._look().handles)
+        return {kind: min(handles.get(kind, 0) for handles in looks) for kind in set().union(*looks)}

@@ -25,7 +25,14 @@ _PREFIX: Final = "LITEYUKI_"
 _PROGRAM_KEYS: Final = frozenset(kind.value for kind in ProgramKind) | {"args", "kwargs"}
 # What a child is given (see comm/handles.py); a main process that runs inside a child is not configured by it.
 _NOT_SETTINGS: Final = frozenset(
-    {"LITEYUKI_PROCESS", "LITEYUKI_GENERATION", "LITEYUKI_HANDLES", "LITEYUKI_PULSE", "LITEYUKI_TREE"}
+    {
+        "LITEYUKI_PROCESS",
+        "LITEYUKI_GENERATION",
+        "LITEYUKI_HANDLES",
+        "LITEYUKI_LOADING",
+        "LITEYUKI_PULSE",
+        "LITEYUKI_TREE",
+    }
 )
 
 
@@ -171,6 +178,7 @@ def _process(name: str, table: Table, directory: Path) -> ProcessSpec:
         schedule=table.cron("schedule"),
         watch=tuple(directory / name for name in table.strings("watch")),
         conditions=conditions,
+        safe_mode=table.boolean("safe_mode", ProcessSpec.safe_mode),
     )
     for part in (backoff, give_up, env, table):
         part.finish()
@@ -180,6 +188,8 @@ def _process(name: str, table: Table, directory: Path) -> ProcessSpec:
         raise table.error("cwd", text("config.takes_directory"))
     if table.has("watchdog") and spec.watchdog and not spec.program.has_channels:
         raise table.error("watchdog", text("config.no_loop"))
+    if table.has("safe_mode") and spec.safe_mode and not spec.program.runs_nonebot:
+        raise table.error("safe_mode", text("config.no_plugins"))
     if not all(path.exists() for path in spec.watch):
         raise table.error("watch", text("config.takes_paths"))
     return spec

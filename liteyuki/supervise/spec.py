@@ -40,6 +40,10 @@ class Program:
     def has_channels(self) -> bool:
         return self.kind is not ProgramKind.COMMAND
 
+    @property
+    def runs_nonebot(self) -> bool:
+        return self.kind in (ProgramKind.APP, ProgramKind.SCRIPT)
+
 
 class RestartMode(Enum):
     ALWAYS = "always"
@@ -120,6 +124,8 @@ class ProcessSpec:
     watch: tuple[Path, ...] = ()
     """Files and folders whose changes restart it."""
     conditions: Conditions = field(default_factory=Conditions)
+    safe_mode: bool = True
+    """Whether a NoneBot plugin that keeps it from starting is left out."""
 
 
 class ProcessState(Enum):

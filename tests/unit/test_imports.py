@@ -25,8 +25,11 @@ MAY_IMPORT = {
     "liteyuki._platform_processes": (),
     "liteyuki.project": ("liteyuki.errors", "liteyuki.locale"),
     "liteyuki.pulse": ("BASE",),
+    "liteyuki.loading_page": ("BASE",),
+    "liteyuki.child_loading": ("BASE", "liteyuki.loading_page"),
     "liteyuki.comm": ("liteyuki.pulse", "liteyuki.errors", "liteyuki.locale", "liteyuki.log", "liteyuki._platform"),
-    "liteyuki.supervise": ("BASE", "liteyuki.comm", "liteyuki.pulse"),
+    "liteyuki.supervise": ("BASE", "liteyuki.comm", "liteyuki.pulse", "liteyuki.loading_page"),
+    "liteyuki.supervise.plugin_files": ("BASE", "liteyuki.project"),
     "liteyuki.config_values": ("liteyuki.errors", "liteyuki.locale"),
     "liteyuki.config_conditions": ("BASE", "liteyuki.config_values", "liteyuki.supervise.spec"),
     "liteyuki.config": (
@@ -45,7 +48,14 @@ MAY_IMPORT = {
     "liteyuki.bot": ("liteyuki",),
     "liteyuki.cli": ("liteyuki",),
     "liteyuki.__main__": ("liteyuki.cli",),
-    "liteyuki.child": ("BASE", "liteyuki.comm", "liteyuki.project", "liteyuki.pulse"),
+    "liteyuki.child": (
+        "BASE",
+        "liteyuki.child_loading",
+        "liteyuki.comm",
+        "liteyuki.loading_page",
+        "liteyuki.project",
+        "liteyuki.pulse",
+    ),
     "liteyuki": ("liteyuki",),
     "nonebot_plugin_liteyuki_comm": ("BASE", "liteyuki.comm"),
 }

@@ -1,9 +1,10 @@
 """Which plugins a NoneBot process is started without. Pure: what has happened in, what to do out.
 
-A plugin that three starts in a row have died of, or one, if no fast restart is left, is left out from the next start
-on, which is made at once. Three, and not all that the policy would try: a bot that is dead for minutes is worse than
-one without a plugin. One start is enough for a plugin that was left out before and is tried again, and as long as the
-process has not been ready since another one was left out.
+When three starts in a row have died of plugins, or one has, and no fast restart is left, the plugin that the last one
+died of is left out from the next start on, which is made at once. Three, and not all that the policy would try: a bot
+that is dead for minutes is worse than one without a plugin. Not three of the same plugin: NoneBot loads them in another
+order each time, so that of several that are broken another one is met first. One start is enough for a plugin that was
+left out before and is tried again, and as long as the process has not been ready since another one was left out.
 
 What is left out is tried again when its files have changed, at the next start, and when a person restarts the process.
 """
@@ -19,7 +20,7 @@ from liteyuki.supervise.spec import ProcessSpec
 __all__ = ["ATTEMPTS", "LeftOut", "SafeMode", "Stamper", "became_ready", "judge", "tried_again", "with_changes"]
 
 ATTEMPTS: Final = 3
-"""How many starts in a row may die of a plugin."""
+"""How many starts in a row may die of plugins."""
 
 Stamper = Callable[[Path | None], int]
 """What tells whether files have changed: the same number, as long as they have not."""
@@ -44,9 +45,8 @@ class SafeMode:
     left_out: tuple[LeftOut, ...] = ()
     on_trial: tuple[LeftOut, ...] = ()
     """Those that were left out, and are loaded again, as long as the process has not become ready with them."""
-    suspect: str = ""
     deaths: int = 0
-    """How many starts in a row have died of the suspect."""
+    """How many starts in a row have died of plugins, since one was left out."""
     is_recovering: bool = False
     """Whether the process has not been ready since something was left out."""
 
@@ -56,22 +56,21 @@ class SafeMode:
 
 
 def judge(
-    mode: SafeMode, spec: ProcessSpec, blamed: LeftOut | None, decision: Decision, history: History, stamp: Stamper
+    mode: SafeMode, spec: ProcessSpec, blamed: LeftOut | None, decision: Decision, history: History
 ) -> tuple[SafeMode, Decision, History]:
     """What follows when a start has died of `blamed` (None: of no plugin), where the policy alone would decide so.
 
     `history` is what the policy remembers; it begins anew when something was left out, since the cause is gone.
     """
     if blamed is None or decision.action is Action.STOP or blamed.plugin in mode.names:
-        return replace(mode, suspect="", deaths=0), decision, history
-    deaths = mode.deaths + 1 if mode.suspect == blamed.plugin else 1
-    mode = replace(mode, suspect=blamed.plugin, deaths=deaths)
+        return replace(mode, deaths=0), decision, history
+    mode = replace(mode, deaths=mode.deaths + 1)
     is_known = mode.is_recovering or blamed.plugin in {entry.plugin for entry in mode.on_trial}
-    if deaths >= ATTEMPTS or is_known or _has_no_fast_restart(decision, history):
-        return _leave_out(mode, blamed, stamp), Decision(Action.RESTART), forgiven(history)
+    if mode.deaths >= ATTEMPTS or is_known or _has_no_fast_restart(decision, history):
+        return _leave_out(mode, blamed), Decision(Action.RESTART), forgiven(history)
     if decision.action is Action.RESTART_SLOWLY:
         # It has never run, and the policy would take its time. These few attempts take none.
-        decision = Decision(Action.RESTART, 0.0 if deaths == 1 else spec.backoff.base)
+        decision = Decision(Action.RESTART, 0.0 if mode.deaths == 1 else spec.backoff.base)
     return mode, decision, history
 
 
@@ -79,13 +78,10 @@ def _has_no_fast_restart(decision: Decision, history: History) -> bool:
     return history.slow or decision.action in (Action.GIVE_UP, Action.GIVE_UP_AND_EXIT)
 
 
-def _leave_out(mode: SafeMode, blamed: LeftOut, stamp: Stamper) -> SafeMode:
-    """And with it, those on trial that are as they were: they have been the cause before."""
-    others = [entry for entry in mode.on_trial if entry.plugin != blamed.plugin]
-    same = [entry for entry in others if stamp(entry.home) == entry.stamp]
-    changed = [entry for entry in others if entry not in same]
-    left_out = (*mode.left_out, *same, blamed)
-    return replace(mode, left_out=left_out, on_trial=tuple(changed), suspect="", deaths=0, is_recovering=True)
+def _leave_out(mode: SafeMode, blamed: LeftOut) -> SafeMode:
+    """And with it, all that is on trial: it has been the cause before. What has changed since is tried again."""
+    others = (entry for entry in mode.on_trial if entry.plugin != blamed.plugin)
+    return SafeMode(left_out=(*mode.left_out, *others, blamed), is_recovering=True)
 
 
 def tried_again(mode: SafeMode) -> SafeMode:

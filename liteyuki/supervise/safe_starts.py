@@ -62,7 +62,7 @@ class SafeStarts:
         """What is to follow, where the policy alone has decided so and remembers that."""
         blamed = self._blamed(generation, code, tail)
         before = self._mode
-        self._mode, decision, history = judge(before, self._spec, blamed, decision, history, stamp_of)
+        self._mode, decision, history = judge(before, self._spec, blamed, decision, history)
         if blamed is not None and self._mode.left_out != before.left_out:
             self._is_news = True
             logger.error(

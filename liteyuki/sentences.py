@@ -440,8 +440,8 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "The plugin {name} did not load, at {place}: {error}. The others run; mend it, then say /restart in the chat",
     ),
     "child.exited_while_loading": (
-        "有插件在加载时退出了整个程序（{code}），位于 {place}；请修正它，或把它从项目中移除",
-        "a plugin ended the whole program while it was loaded ({code}), at {place}; mend it, or take it out of the project",
+        "插件在加载时退出了整个程序（{code}），位于 {place}",
+        "the plugin ended the whole program while it was loaded ({code}), at {place}",
     ),
     "child.left_out": (
         "安全模式下不加载插件 {plugin}",

@@ -1,20 +1,15 @@
 """Safe mode of one process: finds out what a start has died of, and remembers what to leave out."""
 
 from dataclasses import replace
-from pathlib import Path
 
-from liteyuki._platform import signal_name
-from liteyuki.loading_page import OWN_PLUGIN, Loaded
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.cause import Asked, Cause
 from liteyuki.supervise.events import as_text
-from liteyuki.supervise.plugin_files import home_of, homes_of_project, locate, stamp_of
 from liteyuki.supervise.policy import Decision, History
 from liteyuki.supervise.process import Generation
-from liteyuki.supervise.safe_mode import LeftOut, SafeMode, became_ready, judge, tried_again, with_changes
+from liteyuki.supervise.safe_mode import SafeMode, became_ready, judge, tried_again, with_changes
 from liteyuki.supervise.spec import ProcessSpec
-from liteyuki.supervise.stacks import Stack, fatal_error_in, plugin_behind, reason_in, stacks_in
 from liteyuki.supervise.tail import Tail
 
 __all__ = ["SafeStarts"]
@@ -42,8 +37,11 @@ class SafeStarts:
 
     def starting(self) -> tuple[str, ...]:
         """What to leave out of the generation that is about to be started."""
-        self._mode = with_changes(self._mode, stamp_of)
-        if self.left_out:
+        if self._mode.left_out:
+            from liteyuki.supervise.plugin_files import stamp_of
+
+            self._mode = with_changes(self._mode, stamp_of)
+        if self._mode.left_out:
             logger.warning(text("safe_mode.starts_without", name=self._spec.name, plugins=", ".join(self.left_out)))
         return self._mode.names
 
@@ -60,7 +58,12 @@ class SafeStarts:
         self, generation: Generation, code: int, tail: Tail, decision: Decision, history: History
     ) -> tuple[Decision, History]:
         """What is to follow, where the policy alone has decided so and remembers that."""
-        blamed = self._blamed(generation, code, tail)
+        if generation.loading is None or generation.ready_at is not None:
+            return decision, history
+        # Not before: a process that starts well needs none of it.
+        from liteyuki.supervise.blame import blame
+
+        blamed = blame(generation, code, tail)
         before = self._mode
         self._mode, decision, history = judge(before, self._spec, blamed, decision, history)
         if blamed is not None and self._mode.left_out != before.left_out:
@@ -69,30 +72,6 @@ class SafeStarts:
                 text("safe_mode.left_out", name=self._spec.name, plugin=as_text(blamed.plugin), why=blamed.why)
             )
         return decision, history
-
-    def _blamed(self, generation: Generation, code: int, tail: Tail) -> LeftOut | None:
-        """What was being loaded, as the child has noted; failing that, what the error in its output leads to."""
-        if generation.loading is None or generation.ready_at is not None:
-            return None
-        stacks = stacks_in(tail.last_words())
-        loaded = generation.loading.read()
-        if loaded is None and not generation.problem:
-            homes = homes_of_project(self._spec.cwd)
-            plugin = plugin_behind(stacks, homes)
-            loaded = Loaded(plugin, "") if plugin is not None else None
-        if loaded is None or loaded.plugin.partition(".")[0] == OWN_PLUGIN:
-            return None
-        home = home_of(loaded.file, self._spec.cwd) or locate(loaded.plugin, self._spec.cwd)
-        why = self._why(generation, code, stacks, home)
-        return LeftOut(loaded.plugin, as_text(why), home, stamp_of(home))
-
-    def _why(self, generation: Generation, code: int, stacks: list[Stack], home: Path | None) -> str:
-        """In one line, as near to the plugin's own words as can be told."""
-        if generation.ended_for is Cause.START_TIMEOUT:
-            return text("safe_mode.start_timeout", seconds=self._spec.start_timeout)
-        if code < 0:
-            return fatal_error_in(stacks) or text("process.by_signal", signal=signal_name(-code))
-        return generation.problem or reason_in(stacks, home) or text("process.by_code", code=code)
 
     # --- it runs
 

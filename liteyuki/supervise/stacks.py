@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
 
-__all__ = ["Stack", "fatal_error_in", "plugin_behind", "reason_in", "stacks_in"]
+__all__ = ["Stack", "error_of", "fatal_error", "last_error", "plugin_behind", "stacks_in"]
 
 _FRAME: Final = re.compile(r'[\s|>+-]*File "(.+?)", line \d+')
 _MARGIN: Final = " \t|+>"
@@ -26,6 +26,8 @@ class Stack:
 
     before: str = ""
     """The last line with anything on it before this."""
+    is_whole: bool = True
+    """Whether its beginning has been printed, and is not lost."""
     files: list[str] = field(default_factory=list)
     """Of its frames, the one that was running last."""
     error: str = ""
@@ -33,8 +35,9 @@ class Stack:
     is_fatal: bool = False
 
     @property
-    def is_only_logged(self) -> bool:
-        return _ONLY_LOGGED in self.before
+    def may_be_the_end(self) -> bool:
+        """Whether the program may have died of it, and has not gone on, as far as can be told."""
+        return self.is_whole and _ONLY_LOGGED not in self.before
 
     @property
     def is_chained(self) -> bool:
@@ -61,7 +64,7 @@ def stacks_in(lines: Iterable[str]) -> list[Stack]:
             stack = Stack()  # of no interest
         elif frame := _FRAME.match(line):
             if stack is None:
-                stack = Stack()
+                stack = Stack(is_whole=False)
                 found.append(stack)
             # A fatal error's stack begins with the frame that was running.
             stack.files.insert(0 if stack.is_fatal else len(stack.files), frame[1])
@@ -76,7 +79,7 @@ def stacks_in(lines: Iterable[str]) -> list[Stack]:
 def plugin_behind(stacks: Sequence[Stack], homes: Mapping[str, PurePath]) -> str | None:
     """Whose code the last error went through last; `homes` has the file or folder of each plugin."""
     for stack in reversed(stacks):
-        if stack.is_only_logged:
+        if not stack.may_be_the_end:
             return None
         for file in reversed(stack.files):
             if plugin := _owner(file, homes):
@@ -86,16 +89,18 @@ def plugin_behind(stacks: Sequence[Stack], homes: Mapping[str, PurePath]) -> str
     return None
 
 
-def reason_in(stacks: Sequence[Stack], home: PurePath | None) -> str:
-    """The last line of the error that `home`'s code has raised, or that has ended the program; empty if none did."""
-    for stack in reversed(stacks):
-        if home is not None and any(_is_in(file, home) for file in stack.files) and stack.error:
-            return stack.error
-    ending = [stack.error for stack in stacks if not stack.is_only_logged]
-    return ending[-1] if ending else ""
+def error_of(stacks: Sequence[Stack], home: PurePath) -> str:
+    """The last line of the last error that `home`'s code was a part of; empty if there is none."""
+    errors = (stack.error for stack in reversed(stacks) if any(_is_in(file, home) for file in stack.files))
+    return next(filter(None, errors), "")
 
 
-def fatal_error_in(stacks: Sequence[Stack]) -> str:
+def last_error(stacks: Sequence[Stack]) -> str:
+    """The last line of the error that seems to have ended the program; empty if there is none."""
+    return next((stack.error for stack in reversed(stacks) if stack.may_be_the_end), "")
+
+
+def fatal_error(stacks: Sequence[Stack]) -> str:
     """What the interpreter itself said when it died; empty if it did not."""
     return next((stack.error for stack in reversed(stacks) if stack.is_fatal), "")
 

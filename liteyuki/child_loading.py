@@ -141,7 +141,7 @@ class Loading:
             except RuntimeError:
                 if not is_script:
                     raise
-                if name not in self._left_out:
+                if name not in self._left_out and name not in (left.rpartition(".")[2] for left in self._left_out):
                     self._set(Loaded(name, ""))
                     raise
                 logger.warning(text("child.stands_in", plugin=name))

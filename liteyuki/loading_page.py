@@ -65,6 +65,10 @@ class LoadingPage:
         plugin, _, file = data.partition("\n")
         return Loaded(plugin, file) if plugin else None
 
+    def close(self) -> None:
+        """Nothing is read or written any more."""
+        self._memory.close()
+
 
 def make_loading_page() -> tuple[LoadingPage, int]:
     """A fresh page and a handle of it, which is the caller's. Raises `OSError` if handles run out."""

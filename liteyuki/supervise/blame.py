@@ -29,7 +29,7 @@ def blame(generation: Generation, code: int, tail: Tail) -> LeftOut | None:
     """
     directory = generation.spec.cwd
     stacks = stacks_in(tail.last_words(_LINES))
-    loaded = generation.loading.read() if generation.loading is not None else None
+    loaded = generation.was_loading
     if loaded is None and not generation.problem:
         plugin = plugin_behind(stacks, homes_of_project(directory))
         loaded = Loaded(plugin, "") if plugin is not None else None

@@ -20,7 +20,7 @@ from liteyuki.comm.handles import offer
 from liteyuki.comm.pipe import PipeTransport, pipe_pair
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.storage_server import detached, end_watches
-from liteyuki.loading_page import LoadingPage, make_loading_page, offer_loading
+from liteyuki.loading_page import Loaded, LoadingPage, make_loading_page, offer_loading
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.pulse import Pulse, make_pulse, offer_pulse
@@ -74,8 +74,8 @@ class Generation:
         """Why it cannot start, in its own words."""
         self.pulse: Pulse | None = None
         """Where its event loop counts its turns, if anybody looks."""
-        self.loading: LoadingPage | None = None
-        """Where it notes which plugin it is loading, if it has safe mode."""
+        self.was_loading: Loaded | None = None
+        """The plugin that was being loaded when it ended, if any was, and it has safe mode."""
         self.not_loaded: tuple[str, ...] = ()
         """The plugins that did not load because they need one that is left out."""
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -84,6 +84,7 @@ class Generation:
         self._tree: Tree | None = None
         self._ending: asyncio.Task[None] | None = None
         self._output: Output | None = None
+        self._loading: LoadingPage | None = None
         self._lifeline = -1
         self._stop_watching: Callable[[], None] | None = None
         self._channels: tuple[Channel[Any], ...] = ()
@@ -105,7 +106,7 @@ class Generation:
                 self.pulse, handle = make_pulse(self.spec.watchdog)
                 given[handle] = offer_pulse(handle)
             if self.spec.safe_mode and self.spec.program.runs_nonebot:
-                self.loading, handle = make_loading_page()
+                self._loading, handle = make_loading_page()
                 given[handle] = offer_loading(handle, self._leave_out)
             self._output = Output(transcript)
             self._child = self._popen(
@@ -206,6 +207,10 @@ class Generation:
 
     def _let_go(self) -> None:
         self._let_go_of_ends()
+        if self._loading is not None:
+            self.was_loading = self._loading.read()
+            self._loading.close()
+            self._loading = None
         if self._output is not None:
             self._output.finish()
 

@@ -58,7 +58,7 @@ class SafeStarts:
         self, generation: Generation, code: int, tail: Tail, decision: Decision, history: History
     ) -> tuple[Decision, History]:
         """What is to follow, where the policy alone has decided so and remembers that."""
-        if generation.loading is None or generation.ready_at is not None:
+        if not (self._spec.safe_mode and self._spec.program.runs_nonebot) or generation.ready_at is not None:
             return decision, history
         # Not before: a process that starts well needs none of it.
         from liteyuki.supervise.blame import blame

@@ -168,7 +168,7 @@ nonebot.run()
     [
         ('nonebot.load_from_toml("pyproject.toml")', "plugins.broken"),
         ('nonebot.load_plugin("plugins.broken")', "plugins.broken"),
-        ('nonebot.require("plugins.broken")', "plugins.broken"),
+        ('nonebot.load_plugins("plugins")\nnonebot.require("broken")', "plugins.broken"),
         ('nonebot.require("no_such_plugin")', "no_such_plugin"),
     ],
 )

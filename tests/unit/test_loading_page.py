@@ -26,6 +26,8 @@ def test_the_main_process_sees_what_the_child_has_noted_last(leave_out: list[str
     assert ours.read() == Loaded(plugin, file if len(file) < 8000 else "")
     theirs.write(None)
     assert ours.read() is None
+    ours.close()
+    theirs.close()
 
 
 def test_a_file_name_that_is_no_text() -> None:
@@ -34,6 +36,7 @@ def test_a_file_name_that_is_no_text() -> None:
     odd = Loaded("plugin", os.fsdecode(b"/bot/\xff.py"))
     page.write(odd)
     assert page.read() == odd
+    page.close()
 
 
 @given(st.text(max_size=12) | st.integers(4096, 2**70).map(lambda handle: json.dumps({"page": handle})))

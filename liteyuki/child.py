@@ -39,6 +39,8 @@ from liteyuki.pulse import inherit_pulse, start_heartbeat
 
 __all__ = ["main"]
 
+_LOADING: Final = ("nonebot/plugin", "importlib", "liteyuki/child_loading")
+"""What is in the names of files through which a plugin is loaded, whoever has written it."""
 _COULD_NOT_START: Final = 3
 """uvicorn's exit code for a failed startup hook or a port that is taken."""
 
@@ -285,7 +287,7 @@ def _place(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if not file.startswith("<frozen") and "nonebot/plugin" not in file and "importlib" not in file:
+        if not file.startswith("<frozen") and not any(part in file for part in _LOADING):
             place = f"{file}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place

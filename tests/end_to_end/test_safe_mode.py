@@ -130,6 +130,7 @@ def test_several_are_left_out_one_after_the_other_and_with_them_what_needs_them(
             assert f"未加载 plugins.{name}：退出码 7" in told
         dependents = next(line for line in told.splitlines() if line.startswith("依赖它的插件也未加载："))
         assert set(dependents.partition("：")[2].split(", ")) == {"plugins.needs_one", "plugins.takes_two"}
+        main.wait_for(r"插件 needs_one 未能加载，位于 .*needs_one\.py:2：RuntimeError")
         # Three attempts for the first one, and one for each that comes to light after it.
         assert main.text.count("nonebot：已再次启动") == ATTEMPTS + 2
         assert main.stop() == 0

@@ -11,7 +11,15 @@ from liteyuki.supervise.events import as_text
 from liteyuki.supervise.plugin_files import home_of, homes_of_project, locate, stamp_of
 from liteyuki.supervise.process import Generation
 from liteyuki.supervise.safe_mode import LeftOut
-from liteyuki.supervise.stacks import Stack, error_of, fatal_error, last_error, plugin_behind, stacks_in
+from liteyuki.supervise.stacks import (
+    Stack,
+    crashed_outside,
+    error_of,
+    fatal_error,
+    last_error,
+    plugin_behind,
+    stacks_in,
+)
 from liteyuki.supervise.tail import Tail
 
 __all__ = ["blame"]
@@ -30,13 +38,21 @@ def blame(generation: Generation, code: int, tail: Tail) -> LeftOut | None:
     directory = generation.spec.cwd
     stacks = stacks_in(tail.last_words(_LINES))
     loaded = generation.was_loading
-    if loaded is None and not generation.problem:
+    home = _home(loaded, directory) if loaded is not None else None
+    is_crash_elsewhere = code < 0 and home is not None and crashed_outside(stacks, home)
+    if (loaded is None and not generation.problem) or is_crash_elsewhere:
+        # A thread of one plugin may crash while another one is loaded.
         plugin = plugin_behind(stacks, homes_of_project(directory))
-        loaded = Loaded(plugin, "") if plugin is not None else None
+        if plugin is not None:
+            loaded = Loaded(plugin, "")
+            home = _home(loaded, directory)
     if loaded is None or loaded.plugin.partition(".")[0] == OWN_PLUGIN:
         return None
-    home = home_of(loaded.file, directory) or locate(loaded.plugin, directory)
     return LeftOut(loaded.plugin, as_text(_why(generation, code, stacks, home)), home, stamp_of(home))
+
+
+def _home(loaded: Loaded, directory: Path) -> Path | None:
+    return home_of(loaded.file, directory) or locate(loaded.plugin, directory)
 
 
 def _why(generation: Generation, code: int, stacks: list[Stack], home: Path | None) -> str:

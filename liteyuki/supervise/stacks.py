@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
 
-__all__ = ["Stack", "error_of", "fatal_error", "last_error", "plugin_behind", "stacks_in"]
+__all__ = ["Stack", "crashed_outside", "error_of", "fatal_error", "last_error", "plugin_behind", "stacks_in"]
 
 _FRAME: Final = re.compile(r'[\s|>+-]*File "(.+?)", line \d+')
 _MARGIN: Final = " \t|+>"
@@ -103,6 +103,11 @@ def last_error(stacks: Sequence[Stack]) -> str:
 def fatal_error(stacks: Sequence[Stack]) -> str:
     """What the interpreter itself said when it died; empty if it did not."""
     return next((stack.error for stack in reversed(stacks) if stack.is_fatal), "")
+
+
+def crashed_outside(stacks: Sequence[Stack], home: PurePath) -> bool:
+    """Whether the interpreter died in a thread that ran none of `home`'s code."""
+    return any(stack.is_fatal and not any(_is_in(file, home) for file in stack.files) for stack in stacks)
 
 
 def _owner(file: str, homes: Mapping[str, PurePath]) -> str | None:

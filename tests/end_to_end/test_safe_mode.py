@@ -136,6 +136,29 @@ def test_several_are_left_out_one_after_the_other_and_with_them_what_needs_them(
         assert main.stop() == 0
 
 
+def test_a_thread_that_crashes_while_another_plugin_is_loaded(project: Project) -> None:
+    project.write_pyproject(FAST)
+    project.write_plugin(
+        "crashing",
+        "import ctypes, threading, time\n"
+        "def crash():\n    while not started.is_set():\n        time.sleep(0.01)\n    ctypes.string_at(0)\n"
+        "started = threading.Event()\n"
+        "threading.Thread(target=crash, daemon=True).start()\n",
+    )
+    project.write_plugin(
+        "innocent",
+        "import time\n"
+        "from nonebot import require\n"
+        "try:\n    require('plugins.crashing').started.set()\n    time.sleep(3600)\n"
+        "except RuntimeError:\n    pass\n",
+    )
+    with project.run() as main, OneBot(project.port) as qq:
+        told = qq.wait_said("安全模式")["text"]
+        assert "未加载 plugins.crashing：Fatal Python error: Segmentation fault" in told
+        assert "plugins.innocent" not in told
+        assert main.stop() == 0
+
+
 def test_one_that_hangs_is_left_out_after_start_timeout(project: Project) -> None:
     project.write_pyproject(f"{FAST}start_timeout = 4.0\n")
     project.write_plugin("hanging", "import time\ntime.sleep(3600)\n")

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liteyuki.supervise.stacks import error_of, fatal_error, last_error, plugin_behind, stacks_in
+from liteyuki.supervise.stacks import crashed_outside, error_of, fatal_error, last_error, plugin_behind, stacks_in
 
 HOMES = {
     "plugins.single": PurePath("/bot/plugins/single.py"),
@@ -117,3 +117,5 @@ def test_the_stack_of_a_crash_in_c_code(tmp_path: Path) -> None:
     assert fatal_error(stacks) == "Fatal Python error: Segmentation fault"
     assert plugin_behind(stacks, {"plugin": plugin}) == "plugin"
     assert plugin_behind(stacks, {"plugin": plugin, "other": other}) == "other"
+    assert not crashed_outside(stacks, plugin)
+    assert crashed_outside(stacks, tmp_path / "third.py")

@@ -28,9 +28,11 @@ from liteyuki._platform import (
     take_signals_as_usual,
 )
 from liteyuki._platform_conditions import apply_conditions
+from liteyuki.child_loading import Loading, inherit_loading
 from liteyuki.comm.messages import StateReport
 from liteyuki.comm.registry import current_registry, own_channel, own_process
 from liteyuki.errors import LiteyukiError, ProjectError
+from liteyuki.loading_page import OWN_PLUGIN
 from liteyuki.locale import set_language, text
 from liteyuki.log import configure
 from liteyuki.project import read_project
@@ -38,7 +40,8 @@ from liteyuki.pulse import inherit_pulse, start_heartbeat
 
 __all__ = ["main"]
 
-_PLUGIN: Final = "nonebot_plugin_liteyuki_comm"
+_LOADING: Final = ("nonebot/plugin", "importlib", "liteyuki/child_loading")
+"""What is in the names of files through which a plugin is loaded, whoever has written it."""
 _COULD_NOT_START: Final = 3
 """uvicorn's exit code for a failed startup hook or a port that is taken."""
 
@@ -125,7 +128,7 @@ def run_app(_name: str) -> None:
         driver.register_adapter(_import_adapter(module))
     if project.builtin_plugins:
         nonebot.load_builtin_plugins(*project.builtin_plugins)
-    nonebot.load_all_plugins(set(project.plugins) - {_PLUGIN}, project.plugin_dirs)
+    nonebot.load_all_plugins(set(project.plugins) - {OWN_PLUGIN}, project.plugin_dirs)
     nonebot.run()
 
 
@@ -180,12 +183,15 @@ def _import_nonebot() -> Any:
             raise
         raise ProjectError(text("project.no_nonebot", python=sys.executable)) from error
     original_init, original_run = nonebot.init, nonebot.run
+    loading = inherit_loading()
 
     @functools.wraps(original_init)
     def init(*args: Any, **kwargs: Any) -> None:
         original_init(*args, **kwargs)
+        _watch_hooks(nonebot, loading)
         _load_plugin()
 
+    _watch_plugins(nonebot, loading)
     problems = _watch_loading(nonebot)
 
     @functools.wraps(original_run)
@@ -193,7 +199,7 @@ def _import_nonebot() -> Any:
         driver = nonebot.get_driver()
         if getattr(driver.config, "fastapi_reload", False):
             raise ProjectError(text("project.fastapi_reload"))
-        _report("loaded", problems)
+        _report("loaded", problems, _end_loading(nonebot, loading))
         if isinstance(driver, importlib.import_module("nonebot.drivers").ASGIMixin):
             _check_port(*_address(driver, *args, **kwargs))
         original_run(*args, **kwargs)
@@ -211,14 +217,40 @@ def _load_plugin() -> None:
     from nonebot.plugin import _managers
     from nonebot.plugin.manager import PluginManager
 
-    if any(_PLUGIN in manager.available_plugins for manager in _managers):
+    if any(OWN_PLUGIN in manager.available_plugins for manager in _managers):
         return
-    manager = PluginManager([_PLUGIN])
+    manager = PluginManager([OWN_PLUGIN])
     _managers.append(manager)
     try:
-        manager.load_plugin(_PLUGIN)
+        manager.load_plugin(OWN_PLUGIN)
     finally:
         _managers.remove(manager)
+
+
+def _watch_plugins(nonebot: Any, loading: Loading | None) -> None:
+    if loading is None:
+        return
+    from nonebot.plugin import load
+    from nonebot.plugin.manager import PluginLoader, PluginManager
+
+    loading.watch(PluginLoader, PluginManager)
+    # From where plugins, and scripts, take it.
+    load.require = nonebot.plugin.require = nonebot.require = loading.watch_require(load.require)
+
+
+def _watch_hooks(nonebot: Any, loading: Loading | None) -> None:
+    from nonebot.utils import is_coroutine_callable
+
+    if loading is not None:
+        loading.watch_hooks(nonebot.get_driver()._lifespan, is_coroutine_callable)
+
+
+def _end_loading(nonebot: Any, loading: Loading | None) -> list[str]:
+    """Which plugins did not load because one is left out that they need."""
+    if loading is None:
+        return []
+    loading.ended()
+    return loading.not_loaded({plugin.module_name for plugin in nonebot.get_loaded_plugins()})
 
 
 def _watch_loading(nonebot: Any) -> list[str]:
@@ -257,7 +289,7 @@ def _place(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if not file.startswith("<frozen") and "nonebot/plugin" not in file and "importlib" not in file:
+        if not file.startswith("<frozen") and not any(part in file for part in _LOADING):
             place = f"{file}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place
@@ -283,6 +315,6 @@ def _check_port(host: str, port: int) -> None:
         raise CannotStart(text(key, host=host, port=port, pid=pid))
 
 
-def _report(state: Any, problems: list[str] | None = None) -> None:
+def _report(state: Any, problems: list[str] | None = None, not_loaded: list[str] | None = None) -> None:
     if own_process() is not None:
-        own_channel("passive").notify(StateReport(state, list(problems or ())))
+        own_channel("passive").notify(StateReport(state, list(problems or ()), not_loaded=list(not_loaded or ())))

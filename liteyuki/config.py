@@ -117,6 +117,7 @@ def _process(name: str, table: Table, directory: Path) -> ProcessSpec:
         conditions=conditions,
         after=table.strings("after"),
         instances=read_instances(table),
+        safe_mode=table.boolean("safe_mode", ProcessSpec.safe_mode),
     )
     for part in (backoff, give_up, env, table):
         part.finish()
@@ -126,6 +127,8 @@ def _process(name: str, table: Table, directory: Path) -> ProcessSpec:
         raise table.error("cwd", text("config.takes_directory"))
     if table.has("watchdog") and spec.watchdog and not spec.program.has_channels:
         raise table.error("watchdog", text("config.no_loop"))
+    if table.has("safe_mode") and spec.safe_mode and not spec.program.runs_nonebot:
+        raise table.error("safe_mode", text("config.no_plugins"))
     if not all(path.exists() for path in spec.watch):
         raise table.error("watch", text("config.takes_paths"))
     return spec

@@ -19,7 +19,14 @@ _PREFIX: Final = "LITEYUKI_"
 _PROGRAM_KEYS: Final = frozenset(kind.value for kind in ProgramKind) | {"args", "kwargs"}
 # What a child is given (see comm/handles.py); a main process that runs inside a child is not configured by it.
 _NOT_SETTINGS: Final = frozenset(
-    {"LITEYUKI_PROCESS", "LITEYUKI_GENERATION", "LITEYUKI_HANDLES", "LITEYUKI_PULSE", "LITEYUKI_TREE"}
+    {
+        "LITEYUKI_PROCESS",
+        "LITEYUKI_GENERATION",
+        "LITEYUKI_HANDLES",
+        "LITEYUKI_LOADING",
+        "LITEYUKI_PULSE",
+        "LITEYUKI_TREE",
+    }
 )
 
 

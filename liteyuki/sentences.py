@@ -135,6 +135,37 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "{name}: still not ready {seconds:.0f} s after its start; {others} waits for it no longer",
     ),
     "state.queued": ("等待其他进程", "waiting for others"),
+    # --- safe mode
+    "safe_mode.left_out": (
+        "{name}：插件 {plugin} 使它无法启动（{why}），接下来不加载这个插件（safe_mode）；修好后发送 /restart {name} 即可恢复",
+        "{name}: the plugin {plugin} keeps it from starting ({why}) and is left out from now on (safe_mode); once mended, say /restart {name} to have it back",
+    ),
+    "safe_mode.starts_without": (
+        "{name}：以安全模式启动，不加载插件 {plugins}",
+        "{name}: starting in safe mode, without the plugins: {plugins}",
+    ),
+    "safe_mode.started_without": ("不加载插件 {plugins}", "without {plugins}"),
+    "safe_mode.start_timeout": (
+        "加载时卡住，{seconds:g} 秒（start_timeout）内未就绪",
+        "it hung: not ready within {seconds:g} s (start_timeout)",
+    ),
+    "safe_mode.notice": (
+        "{name} 无法正常启动，现以安全模式运行，其余插件照常工作。",
+        "{name} could not start, and runs in safe mode now; its other plugins work as usual.",
+    ),
+    "safe_mode.without": ("未加载 {plugin}：{why}", "Left out: {plugin}, for {why}"),
+    "safe_mode.dependents": (
+        "依赖它的插件也未加载：{plugins}",
+        "Not loaded, because they need it: {plugins}",
+    ),
+    "safe_mode.way_back": (
+        "修好后发送 /restart {name} 即可恢复；详情见 /logs 200",
+        "Once mended, say /restart {name} to have it back; see /logs 200 for details",
+    ),
+    "safe_mode.all_back": (
+        "{name} 已恢复正常，重新加载了插件 {plugins}",
+        "{name} is back to normal, with the plugins that were left out: {plugins}",
+    ),
     "state.starting": ("启动中", "starting"),
     "state.loaded": ("已加载", "loaded"),
     "state.ready": ("运行中", "running"),
@@ -269,6 +300,14 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "发送失败：{error}（{process} 已重启完成）",
         "sending failed: {error} ({process} has restarted)",
     ),
+    "notice.superuser_not_told": (
+        "未能在私聊中通知超级用户 {superuser}：{reason}",
+        "The superuser {superuser} could not be told in private: {reason}",
+    ),
+    "notice.superuser_no_way": (
+        "适配器 {adapter} 需要安装 nonebot-plugin-alconna 才能主动通知超级用户 {superuser}",
+        "Adapter {adapter} needs nonebot-plugin-alconna to tell the superuser {superuser} something",
+    ),
     # --- the chat
     "chat.restart_accepted": ("正在重启 {name}…", "Restarting {name}…"),
     "chat.restart_already": ("{name} 已经在重启了", "{name} is restarting already"),
@@ -308,6 +347,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "{name}：{state}，已运行 {uptime}，重启 {restarts} 次，内存 {memory}",
         "{name}: {state}, up {uptime}, restarts: {restarts}, memory: {memory}",
     ),
+    "chat.status_left_out": ("　安全模式，未加载：{plugins}", "  in safe mode, without: {plugins}"),
     "chat.days": ("{days} 天 {clock}", "{days} d {clock}"),
     "chat.restarted_other": (
         "重启完成（{name}），用时 {seconds:.1f} 秒",
@@ -417,8 +457,16 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "The plugin {name} did not load, at {place}: {error}. The others run; mend it, then say /restart in the chat",
     ),
     "child.exited_while_loading": (
-        "有插件在加载时退出了整个程序（{code}），位于 {place}；请修正它，或把它从项目中移除",
-        "a plugin ended the whole program while it was loaded ({code}), at {place}; mend it, or take it out of the project",
+        "插件在加载时退出了整个程序（{code}），位于 {place}",
+        "the plugin ended the whole program while it was loaded ({code}), at {place}",
+    ),
+    "child.left_out": (
+        "安全模式下不加载插件 {plugin}",
+        "the plugin {plugin} is left out (safe mode)",
+    ),
+    "child.stands_in": (
+        "脚本要求加载插件 {plugin}，而安全模式下不加载它，以一个空模块代替",
+        "The script requires the plugin {plugin}, which is left out (safe mode); an empty module stands in for it",
     ),
     "child.port_taken": (
         "端口 {host}:{port} 已被占用；请停止占用它的程序，或在 .env 中设置另一个 PORT",
@@ -582,6 +630,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "a command has no event loop to watch; leave it out, or write 0",
     ),
     "config.takes_target": ('应形如 "包.模块:函数"', 'it takes "package.module:function"'),
+    "config.no_plugins": (
+        "只有 NoneBot（app 或 script）才有插件可以不加载",
+        "only NoneBot (app or script) has plugins that can be left out",
+    ),
     "config.no_prefix": (
         "在 liteyuki.toml 中不写 [tool.liteyuki] 前缀，直接写设置项",
         "in liteyuki.toml the settings stand without the prefix [tool.liteyuki]",

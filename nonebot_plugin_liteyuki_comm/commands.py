@@ -136,7 +136,7 @@ async def _log_lines(count: int) -> str:
 
 def _status_line(process: ProcessStatus) -> str:
     memory = "-" if process.memory_bytes is None else f"{process.memory_bytes / 2**20:.0f} MiB"
-    return text(
+    line = text(
         "chat.status_line",
         name=process.name,
         state=text(f"state.{process.state}"),
@@ -144,6 +144,9 @@ def _status_line(process: ProcessStatus) -> str:
         restarts=process.restarts,
         memory=memory,
     )
+    if process.left_out:
+        line += "\n" + text("chat.status_left_out", plugins=", ".join(process.left_out))
+    return line
 
 
 def _duration(seconds: float) -> str:

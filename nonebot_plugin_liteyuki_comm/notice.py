@@ -14,7 +14,7 @@ from liteyuki.comm.messages import ClaimNotice, DeliverNotice, NoticeOutcome
 from liteyuki.comm.registry import own_channel, own_process
 from liteyuki.locale import text
 
-__all__ = ["capture_target", "deliver"]
+__all__ = ["capture_target", "deliver", "private_chat", "send"]
 
 _CLAIM_TIMEOUT = 5.0
 _V11, _V12, _ALCONNA = "onebot-v11", "onebot-v12", "alconna"
@@ -51,6 +51,19 @@ def capture_target(bot: Bot, event: Event) -> dict[str, Any]:
         return {"via": ""}
 
 
+def private_chat(bot: Bot, account: str) -> dict[str, Any]:
+    """The private chat with `account`, as `capture_target` tells of one."""
+    via = _ADAPTERS.get(bot.adapter.get_name())
+    if via == _V11:
+        return {"via": via, "message_type": "private", "user_id": int(account)}
+    if via == _V12:
+        return {"via": via, "detail_type": "private", "user_id": account}
+    if importlib.util.find_spec("nonebot_plugin_alconna") is None:
+        return {"via": ""}
+    target = _uniseg().Target(account, private=True, self_id=bot.self_id, adapter=bot.adapter.get_name())
+    return {"via": _ALCONNA, "target": json.dumps(target.dump())}
+
+
 def _uniseg() -> Any:
     """The part of nonebot-plugin-alconna that sends to any adapter; loaded only where one needs it."""
     nonebot.require("nonebot_plugin_alconna")
@@ -78,9 +91,8 @@ async def _deliver(notice: DeliverNotice) -> None:
 async def _try_to_deliver(notice: DeliverNotice) -> str:
     """Send it; the problem, or nothing."""
     origin = notice.origin
-    target = dict(origin.target or {})
-    via = target.pop("via", "")
-    if not via:
+    target = origin.target or {}
+    if not target.get("via"):
         return text("notice.no_way", process=notice.process, adapter=origin.adapter)
     try:
         bot = await asyncio.wait_for(_bot_of(origin.adapter, origin.self_id), notice.wait)
@@ -89,7 +101,7 @@ async def _try_to_deliver(notice: DeliverNotice) -> str:
     seconds = await own_channel("passive").request(ClaimNotice(notice.notice_id), timeout=_CLAIM_TIMEOUT)
     if seconds is not None:
         key = "chat.restarted" if notice.process == own_process() else "chat.restarted_other"
-        await _send(bot, via, target, text(key, name=notice.process, seconds=seconds))
+        await send(bot, target, text(key, name=notice.process, seconds=seconds))
     return ""
 
 
@@ -103,7 +115,10 @@ async def _bot_of(adapter: str, self_id: str) -> Bot:
         await connected.wait()
 
 
-async def _send(bot: Bot, via: str, target: dict[str, Any], sentence: str) -> None:
+async def send(bot: Bot, target: dict[str, Any], sentence: str) -> None:
+    """Say it in the chat that `target` is. Raises what the adapter raises."""
+    target = dict(target)
+    via = target.pop("via")
     if via == _V11:
         await bot.call_api("send_msg", message=sentence, **target)
     elif via == _V12:

@@ -1,16 +1,18 @@
 """What the core of the main process and the child's plugin say to each other over `{process}-passive`."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from liteyuki.comm.ends import ChannelEnd
 from liteyuki.comm.registered import message
 
 __all__ = [
+    "FIRST_SANDBOX_ID",
     "BeginRestart",
     "ChannelOffer",
     "ChannelRefused",
     "ClaimNotice",
+    "ClaimTelling",
     "ConnectionPoint",
     "DeliverNotice",
     "LogsRequest",
@@ -23,7 +25,11 @@ __all__ = [
     "SandboxUsers",
     "StateReport",
     "StatusRequest",
+    "TellSuperusers",
 ]
+
+FIRST_SANDBOX_ID: Final = 2**62
+"""Account numbers from here on are those of sandbox chats; no platform has any that long."""
 
 RestartOutcome = Literal["accepted", "already", "repeated", "unknown", "stopping"]
 
@@ -131,6 +137,8 @@ class ProcessStatus:
     uptime: float | None
     memory_bytes: int | None
     restart_for: str | None
+    left_out: list[str] = field(default_factory=list)
+    """Plugins that it runs without (safe mode)."""
 
 
 @message(name="liteyuki.LogsRequest")
@@ -154,11 +162,15 @@ class ConnectionPoint:
 @message(name="liteyuki.StateReport")
 @dataclass(frozen=True)
 class StateReport:
-    """Child to main: it has come this far. `problems` are sentences for the log."""
+    """Child to main: it has come this far. `problems` are sentences for the log.
+
+    `not_loaded`: plugins that did not load because they need one that is left out.
+    """
 
     state: Literal["loaded", "ready", "cannot_start"]
     problems: list[str] = field(default_factory=list)
     connection_point: ConnectionPoint | None = None
+    not_loaded: list[str] = field(default_factory=list)
 
 
 @message(name="liteyuki.SandboxUsers")
@@ -198,3 +210,25 @@ class NoticeOutcome:
 
     notice_id: str
     problem: str
+
+
+@message(name="liteyuki.TellSuperusers")
+@dataclass(frozen=True)
+class TellSuperusers:
+    """Main to child: say that to each superuser in private, as soon as an account is connected that reaches them.
+
+    `told` are those who have been told already.
+    """
+
+    notice_id: str
+    sentence: str
+    told: list[str]
+
+
+@message(name="liteyuki.ClaimTelling")
+@dataclass(frozen=True)
+class ClaimTelling:
+    """Child to main, right before it tells that superuser. Answered with whether it is to."""
+
+    notice_id: str
+    superuser: str

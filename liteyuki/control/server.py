@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from liteyuki.comm.messages import Origin
+from liteyuki.comm.messages import FIRST_SANDBOX_ID, Origin
 from liteyuki.control.protocol import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -198,7 +198,7 @@ class ControlServer:
 def _new_account() -> str:
     """An account number that nobody has and nobody can guess: OneBot v11 wants a 64-bit integer."""
     # Not `secrets`: that brings OpenSSL's hashes, 0.8 MiB for this one number.
-    return str(2**62 + int.from_bytes(os.urandom(8), "big") % 2**62)
+    return str(FIRST_SANDBOX_ID + int.from_bytes(os.urandom(8), "big") % FIRST_SANDBOX_ID)
 
 
 def _check_names(params: dict[str, Any], *known: str) -> None:

@@ -17,6 +17,7 @@ from liteyuki.supervise.events import EventKind, Listener
 from liteyuki.supervise.guard import Guard
 from liteyuki.supervise.policy import Action, Decision, Exit, History, decide, forgiven
 from liteyuki.supervise.process import Generation
+from liteyuki.supervise.safe_starts import SafeStarts
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
 from liteyuki.supervise.telling import Teller
 from liteyuki.supervise.transcript import Transcript
@@ -52,6 +53,7 @@ class Keeper:
         self.channels = channels
         self.tail = transcript.tail
         self.generation: Generation | None = None
+        self.safe_starts = SafeStarts(spec)
         self.tried = asyncio.Event()
         """Set when its first generation was launched, or could not be."""
         self.gave_up_for_all = False
@@ -107,6 +109,7 @@ class Keeper:
             self._stop_is_due = True
         if self._asked.cause.is_wanted:
             self._history = forgiven(self._history)
+        self.safe_starts.asked(self._asked.cause)
         self._teller.tell_soon(EventKind.RESTART_ASKED, self.generation or self._generations, self._asked)
         self._nudged.set()
         return True
@@ -144,6 +147,7 @@ class Keeper:
             uptime=generation.uptime if generation else None,
             memory_bytes=resident_memory_bytes(generation.pid) if generation else None,
             restart_for=self._asked.origin.who if self._asked and self._asked.origin else None,
+            left_out=list(self.safe_starts.left_out),
         )
 
     # --- its life
@@ -176,7 +180,7 @@ class Keeper:
         self._generations += 1
         self.tail.start_generation()
         self._oom_kills.forget()
-        generation = Generation(self.spec, self._generations, self._guard)
+        generation = Generation(self.spec, self._generations, self._guard, self.safe_starts.starting())
         try:
             generation.spawn(self.channels, self._environment, self._transcript)
         except OSError as error:
@@ -188,7 +192,7 @@ class Keeper:
         # Before anybody who waits for it goes on: what is logged about its end is on record by then.
         generation.exited.add_done_callback(lambda exited: self._tell_exit(generation, exited.result()))
         self.state = ProcessState.STARTING
-        self._teller.tell_soon(EventKind.STARTED, generation, self._start_for)
+        self._teller.tell_soon(EventKind.STARTED, generation, self.safe_starts.explained(self._start_for))
         key = "process.started" if generation.number == 1 else "process.started_again"
         logger.info(text(key, name=self.spec.name, pid=generation.pid, what=generation.describe()))
         if not self.spec.program.has_channels:
@@ -259,6 +263,7 @@ class Keeper:
     def _became_ready(self, generation: Generation) -> None:
         generation.mark_ready()
         self._triggers.ready(generation)
+        self.safe_starts.became_ready()
         asked, self._asked = self._asked, None
         seconds = generation.uptime
         self._teller.tell_soon(EventKind.READY, generation, asked, lived=seconds)
@@ -296,7 +301,9 @@ class Keeper:
         log = logger.info if code == 0 else logger.error
         log(text(key, name=self.spec.name, pid=generation.pid, how=how, seconds=generation.uptime))
         ready_for = time.monotonic() - generation.ready_at if generation.ready_at is not None else 0.0
-        return self._decide(Exit(code=code, became_ready=generation.ready_at is not None, ready_for=ready_for))
+        decision = self._decide(Exit(code=code, became_ready=generation.ready_at is not None, ready_for=ready_for))
+        decision, self._history = self.safe_starts.judge(generation, code, self.tail, decision, self._history)
+        return decision
 
     def _decide(self, ended: Exit) -> Decision:
         decision, self._history = decide(self.spec, self._history, ended, time.monotonic())

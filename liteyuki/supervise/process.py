@@ -21,6 +21,7 @@ from liteyuki.comm.handles import offer
 from liteyuki.comm.pipe import PipeTransport, pipe_pair
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.storage_server import detached, end_watches
+from liteyuki.loading_page import Loaded, LoadingPage, make_loading_page, offer_loading
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.pulse import Pulse, make_pulse, offer_pulse
@@ -56,8 +57,10 @@ def child_arguments(spec: ProcessSpec, lifeline: int) -> list[str]:
 class Generation:
     """The `number`-th run of a process. On the loop's thread only."""
 
-    def __init__(self, spec: ProcessSpec, number: int, guard: Guard) -> None:
+    def __init__(self, spec: ProcessSpec, number: int, guard: Guard, leave_out: tuple[str, ...] = ()) -> None:
+        """`leave_out`: the plugins that it is not to load."""
         self.spec = spec
+        self._leave_out = leave_out
         self._guard = guard
         self.number = number
         self.pid = 0
@@ -72,12 +75,17 @@ class Generation:
         """Why it cannot start, in its own words."""
         self.pulse: Pulse | None = None
         """Where its event loop counts its turns, if anybody looks."""
+        self.was_loading: Loaded | None = None
+        """The plugin that was being loaded when it ended, if any was, and it has safe mode."""
+        self.not_loaded: tuple[str, ...] = ()
+        """The plugins that did not load because they need one that is left out."""
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """Exit code, or minus the number of the signal that killed it."""
         self._child: subprocess.Popen[bytes] | None = None
         self._tree: Tree | None = None
         self._ending: asyncio.Task[None] | None = None
         self._output: Output | None = None
+        self._loading: LoadingPage | None = None
         self._lifeline = -1
         self._stop_watching: Callable[[], None] | None = None
         self._channels: tuple[Channel[Any], ...] = ()
@@ -91,16 +99,20 @@ class Generation:
         """Start the child with fresh ends of `channels`. Raises `OSError` if the system cannot."""
         ends: dict[str, tuple[socket.socket, socket.socket]] = {}
         life_reader, self._lifeline = os.pipe()
-        pulse_handle = -1
+        given: dict[int, dict[str, str]] = {}
         try:
             for name in channels:
                 ends[name] = pipe_pair()
             if channels and self.spec.watchdog:
-                self.pulse, pulse_handle = make_pulse(self.spec.watchdog)
+                self.pulse, handle = make_pulse(self.spec.watchdog)
+                given[handle] = offer_pulse(handle)
+            if self.spec.safe_mode and self.spec.program.runs_nonebot:
+                self._loading, handle = make_loading_page()
+                given[handle] = offer_loading(handle, self._leave_out)
             self._output = Output(transcript)
             self._child = self._popen(
                 life_reader,
-                pulse_handle,
+                given,
                 {name: theirs for name, (_, theirs) in ends.items()},
                 environment,
                 self._output.child_handle,
@@ -112,8 +124,8 @@ class Generation:
             raise
         finally:
             os.close(life_reader)
-            if pulse_handle >= 0:
-                os.close(pulse_handle)
+            for handle in given:
+                os.close(handle)
             for _, theirs in ends.values():
                 theirs.close()
         self._begin({name: ours for name, (ours, _) in ends.items()}, channels)
@@ -121,16 +133,16 @@ class Generation:
     def _popen(
         self,
         life_reader: int,
-        pulse: int,
+        given: Mapping[int, Mapping[str, str]],
         ends: Mapping[str, socket.socket],
         environment: Mapping[str, str],
         output: int,
     ) -> subprocess.Popen[bytes]:
-        handles = (life_reader, *(end.fileno() for end in ends.values()))
+        """`given`: more handles that it inherits, each with the environment that tells of it."""
+        handles = (life_reader, *given, *(end.fileno() for end in ends.values()))
         inherited = offer(self.spec.name, self.number, ends) if ends else {}
-        if pulse >= 0:
-            handles += (pulse,)
-            inherited |= offer_pulse(pulse)
+        for variables in given.values():
+            inherited |= variables
         options: dict[str, Any] = {
             "cwd": self.spec.cwd,
             "env": {
@@ -199,6 +211,10 @@ class Generation:
 
     def _let_go(self) -> None:
         self._let_go_of_ends()
+        if self._loading is not None:
+            self.was_loading = self._loading.read()
+            self._loading.close()
+            self._loading = None
         if self._output is not None:
             self._output.finish()
 

@@ -6,6 +6,7 @@ from liteyuki.comm.channel import Channel
 from liteyuki.comm.messages import (
     BeginRestart,
     ClaimNotice,
+    ClaimTelling,
     LogsRequest,
     NoticeOutcome,
     ProcessStatus,
@@ -54,14 +55,21 @@ def serve_requests(channel: Channel[Any], supervisor: "Supervisor", process: str
     def report(request: StateReport) -> None:
         for problem in request.problems:
             logger.error(problem)
+        generation = supervisor.keeper(process).generation
         if request.state != "cannot_start":
+            if generation is not None and request.not_loaded:
+                generation.not_loaded = tuple(request.not_loaded)
             supervisor.report(process, ProcessState(request.state), request.connection_point)
-        elif (generation := supervisor.keeper(process).generation) is not None:
+        elif generation is not None:
             generation.problem = "; ".join(request.problems)
 
     @channel.on_core_request(lambda value: isinstance(value, ClaimNotice))
     def claim(request: ClaimNotice) -> float | None:
         return supervisor.notices.claim(request.notice_id)
+
+    @channel.on_core_request(lambda value: isinstance(value, ClaimTelling))
+    def claim_telling(request: ClaimTelling) -> bool:
+        return supervisor.superuser_notices.claim(request.notice_id, request.superuser)
 
     @channel.on_core_request(lambda value: isinstance(value, NoticeOutcome))
     def ended(request: NoticeOutcome) -> None:

@@ -40,6 +40,10 @@ class Program:
     def has_channels(self) -> bool:
         return self.kind is not ProgramKind.COMMAND
 
+    @property
+    def runs_nonebot(self) -> bool:
+        return self.kind in (ProgramKind.APP, ProgramKind.SCRIPT)
+
 
 class RestartMode(Enum):
     ALWAYS = "always"
@@ -124,6 +128,8 @@ class ProcessSpec:
     """The processes that are started before it, and stopped after it."""
     instances: int = 1
     """How many are alike; each has a name with a number."""
+    safe_mode: bool = True
+    """Whether a NoneBot plugin that keeps it from starting is left out."""
 
     @property
     def family(self) -> str:

@@ -27,6 +27,7 @@ from liteyuki.supervise.log_writer import LogWriter
 from liteyuki.supervise.notices import Notices
 from liteyuki.supervise.requests import serve_requests
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
+from liteyuki.supervise.superuser_notices import SuperuserNotices
 from liteyuki.supervise.transcript import transcripts
 from liteyuki.supervise.triggers import Triggers
 from liteyuki.supervise.turns import Turns
@@ -59,6 +60,7 @@ class Supervisor:
         log_writer: LogWriter | None = None,
     ) -> None:
         self.notices = Notices()
+        self.superuser_notices = SuperuserNotices()
         self._broker = current_registry().broker = Broker(self)
         self._guard = Guard()
         self._listener = listener
@@ -256,11 +258,19 @@ class Supervisor:
         elif event.kind is EventKind.READY:
             for deliverer, notice in self.notices.became_ready(event.process):
                 self._notify(deliverer, notice)
+            self._tell_superusers(event.process)
         elif event.kind is EventKind.EXITED and self._is_stopping:
             self.keeper(event.process).request_stop()  # whatever ended it, it is not started again
         elif event.kind in (EventKind.GAVE_UP, EventKind.STAYS_STOPPED):
             self.notices.drop(event.process)
         return self._listener(event)
+
+    def _tell_superusers(self, name: str) -> None:
+        keeper = self.keeper(name)
+        if keeper.generation is not None and (news := keeper.safe_starts.news(keeper.generation)):
+            self.superuser_notices.put(name, news)
+        if (notice := self.superuser_notices.became_ready(name)) is not None:
+            self._notify(name, notice)
 
     def _notify(self, name: str, value: object) -> None:
         keeper = self.keeper(name)

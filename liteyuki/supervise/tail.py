@@ -62,9 +62,9 @@ class Tail:
         self.add(data)
         self.end_line()
 
-    def last_words(self) -> tuple[str, ...]:
-        """The last 50 lines of this generation alone, as plain text."""
-        return tuple(self.last(min(_LAST_WORDS, self._of_generation + bool(self._unfinished))))
+    def last_words(self, count: int = _LAST_WORDS) -> tuple[str, ...]:
+        """The last 50 lines, or `count`, of this generation alone, as plain text."""
+        return tuple(self.last(min(count, self._of_generation + bool(self._unfinished))))
 
     def last(self, count: int) -> list[str]:
         """The last `count` lines as plain text."""

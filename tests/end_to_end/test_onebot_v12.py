@@ -180,3 +180,13 @@ def test_only_superusers_are_obeyed(project: Project) -> None:
         chat.wait_said("^who am I$")
         assert [message["text"] for message in chat.sent] == ["who am I"]
         assert main.child() == pid
+
+
+def test_superusers_are_told_in_private_what_the_bot_runs_without(project: Project) -> None:
+    project.write_env('SUPERUSERS=["onebot:10001"]')
+    project.write_plugin("broken", "import os\nos._exit(7)\n")
+    with project.run() as main, OneBotV12(project.port) as chat:
+        main.wait_ready()
+        told = chat.wait_said("未加载 plugins.broken：退出码 7")
+        assert (told["detail_type"], told["user_id"], told["group_id"]) == ("private", "10001", "")
+        assert main.stop() == 0

@@ -49,3 +49,15 @@ def test_restart_is_announced_where_it_was_asked(project: Project, place: str, w
         platform.say(place, "/status")
         platform.wait_for(f"^{re.escape(where)}: nonebot：运行中")
         assert sum("重启完成" in line for line in platform.lines) == 1
+
+
+def test_superusers_are_told_in_private_what_the_bot_runs_without(project: Project) -> None:
+    port = free_port()
+    client = {"host": "127.0.0.1", "port": str(port), "path": "", "token": "token"}
+    project.write_pyproject("", SATORI)
+    project.write_env('SUPERUSERS=["10001"]', "DRIVER=~httpx+~websockets", f"SATORI_CLIENTS={json.dumps([client])}")
+    project.write_plugin("broken", "import os\nos._exit(7)\n")
+    with Platform(port) as platform, project.run() as main:
+        platform.wait_for("^private of 10001: nonebot 无法正常启动，现以安全模式运行")
+        platform.wait_for("^未加载 plugins.broken：退出码 7$")
+        assert main.stop() == 0

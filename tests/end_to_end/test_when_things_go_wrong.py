@@ -179,6 +179,6 @@ def test_prefix_in_our_own_file(project: Project) -> None:
 def test_plugin_that_ends_the_program_is_named(project: Project) -> None:
     project.write_plugin("leaver", "import sys\n\nsys.exit('bye')\n")
     with project.run() as main:
-        main.wait_for(r"有插件在加载时退出了整个程序（bye），位于 .*leaver\.py:3")
-        main.wait_for("60 秒后再试")
+        main.wait_for(r"❌错误\] nonebot：插件 plugins\.leaver 使它无法启动（.*（bye），位于 .*leaver\.py:3")
+        main.wait_ready()
         assert main.stop() == 0

@@ -69,6 +69,7 @@ memory_limit = "1.5 GiB"
 max_age = 86400
 schedule = "0 4 * * *"
 watch = ["src"]
+safe_mode = false
 """,
     )
     spec = load_settings(tmp_path, {}).processes["worker"]
@@ -78,7 +79,7 @@ watch = ["src"]
     assert spec.backoff == Backoff(base=1, factor=3, max=9, jitter=0, reset_after=5)
     assert spec.give_up == GiveUp(deaths=2, within=10, then=GiveUpThen.EXIT, slow_every=20)
     assert (spec.watchdog, spec.memory_limit_bytes, spec.max_age) == (30.0, 3 * 2**29, 86400.0)
-    assert (spec.schedule, spec.watch) == ("0 4 * * *", (tmp_path / "src",))
+    assert (spec.schedule, spec.watch, spec.safe_mode) == ("0 4 * * *", (tmp_path / "src",), False)
     assert all(isinstance(value, float) for value in (spec.start_timeout, spec.backoff.base, spec.give_up.within))
 
 
@@ -148,6 +149,8 @@ def test_a_size_is_its_number_of_units(number: int, unit: str) -> None:
         ("[processes.a]\ngive_up = { unknown = 1 }", "processes.a.give_up.unknown"),
         ("[processes.a]\nwatchdog = -1", "processes.a.watchdog"),
         ('[processes.a]\ncommand = ["x"]\nwatchdog = 5', "processes.a.watchdog"),
+        ('[processes.a]\ntarget = "x:y"\nsafe_mode = true', "processes.a.safe_mode"),
+        ("[processes.a]\nsafe_mode = 1", "processes.a.safe_mode"),
         ("[processes.a]\nmemory_limit = 512", "processes.a.memory_limit"),
         ("[processes.a]\nmemory_limit = false", "processes.a.memory_limit"),
         ("[processes.a]\nmemory_limit = 2048", "processes.a.memory_limit"),

@@ -296,6 +296,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "{name}：{state}，已运行 {uptime}，重启 {restarts} 次，内存 {memory}",
         "{name}: {state}, up {uptime}, restarts: {restarts}, memory: {memory}",
     ),
+    "chat.memory_of": ("{used}（上限 {limit}）", "{used} (limit {limit})"),
     "chat.days": ("{days} 天 {clock}", "{days} d {clock}"),
     "chat.restarted_other": (
         "重启完成（{name}），用时 {seconds:.1f} 秒",

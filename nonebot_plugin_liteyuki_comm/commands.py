@@ -135,15 +135,23 @@ async def _log_lines(count: int) -> str:
 
 
 def _status_line(process: ProcessStatus) -> str:
-    memory = "-" if process.memory_bytes is None else f"{process.memory_bytes / 2**20:.0f} MiB"
     return text(
         "chat.status_line",
         name=process.name,
         state=text(f"state.{process.state}"),
         uptime="-" if process.uptime is None else _duration(process.uptime),
         restarts=process.restarts,
-        memory=memory,
+        memory=_memory(process),
     )
+
+
+def _memory(process: ProcessStatus) -> str:
+    if process.memory_bytes is None:
+        return "-"
+    used = f"{process.memory_bytes / 2**20:.0f} MiB"
+    if process.memory_limit_bytes is None:
+        return used
+    return text("chat.memory_of", used=used, limit=f"{process.memory_limit_bytes / 2**20:.0f} MiB")
 
 
 def _duration(seconds: float) -> str:

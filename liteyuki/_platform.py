@@ -32,7 +32,6 @@ __all__ = [
     "lock_file",
     "make_standard_handles",
     "open_shared_page",
-    "resident_memory_bytes",
     "signal_name",
     "spawn_options",
     "take_signals_as_usual",
@@ -257,15 +256,6 @@ def lock_file(path: Path) -> tuple[int, int | None]:
     os.truncate(handle, 0)
     os.write(handle, str(os.getpid()).encode())
     return handle, None
-
-
-def resident_memory_bytes(pid: int) -> int | None:
-    """Resident memory of `pid`; None where the system does not tell or the process is gone."""
-    try:
-        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
-    except (OSError, IndexError):
-        return None
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def listener_of_port(port: int) -> int | None:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,15 +15,18 @@ from typing import Final, NamedTuple
 __all__ = [
     "Running",
     "adopt_orphans",
+    "child_pids",
     "command_of",
     "ended_child",
     "environment_of",
     "is_ending",
+    "is_zombie",
     "reap",
     "running_children",
     "running_processes",
     "send_signal",
     "session_of",
+    "youngest_pids",
 ]
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -40,6 +44,8 @@ class Running(NamedTuple):
     session: int
     has_ended: bool
     """Whether it is a zombie: its parent has not asked for the exit code yet."""
+    began: int
+    """When, in ticks since the system did: no other process has that and the pid in common with it."""
 
 
 def adopt_orphans(wanted: bool) -> bool:
@@ -64,30 +70,61 @@ def running_processes() -> Iterator[Running]:
             yield process
 
 
-def running_children() -> list[Running]:
-    """The direct children of this process, zombies among them."""
-    own = os.getpid()
-    pids: list[str] = []
+def child_pids() -> list[int]:
+    """The direct children of this process, zombies among them, the youngest first."""
     try:
         # Only some kernels are built with it; it saves reading what all others do.
-        for thread in Path("/proc/self/task").iterdir():
-            pids += (thread / "children").read_text().split()
+        threads = [(thread / "children").read_text() for thread in Path("/proc/self/task").iterdir()]
     except OSError:
-        return [process for process in running_processes() if process.parent == own]
-    return [process for pid in pids if (process := _read(pid)) is not None and process.parent == own]
+        own = os.getpid()
+        return [process.pid for process in running_processes() if process.parent == own]
+    return [int(pid) for children in threads for pid in reversed(children.split())]
+
+
+def running_children() -> Iterator[Running]:
+    """As `child_pids`, each read when it is asked for."""
+    own = os.getpid()
+    for pid in child_pids():
+        if (process := _read(str(pid))) is not None and process.parent == own:
+            yield process
+
+
+def youngest_pids(seconds: float) -> Iterator[int]:
+    """Over and over, the pid that was given to a process or thread last; none where the system does not tell.
+
+    No list of what runs is as fresh, or as quick to come.
+    """
+    try:
+        handle = os.open("/proc/loadavg", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return
+    end = time.monotonic() + seconds
+    try:
+        while time.monotonic() < end:
+            yield int(os.pread(handle, 256, 0).split()[-1])
+    finally:
+        os.close(handle)
+
+
+def _content(path: str) -> bytes:
+    """Of a file of the kernel's, all of it; empty if that is gone or somebody else's. Twice as fast as `Path`."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    parts = []
+    try:
+        while part := os.read(handle, 65536):
+            parts.append(part)
+    except OSError:
+        return b""
+    finally:
+        os.close(handle)
+    return b"".join(parts)
 
 
 def _fields(pid: str) -> list[bytes]:
-    try:
-        handle = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return []
-    try:
-        line = os.read(handle, 1024)
-    except OSError:
-        return []
-    finally:
-        os.close(handle)
+    line = _content(f"/proc/{pid}/stat")
     # A program may have any name, spaces and parentheses too.
     return line[line.rfind(b")") + 2 :].split()
 
@@ -95,8 +132,8 @@ def _fields(pid: str) -> list[bytes]:
 def _read(pid: str) -> Running | None:
     if not (fields := _fields(pid)):
         return None
-    state, parent, group, session, *_ = fields
-    return Running(int(pid), int(parent), int(group), int(session), state in _ENDED)
+    state, parent, group, session = fields[:4]
+    return Running(int(pid), int(parent), int(group), int(session), state in _ENDED, int(fields[19]))
 
 
 def is_ending(pid: int) -> bool:
@@ -107,10 +144,8 @@ def is_ending(pid: int) -> bool:
 
 def environment_of(pid: int) -> list[bytes]:
     """What `pid` was given as `NAME=value` when its program began; empty if it is gone or somebody else's."""
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return []
+    content = _content(f"/proc/{pid}/environ")
+    return content.split(b"\0") if content else []
 
 
 def command_of(pid: int) -> str:
@@ -146,6 +181,14 @@ def ended_child() -> int | None:
     except ChildProcessError:
         return None
     return None if found is None else found.si_pid
+
+
+def is_zombie(pid: int) -> bool:
+    """Whether the child `pid` has ended and was not asked for its exit code, which is left there."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False
 
 
 def reap(pid: int) -> None:

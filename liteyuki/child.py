@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
         icons=os.environ.get("LITEYUKI_LOG_ICONS") != "false",
     )
     current_registry().inherit()
-    inherit_pulse()
+    inherit_pulse(own_process() or "")
     # Only now, so that a file of the project's that has the name of one of ours or of Python's is not taken for it.
     sys.path.insert(0, str(Path.cwd()))
     run: dict[str, Callable[..., None]] = {"app": run_app, "script": run_script, "target": run_target}

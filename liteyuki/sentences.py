@@ -233,12 +233,12 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "{name}: its event loop has not turned for {seconds:g} s, but a debugger holds it, so it is left alone",
     ),
     "pulse.blocked": (
-        "事件循环已有 {seconds:.1f} 秒没有转动，此间机器人无法回应；它停在：\n{stack}",
-        "The event loop has not turned for {seconds:.1f} s, and the bot cannot answer meanwhile; it is at:\n{stack}",
+        "{name}：事件循环已有 {seconds:.1f} 秒没有转动，此间机器人无法回应；它停在：\n{stack}",
+        "{name}: its event loop has not turned for {seconds:.1f} s, and the bot cannot answer meanwhile; it is at:\n{stack}",
     ),
     "pulse.turns_again": (
-        "事件循环停了 {seconds:.1f} 秒后恢复转动",
-        "The event loop turns again, after {seconds:.1f} s",
+        "{name}：事件循环停了 {seconds:.1f} 秒后恢复转动",
+        "{name}: its event loop turns again, after {seconds:.1f} s",
     ),
     "limit.memory": (
         "连续 {samples} 次查看，内存都超过 memory_limit（{limit:.0f} MiB），现为 {used:.0f} MiB",
@@ -348,6 +348,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "{name}: {state}, up {uptime}, restarts: {restarts}, memory: {memory}",
     ),
     "chat.status_left_out": ("　安全模式，未加载：{plugins}", "  in safe mode, without: {plugins}"),
+    "chat.memory_of": ("{used}（上限 {limit}）", "{used} (limit {limit})"),
     "chat.days": ("{days} 天 {clock}", "{days} d {clock}"),
     "chat.restarted_other": (
         "重启完成（{name}），用时 {seconds:.1f} 秒",

@@ -135,18 +135,26 @@ async def _log_lines(count: int) -> str:
 
 
 def _status_line(process: ProcessStatus) -> str:
-    memory = "-" if process.memory_bytes is None else f"{process.memory_bytes / 2**20:.0f} MiB"
     line = text(
         "chat.status_line",
         name=process.name,
         state=text(f"state.{process.state}"),
         uptime="-" if process.uptime is None else _duration(process.uptime),
         restarts=process.restarts,
-        memory=memory,
+        memory=_memory(process),
     )
     if process.left_out:
         line += "\n" + text("chat.status_left_out", plugins=", ".join(process.left_out))
     return line
+
+
+def _memory(process: ProcessStatus) -> str:
+    if process.memory_bytes is None:
+        return "-"
+    used = f"{process.memory_bytes / 2**20:.0f} MiB"
+    if process.memory_limit_bytes is None:
+        return used
+    return text("chat.memory_of", used=used, limit=f"{process.memory_limit_bytes / 2**20:.0f} MiB")
 
 
 def _duration(seconds: float) -> str:

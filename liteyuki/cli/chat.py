@@ -5,7 +5,7 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,11 +43,29 @@ async def chat(data_dir: Path, lines: Sequence[str], *, timeout: float, process:
         connection = asyncio.ensure_future(sandbox.run())
         try:
             if lines:
-                return await _say_all(sandbox, control, opened, lines, timeout)
+                saying = _say_all(sandbox, control, opened, lines, timeout)
+                return await _while_it_runs(data_dir / CONTROL_SOCKET, saying)
             return await _converse(sandbox, control, opened["process"])
         finally:
             connection.cancel()
             await asyncio.gather(connection, return_exceptions=True)
+
+
+async def _while_it_runs(control_socket: Path, saying: Coroutine[Any, Any, int]) -> int:
+    """What `saying` returns. Raises `NoMainProcess` as soon as the main process ends."""
+    task = asyncio.ensure_future(saying)
+    try:
+        # A connection of its own: on the other one, questions are asked meanwhile.
+        async with ControlClient(control_socket) as control:
+            ended = asyncio.ensure_future(control.until_ended())
+            await asyncio.wait({task, ended}, return_when=asyncio.FIRST_COMPLETED)
+            ended.cancel()
+        if not task.done():
+            raise NoMainProcess(text("error.main_process_ended"))
+        return task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _open(control: ControlClient, process: str | None, timeout: float) -> dict[str, Any]:

@@ -126,8 +126,9 @@ class StatusRequest:
 @message(name="liteyuki.ProcessStatus")
 @dataclass(frozen=True)
 class ProcessStatus:
-    """`uptime` in seconds since the spawn of the running generation, None if there is none;
-    `restart_for`: who asked for a restart whose new generation is not ready yet."""
+    """`uptime` in seconds since the spawn of the running generation, None if there is none; `memory_bytes` as
+    `memory_limit` counts it, and that limit, None if there is none; `restart_for`: who asked for a restart whose new
+    generation is not ready yet."""
 
     name: str
     state: str
@@ -136,6 +137,7 @@ class ProcessStatus:
     restarts: int
     uptime: float | None
     memory_bytes: int | None
+    memory_limit_bytes: int | None
     restart_for: str | None
     left_out: list[str] = field(default_factory=list)
     """Plugins that it runs without (safe mode)."""

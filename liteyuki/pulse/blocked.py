@@ -17,9 +17,9 @@ from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.pulse.page import Pulse
 
-__all__ = ["BLOCKED_AFTER", "BlockedWatch"]
+__all__ = ["BlockedWatch"]
 
-BLOCKED_AFTER: Final = 5.0
+_BLOCKED_AFTER: Final = 5.0
 """Seconds without a turn of the loop after which it is warned of."""
 _GRACE: Final = 0.5
 """Seconds by which this thread may come late; and what the loop gets to turn when everything stood still."""
@@ -31,11 +31,11 @@ _STANDARD_ERROR: Final = 2
 class BlockedWatch:
     """Watches `loop`, which runs on this thread, from `start` to `stop`."""
 
-    def __init__(self, pulse: Pulse, loop: asyncio.AbstractEventLoop, blocked_after: float) -> None:
+    def __init__(self, process: str, pulse: Pulse, loop: asyncio.AbstractEventLoop) -> None:
+        self._process = process
         self._pulse = pulse
         self._loop = loop
         self._loop_thread = threading.get_ident()
-        self._blocked_after = blocked_after
         self._turned_at = time.monotonic()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="liteyuki-blocked-loop", daemon=True)
@@ -51,37 +51,49 @@ class BlockedWatch:
         """The loop turns. On the loop only."""
         now = time.monotonic()
         gap, self._turned_at = now - self._turned_at, now
-        if gap >= self._blocked_after and self._pulse.is_watched:
-            logger.warning(text("pulse.turns_again", seconds=gap))
+        if gap >= _BLOCKED_AFTER and self._pulse.is_watched:
+            logger.warning(text("pulse.turns_again", name=self._process, seconds=gap))
 
     def _run(self) -> None:
         while not self._stopped.is_set():
             turned_at = self._turned_at
-            if self._sleep(turned_at + self._blocked_after - time.monotonic()) > _GRACE:
-                # The whole process stood still: stopped, short of processor time, or held by C code.
-                self._stopped.wait(_GRACE)
-            if time.monotonic() - turned_at < self._blocked_after or self._turned_at != turned_at:
-                continue
-            if not self._loop.is_running():
-                # It has ended without a word to its tasks, or pauses. Only the loop may say that it turns.
-                self._pulse.turns = 0
-            elif self._pulse.is_watched and not self._stopped.is_set():
-                self._warn(time.monotonic() - turned_at)
-            while self._turned_at == turned_at and not self._stopped.wait(self._blocked_after):
-                pass  # told once
+            # Whether there is a loop at all, the main process must know before its limit is over.
+            for seconds in (min(_BLOCKED_AFTER, self._pulse.limit / 2), _BLOCKED_AFTER):
+                if not self._stands_still(turned_at, seconds):
+                    break
+                if not self._loop.is_running():
+                    # It has ended without a word to its tasks, or pauses. Only the loop may say that it turns.
+                    self._pulse.turns = 0
+                    self._wait_for_turn(turned_at)
+                    break
+            else:
+                if self._pulse.is_watched and not self._stopped.is_set():
+                    self._warn(time.monotonic() - turned_at)
+                self._wait_for_turn(turned_at)
 
-    def _sleep(self, seconds: float) -> float:
-        """Sleep so long, or less while nobody watches; by how many seconds it took longer."""
+    def _stands_still(self, turned_at: float, seconds: float) -> bool:
+        """Sleep until `seconds` after `turned_at`, or less; whether the loop has not turned since, for so long."""
+        if self._sleep(turned_at + seconds, turned_at + _BLOCKED_AFTER) > _GRACE:
+            # The whole process stood still: stopped, short of processor time, or held by C code.
+            self._stopped.wait(_GRACE)
+        return time.monotonic() - turned_at >= seconds and self._turned_at == turned_at
+
+    def _sleep(self, until: float, blocked_at: float) -> float:
+        """Sleep, or less while nobody watches; by how many seconds it took longer."""
         is_watched = self._pulse.is_watched
-        seconds = max(0.0, seconds if is_watched else min(seconds, _UNWATCHED))
-        due = time.monotonic() + seconds
+        now = time.monotonic()
+        due = max(now, until if is_watched else min(until, now + _UNWATCHED))
         if is_watched:
-            faulthandler.dump_traceback_later(seconds + _GRACE, file=_STANDARD_ERROR)
-        self._stopped.wait(seconds)
+            faulthandler.dump_traceback_later(max(due, blocked_at) - now + _GRACE, file=_STANDARD_ERROR)
+        self._stopped.wait(due - now)
         faulthandler.cancel_dump_traceback_later()
         return time.monotonic() - due
+
+    def _wait_for_turn(self, turned_at: float) -> None:
+        while self._turned_at == turned_at and not self._stopped.wait(_BLOCKED_AFTER):
+            pass  # told once
 
     def _warn(self, seconds: float) -> None:
         frame = sys._current_frames().get(self._loop_thread)
         stack = "".join(traceback.format_stack(frame)).rstrip() if frame is not None else "?"
-        logger.warning(text("pulse.blocked", seconds=seconds, stack=stack))
+        logger.warning(text("pulse.blocked", name=self._process, seconds=seconds, stack=stack))

@@ -6,7 +6,7 @@ import faulthandler
 from typing import Final
 
 from liteyuki._platform_processes import STACKS_SIGNAL
-from liteyuki.pulse.blocked import BLOCKED_AFTER, BlockedWatch
+from liteyuki.pulse.blocked import BlockedWatch
 from liteyuki.pulse.page import Pulse, take_pulse
 
 __all__ = ["expect_no_turn", "inherit_pulse", "start_heartbeat"]
@@ -21,6 +21,7 @@ class _Heart:
     """What this process was given, and the task that beats."""
 
     def __init__(self) -> None:
+        self.process = ""
         self.pulse: Pulse | None = None
         self.task: asyncio.Task[None] | None = None
 
@@ -29,8 +30,9 @@ class _Heart:
 _heart = _Heart()
 
 
-def inherit_pulse() -> None:
-    """Take over what the main process has given to this one. Once, before anything else is started."""
+def inherit_pulse(process: str) -> None:
+    """Take over what the main process has given to this one, `process`. Once, before anything else is started."""
+    _heart.process = process
     _heart.pulse = take_pulse()
 
 
@@ -44,7 +46,7 @@ def start_heartbeat() -> None:
     pulse, loop = _heart.pulse, asyncio.get_running_loop()
     with contextlib.suppress(OSError, RuntimeError, ValueError):  # no standard error, or a signal that is taken
         faulthandler.register(STACKS_SIGNAL, file=_STANDARD_ERROR, all_threads=True)
-    watch = BlockedWatch(pulse, loop, min(BLOCKED_AFTER, pulse.limit / 2))
+    watch = BlockedWatch(_heart.process, pulse, loop)
     watch.start()
     # The first turn is this one: what runs before the task does may block already.
     pulse.turns += 1

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
 import time
 from collections.abc import Callable
 from typing import Final
@@ -13,15 +12,17 @@ from liteyuki._platform_guard import spawn_guard
 from liteyuki._platform_tree import (
     Running,
     adopt_orphans,
+    child_pids,
     command_of,
     environment_of,
     is_ending,
     running_children,
-    running_processes,
     send_signal,
 )
+from liteyuki.supervise.after_main import ending_program
+from liteyuki.supervise.hunt import find, hunt
 from liteyuki.supervise.orphans import OrphanCollector
-from liteyuki.supervise.tree import VARIABLE, Marks, belongs, below, words_in
+from liteyuki.supervise.tree import VARIABLE, Marks, belongs, words_in
 
 __all__ = ["LAST_SECONDS", "Guard", "Tree"]
 
@@ -29,8 +30,6 @@ LAST_SECONDS: Final = 0.4
 """How long children whose main process is gone may take to stop by themselves."""
 _GUARD_PAUSE: Final = 0.1
 """Seconds before a guard that was killed is replaced."""
-_ROUNDS: Final = 50
-"""How often what is to be killed is looked for anew before the first is killed."""
 _MOMENT: Final = 0.002
 _KILL_TIMEOUT: Final = 5.0
 """Seconds that the kernel may take to end what was killed (one that waits for a disk cannot be ended)."""
@@ -50,7 +49,7 @@ class Guard:
         self._inherited = os.environ.get(VARIABLE)
         self.marks = Marks(self._inherited)
         os.environ.update(self.marks.for_main())  # what plugins start is told from what children leave
-        self._before = frozenset(child.pid for child in running_children())
+        self._before = frozenset(child_pids())
         self._writer = -1
         self._next_guard: asyncio.TimerHandle | None = None
         self._start_guard()
@@ -67,7 +66,7 @@ class Guard:
     # --- what outlives this process
 
     def _start_guard(self) -> None:
-        self._writer = spawn_guard(LAST_SECONDS, self.marks.of_children, os.environ)
+        self._writer = spawn_guard(ending_program(LAST_SECONDS, self.marks), os.environ)
         for tree in self._trees.values():
             self._write(tree.line)
         # An error condition is all that the writing end of a pipe can have to read: the guard was killed.
@@ -123,18 +122,21 @@ class Guard:
             and self.marks.own not in words_in(environment_of(process.pid))
         )
 
+    def _kill_rest(self) -> None:
+        hunt(self._is_rest, self.marks.is_of_child)
+
     def kill_all(self) -> None:
         """End everything now. Also from a signal handler."""
         for tree in tuple(self._trees.values()):
             kill_group(tree.leader)
         if self._adopts:
-            _kill(self._is_rest)
+            self._kill_rest()
 
     async def finish(self) -> None:
         """Every child has ended: kill what was left by any of them, marked or not. Then `close`."""
         give_up_at = time.monotonic() + _KILL_TIMEOUT
         while await self.is_any_adopted(self._is_rest) and time.monotonic() < give_up_at:
-            _kill(self._is_rest)
+            self._kill_rest()
             await self.wait_for_end()
         self.close()
 
@@ -146,11 +148,14 @@ class Guard:
         give_up_at = time.monotonic() + _KILL_TIMEOUT
         while self._adopts and time.monotonic() < give_up_at:
             ends = self._ends
-            others = [child for child in running_children() if not child.has_ended and child.pid not in self._trees]
-            if any(map(is_root, others)):
-                return True
+            others = []
+            for child in running_children():
+                if not child.has_ended and child.pid not in self._trees:
+                    if is_root(child):
+                        return True
+                    others.append(child.pid)
             # Asked again: one that has begun to end since shows no mark.
-            is_any_ending = any(is_ending(child.pid) for child in others)
+            is_any_ending = any(map(is_ending, others))
             await asyncio.sleep(_MOMENT if is_any_ending else 0)
             await asyncio.sleep(0)  # a signal that came at the last moment is told in the turn after the next
             if self._ends == ends and not is_any_ending:
@@ -190,8 +195,11 @@ class Tree:
     def _is_of_it(self, process: Running) -> bool:
         return belongs(process, self.leader, self._word, os.getpid(), environment_of)
 
+    def _bears_word(self, environment: list[bytes]) -> bool:
+        return self._word in words_in(environment)
+
     def _running(self) -> list[Running]:
-        return _find(self._is_of_it)
+        return find(self._is_of_it)
 
     def described(self) -> str:
         """Pid and command of each that runs, for the log; empty where the system does not tell."""
@@ -206,7 +214,7 @@ class Tree:
 
     def kill(self) -> None:
         """SIGKILL all of it. Also from a signal handler. What cannot be found is killed with the leader's group."""
-        _kill(self._is_of_it)
+        hunt(self._is_of_it, self._bears_word)
         self.kill_group()
 
     def kill_group(self) -> None:
@@ -230,41 +238,3 @@ class Tree:
 
     def drop(self) -> None:
         self._guard.drop(self.leader)
-
-
-def _find(is_root: Callable[[Running], bool], found_root: Callable[[Running], None] | None = None) -> list[Running]:
-    """What `is_root` says yes to, and everything below it, as far as it runs.
-
-    `found_root` is called for each at once, before it can move on.
-    """
-    running: list[Running] = []
-    roots: list[Running] = []
-    for process in running_processes():
-        running.append(process)
-        if is_root(process):
-            roots.append(process)
-            if found_root is not None and not process.has_ended:
-                found_root(process)
-    return [process for process in below(roots, running) if not process.has_ended]
-
-
-def _kill(is_root: Callable[[Running], bool]) -> None:
-    """SIGKILL what is found, once no more is.
-
-    They are stopped first: one that is stopped starts no other, and one whose parent still is there can be found.
-    """
-    found: set[int] = set()
-
-    def stop(process: Running) -> None:
-        if process.pid not in found:
-            send_signal(process.pid, signal.SIGSTOP)
-
-    for _ in range(_ROUNDS):
-        new = {process.pid: process for process in _find(is_root, stop) if process.pid not in found}
-        if not new:
-            break
-        for process in new.values():
-            stop(process)
-        found |= new.keys()
-    for pid in found:
-        send_signal(pid, signal.SIGKILL)

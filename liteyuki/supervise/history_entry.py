@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import Event, EventKind, as_text
+from liteyuki.supervise.tail import KEPT_BYTES
 
 __all__ = ["COLUMNS", "RECORDED", "Bounds", "HistoryEntry"]
 
@@ -71,7 +72,7 @@ class HistoryEntry:
             asked_by=event.asked_by,
             reason=as_text(event.reason)[:_REASON_CHARACTERS],
             lived=event.lived,
-            output=_last_lines(event.output),
+            output=_last_lines(event.output, KEPT_BYTES if event.cause is Cause.WATCHDOG else _OUTPUT_BYTES),
         )
 
     @classmethod
@@ -110,15 +111,14 @@ class HistoryEntry:
         )
 
 
-def _last_lines(lines: tuple[str, ...]) -> tuple[str, ...]:
-    """The last of `lines` that fit; of a single one that does not, its end."""
+def _last_lines(lines: tuple[str, ...], room: int) -> tuple[str, ...]:
+    """The last of `lines` that fit into so many bytes; of a single one that does not, its end."""
     kept: list[str] = []
-    room = _OUTPUT_BYTES
     for line in reversed(lines):
         size = len(line.encode("utf-8", "replace")) + 1
         if size > room:
             if not kept:
-                kept.append(as_text(line)[-_OUTPUT_BYTES // 4 :])
+                kept.append(as_text(line)[-room // 4 :])
             break
         kept.append(as_text(line))
         room -= size

@@ -6,8 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from liteyuki._platform import resident_memory_bytes, signal_name
+from liteyuki._platform import signal_name
 from liteyuki._platform_oom import OomKills
+from liteyuki._platform_processes import anonymous_memory_bytes
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.messages import Origin, ProcessStatus
 from liteyuki.locale import text
@@ -145,7 +146,8 @@ class Keeper:
             generation=self._generations,
             restarts=max(0, self._generations - 1),
             uptime=generation.uptime if generation else None,
-            memory_bytes=resident_memory_bytes(generation.pid) if generation else None,
+            memory_bytes=anonymous_memory_bytes(generation.pid) if generation else None,
+            memory_limit_bytes=self.spec.memory_limit_bytes or None,
             restart_for=self._asked.origin.who if self._asked and self._asked.origin else None,
             left_out=list(self.safe_starts.left_out),
         )

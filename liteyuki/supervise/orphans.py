@@ -10,17 +10,20 @@ import gc
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Collection
 from enum import Enum, auto
 from typing import Final
 
 from liteyuki._platform import watch_children
-from liteyuki._platform_tree import ended_child, reap, running_children, session_of
+from liteyuki._platform_tree import child_pids, ended_child, is_zombie, reap, session_of
 
 __all__ = ["OrphanCollector", "Whose", "whose"]
 
 _PATIENCE: Final = 1.0
 """Seconds that whoever may have started a process has to ask for its exit code."""
+_TURN: Final = 0.01
+"""Seconds for which the loop may be held up when they end faster than they are collected."""
 
 
 class Whose(Enum):
@@ -65,7 +68,11 @@ class OrphanCollector:
         self._kept = ()
 
     def _collect(self) -> None:
+        turn_ends = time.monotonic() + _TURN
         while (pid := ended_child()) is not None:
+            if time.monotonic() > turn_ends:
+                self._loop.call_soon(self._collect)
+                break
             if self._whose(pid) is not Whose.ORPHAN:
                 # It may hide others. One of ours is most likely collected before the next turn of the loop.
                 self._loop.call_soon(self._collect_behind)
@@ -77,12 +84,12 @@ class OrphanCollector:
         if ended_child() is None:
             return
         unclear = False
-        for child in running_children():
-            if child.has_ended:
-                verdict = self._whose(child.pid)
+        for pid in child_pids():
+            if is_zombie(pid):
+                verdict = self._whose(pid)
                 unclear |= verdict is Whose.UNCLEAR
                 if verdict is Whose.ORPHAN:
-                    reap(child.pid)
+                    reap(pid)
         if unclear and self._timer is None:
             self._timer = self._loop.call_later(_PATIENCE, self._collect_unclear)
         self._on_end()
@@ -90,9 +97,9 @@ class OrphanCollector:
     def _collect_unclear(self) -> None:
         self._timer = None
         awaited = _awaited_here()
-        for child in running_children():
-            if child.has_ended and child.pid not in awaited and self._whose(child.pid) is Whose.UNCLEAR:
-                reap(child.pid)
+        for pid in child_pids():
+            if pid not in awaited and is_zombie(pid) and self._whose(pid) is Whose.UNCLEAR:
+                reap(pid)
         self._on_end()
 
     def _whose(self, pid: int) -> Whose:

@@ -29,6 +29,7 @@ from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.guard import Guard, Tree
 from liteyuki.supervise.output import Output
 from liteyuki.supervise.spec import ProcessSpec, ProgramKind
+from liteyuki.supervise.tail import Tail
 from liteyuki.supervise.transcript import Transcript
 
 __all__ = ["Generation", "child_arguments"]
@@ -86,6 +87,7 @@ class Generation:
         self._ending: asyncio.Task[None] | None = None
         self._output: Output | None = None
         self._loading: LoadingPage | None = None
+        self._tail: Tail | None = None
         self._lifeline = -1
         self._stop_watching: Callable[[], None] | None = None
         self._channels: tuple[Channel[Any], ...] = ()
@@ -110,6 +112,7 @@ class Generation:
                 self._loading, handle = make_loading_page()
                 given[handle] = offer_loading(handle, self._leave_out)
             self._output = Output(transcript)
+            self._tail = transcript.tail
             self._child = self._popen(
                 life_reader,
                 given,
@@ -233,6 +236,11 @@ class Generation:
         """The main process's terminal has another size: so has the child's, and the child is told."""
         if self._output is not None and not self.exited.done() and self._output.resize():
             tell_resized(self.pid)
+
+    def keep_all_it_prints(self) -> None:
+        """What comes from now on tells why it ends: it goes on record, however long."""
+        if self._tail is not None:
+            self._tail.keep_all()
 
     def mark_ready(self) -> None:
         if self.ready_at is None:

@@ -37,6 +37,10 @@ class Marks:
     def word(self, process: str, generation: int) -> str:
         return f"{self.of_children}{process}:{generation}"
 
+    def is_of_child(self, environment: Iterable[bytes]) -> bool:
+        """Whether that is the environment of a child, or of what one has started."""
+        return any(word.startswith(self.of_children) for word in words_in(environment))
+
 
 def words_in(environment: Iterable[bytes]) -> list[str]:
     """The words of the mark that stands in an environment, as the kernel shows it."""

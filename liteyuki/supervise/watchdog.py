@@ -103,6 +103,7 @@ class Watchdog:
     async def _end(self, generation: Generation) -> None:
         """The stacks first: once it is killed, nobody can say any more what it was doing."""
         logger.error(text("watchdog.stuck", name=self._name, pid=generation.pid, seconds=self._limit))
+        generation.keep_all_it_prints()
         ask_for_stacks(generation.pid)
         await asyncio.wait({generation.exited}, timeout=_STACKS_TIME)
         if not generation.exited.done():

@@ -20,6 +20,15 @@ pytestmark = pytest.mark.end_to_end
 
 CHAT = [sys.executable, "-m", "liteyuki", "chat"]
 
+SILENT = """
+from nonebot import on_command
+
+
+@on_command("silent").handle()
+async def _():
+    print("heard it", flush=True)
+"""
+
 
 def chat(directory: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
@@ -93,6 +102,20 @@ def test_no_answer_in_time_is_an_exit_code(project: Project) -> None:
         ended = chat(project.directory, "--say", "nobody answers this", "--timeout", "0.5")
         assert ended.returncode == 1
         assert "没有回应" in ended.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_one_that_waits_for_an_answer_ends_with_the_main_process(project: Project, number: signal.Signals) -> None:
+    project.write_plugin("silent", SILENT)
+    with project.run() as main:
+        main.wait_ready()
+        command = [*CHAT, "--say", "/silent", "--timeout", str(10 * DEADLINE)]
+        with subprocess.Popen(command, cwd=project.directory, stderr=subprocess.PIPE, text=True) as waiting:
+            main.wait_for("^heard it$")
+            main.send(number)
+            _, said = waiting.communicate(timeout=DEADLINE)
+        assert waiting.returncode == 1
+        assert "主进程已结束" in said
 
 
 def test_without_a_main_process_it_says_how_to_start_one(project: Project) -> None:

@@ -1,6 +1,7 @@
 """The main job over a real WebSocket: restart from the chat, and what must not happen."""
 
 import os
+import re
 import signal
 import time
 
@@ -108,6 +109,7 @@ def test_two_who_ask_at_once_get_one_restart(project: Project) -> None:
 
 
 def test_status_and_logs_and_unknown_process(project: Project) -> None:
+    project.write_pyproject('[tool.liteyuki.processes.nonebot]\nmemory_limit = "2 GiB"')
     project.write_plugin("printer", 'print("a line of its own")\n')
     with project.run() as main, OneBot(project.port) as qq:
         main.wait_ready()
@@ -115,7 +117,7 @@ def test_status_and_logs_and_unknown_process(project: Project) -> None:
         qq.say("/status")
         line = qq.wait_said("^nonebot：运行中")["text"]
         assert "重启 0 次" in line
-        assert "MiB" in line
+        assert re.search(r"内存 \d+ MiB（上限 2048 MiB）$", line)
         qq.say("/logs 200")
         assert "a line of its own" in qq.wait_said("Running NoneBot")["text"]
         qq.say("/日志 0")

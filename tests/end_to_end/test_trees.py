@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness import MainProcess, Project, is_alive, wait_until, wait_until_gone
-from tests.process.test_trees import TREES, Seed
+from tests.process.test_trees import TREES, Seed, all_paces, is_locked, restless
+from tests.process.trees import LONGEST
 
 pytestmark = [
     pytest.mark.end_to_end,
@@ -62,15 +63,19 @@ def test_nothing_is_left_a_second_after_the_main_process_was_killed(
         assert seed.running() == []
 
 
-def test_those_that_move_on_all_the_time_are_caught_in_the_end(project: Project) -> None:
-    seed = plant(project, "command", ("bomb", "20", "300"))
+@both_kinds
+@all_paces
+def test_those_that_move_on_all_the_time_are_caught_when_the_main_process_was_killed(
+    project: Project, kind: str, pace: tuple[str, str], tmp_path: Path
+) -> None:
+    lock = tmp_path / "lock"
+    plant(project, kind, ("restless", restless(tmp_path), str(lock), *pace))
     with project.run() as main:
-        wait_grown(main, "command")
+        main.wait_for("^grown$")
+        assert is_locked(lock)
         main.send(signal.SIGKILL)
-        main.wait()
-        # While they move they may not be seen; whoever was missed has come to rest by then.
-        time.sleep(6.0)
-        assert seed.running() == []
+        # Long before they end by themselves.
+        wait_until(lambda: not is_locked(lock), "the end of all", deadline=LONGEST / 4)
 
 
 @both_kinds

@@ -1,5 +1,7 @@
 """A real bot whose loop blocks, that grows, whose files change, that nobody connects to."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -56,11 +58,16 @@ def write_settings(project: Project, settings: str) -> None:
     project.write_pyproject(f"[tool.liteyuki.processes.nonebot]\n{settings}")
 
 
+def told_by_history(project: Project) -> str:
+    command = [sys.executable, "-m", "liteyuki", "history", "--output"]
+    return subprocess.run(command, cwd=project.directory, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.parametrize(("command", "place"), [("/block", "time.sleep"), ("/hold", "re.match")])
 def test_a_bot_whose_handler_blocks_is_started_again_with_the_stack_in_its_output(
     project: Project, command: str, place: str
 ) -> None:
-    write_settings(project, "watchdog = 3")
+    write_settings(project, "watchdog = 7")
     project.write_plugin("blocking", BLOCKING)
     line = next(number for number, code in enumerate(BLOCKING.splitlines(), start=1) if place in code)
     with project.run() as main, OneBot(project.port) as qq:
@@ -73,7 +80,11 @@ def test_a_bot_whose_handler_blocks_is_started_again_with_the_stack_in_its_outpu
         qq.wait_connected(2)
         warned, _, ended = main.text.partition("没有转动（pid")
         assert f'blocking.py", line {line} in' in ended.partition("SIGKILL")[0]
-        assert f'blocking.py", line {line}' in warned  # at half the limit
+        assert f'blocking.py", line {line}' in warned
+        shown = told_by_history(project)
+        assert "most recent call first" in shown.partition(f'blocking.py", line {line} in')[0]
+        # Of the main thread to its end, though that is far more than fifty lines.
+        assert "liteyuki/child.py" in shown.rpartition(f'blocking.py", line {line} in')[2]
         qq.say("/logs 150")
         assert "most recent call first" in qq.wait_said("most recent call first")["text"]
 

@@ -45,6 +45,22 @@ async def block_once() -> None:
     await turn()
 
 
+async def block_beside_once(threads: int) -> None:
+    """As `block_once`, while many threads are deep in calls of their own."""
+    if _generation() == 1:
+        for _ in range(threads):
+            threading.Thread(target=_wait_deep, args=(9,), daemon=True).start()
+        await asyncio.sleep(0.2)
+        _block(3600)
+    await turn()
+
+
+def _wait_deep(depth: int) -> None:
+    if depth:
+        _wait_deep(depth - 1)
+    _wait_elsewhere()
+
+
 def _wait_elsewhere() -> None:
     time.sleep(3600)
 

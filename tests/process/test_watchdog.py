@@ -11,6 +11,7 @@ import pytest
 from liteyuki.comm.registry import get_channel
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
+from liteyuki.supervise.history_entry import HistoryEntry
 from liteyuki.supervise.spec import ProcessSpec, Program, ProgramKind
 from tests.process.test_supervisor import ROOT, Watched, run, supervised
 
@@ -53,6 +54,22 @@ def test_a_blocked_loop_is_ended_with_the_stacks_of_all_threads(function: str) -
                 assert "in _wait_elsewhere" in stacks
             # The output of the process, which /logs shows, has them, too.
             assert any("most recent call first" in line for line in watched.supervisor.keeper("a").tail.last(200))
+
+    run(main())
+
+
+def test_the_stacks_of_many_threads_are_kept_whole() -> None:
+    async def main() -> None:
+        async with supervised(stuck("block_beside_once", 30)) as watched:
+            event = await watched.until_event(EventKind.EXITED)
+            assert event.cause is Cause.WATCHDOG
+            output = "\n".join(event.output)
+            assert output.count("in _wait_elsewhere") == 30
+            assert output.count("in _wait_deep") == 300
+            assert output.rindex("in _block") > output.rindex("in _wait_elsewhere")
+            entry = HistoryEntry.of(event)
+            assert entry.output == event.output
+            assert len(entry.output) > 330
 
     run(main())
 
@@ -103,13 +120,23 @@ def test_nothing_is_watched_where_it_is_off() -> None:
 
 def test_a_blocked_loop_is_warned_of_with_what_blocks_it_and_when_it_is_over() -> None:
     async def main() -> None:
-        async with supervised(stuck("block_for", 3.0, watchdog=4.0)) as watched:
+        async with supervised(stuck("block_for", 6.0, watchdog=30.0)) as watched:
             await watched.until_printed("恢复转动")
             warned, _, after = watched.printed.partition("blocked no more")
-            assert warned.count("没有转动") == 1
+            assert warned.count("a：事件循环已有") == 1
             assert "in _block\n    time.sleep(seconds)" in warned
-            assert "恢复转动" in after
+            assert "a：事件循环停了" in after
             assert watched.supervisor.keeper("a").status().generation == 1
+
+    run(main())
+
+
+def test_a_loop_that_is_blocked_for_less_is_not_warned_of() -> None:
+    async def main() -> None:
+        async with supervised(stuck("block_for", 3.0, watchdog=4.0)) as watched:
+            await watched.until_printed("blocked no more")
+            await asyncio.sleep(0.5)  # nothing tells that nothing is said
+            assert "事件循环" not in watched.printed
 
     run(main())
 

@@ -9,6 +9,8 @@ import sys
 import time
 
 FOR_EVER = 3600
+LONGEST = 20.0
+"""Seconds after which what nobody catches ends by itself."""
 
 
 def _stubborn() -> None:
@@ -64,6 +66,12 @@ def bomb(count: str, hops: str) -> None:
             time.sleep(FOR_EVER)
     print("grown", flush=True)
     time.sleep(FOR_EVER)
+
+
+def restless(program: str, path: str, count: str, pause: str) -> None:
+    """Runs `restless.c`, which was compiled to `program`; it locks `path`."""
+    _stubborn()
+    os.execv(program, [program, path, count, pause, str(LONGEST)])
 
 
 def bare(depth: str) -> None:

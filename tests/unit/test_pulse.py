@@ -21,7 +21,7 @@ def main_side(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pulse]:
     monkeypatch.setattr(heartbeat, "_heart", heartbeat._Heart())
     for name, value in offer_pulse(handle).items():
         monkeypatch.setenv(name, value)
-    inherit_pulse()
+    inherit_pulse("a")
     yield pulse
     assert "LITEYUKI_PULSE" not in os.environ
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.pressure import Pressure
-from liteyuki.supervise.tail import Tail
+from liteyuki.supervise.tail import KEPT_BYTES, Tail
 from liteyuki.supervise.transcript import LinePrefix, Transcript, prefixes
 from tests.harness import DEADLINE
 
@@ -75,6 +75,25 @@ def test_last_words_are_of_this_generation_alone_whatever_is_remembered(tmp_path
     assert tail.last(3) == ["unfinished", "one", "more"]
     tail.add(b"".join(b"%d\n" % number for number in range(1000)))
     assert tail.last_words() == tuple(map(str, range(950, 1000)))
+
+
+def test_all_that_matters_is_kept_up_to_a_bound() -> None:
+    tail = Tail()
+    tail.add(b"of the one before\n")
+    tail.start_generation()
+    tail.add(b"".join(b"%d\n" % number for number in range(100)) + b"begun")
+    tail.keep_all()
+    tail.add(b", ended\n" + b"".join(b"stack %d\n" % number for number in range(1000)) + b"last")
+    before = tuple(map(str, range(50, 100)))
+    stacks = tuple(f"stack {number}" for number in range(1000))
+    assert tail.last_words() == (*before, "begun, ended", *stacks, "last")
+    tail.add(b"\n" + b"x" * 99 + b"\n" + b"".join(b"%099d\n" % number for number in range(1000)))
+    kept = tail.last_words()
+    assert kept[-1] == "999".zfill(99)
+    assert KEPT_BYTES - 100 <= sum(len(line) + 1 for line in kept) <= KEPT_BYTES
+    tail.start_generation()
+    tail.add(b"one more\n")
+    assert tail.last_words() == ("one more",)
 
 
 def test_what_is_no_plain_file_is_not_remembered(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ MAIN = 10
 
 
 def process(pid: int, parent: int, group: int = 1, session: int = 1) -> Running:
-    return Running(pid, parent, group, session, has_ended=False)
+    return Running(pid, parent, group, session, has_ended=False, began=0)
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=30), st.sets(st.integers(1, 30)))

@@ -1,0 +1,66 @@
+"""Ends what a main process has left that was killed: a program of its own, which the guard turns into.
+
+It starts no other process, since there may be no room for one any more, and imports little, to be there in time.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from liteyuki._platform import STOP_SIGNAL, kill_group
+from liteyuki._platform_tree import Running, environment_of, running_processes, send_signal
+from liteyuki.supervise.hunt import find, hunt
+from liteyuki.supervise.tree import Marks, words_in
+
+__all__ = ["ending_program", "main"]
+
+_PATIENCE: Final = 0.1
+"""Seconds without finding any more after which all is taken to be found."""
+_HUNTS: Final = 10
+"""How often it is begun anew where there is no end of them."""
+_ASKED: Final = "ask:"
+# Not `-m`: that would look for our modules, and Python's own, in the project's folder first.
+_RUN: Final = (
+    "import sys; sys.path[:] = [path for path in sys.path if path]; "
+    f"sys.path.append({str(Path(__file__).parents[2])!r}); "
+    "from liteyuki.supervise.after_main import main; main(sys.argv[1:])"
+)
+
+
+def ending_program(last_seconds: float, marks: Marks) -> list[str]:
+    """What the guard is to turn into, to which it adds the children that ran."""
+    return [sys.executable, "-S", "-c", _RUN, str(last_seconds), marks.of_children]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """`LAST_SECONDS MARK [PID | ask:PID]...`: the children that ran, and which are to be asked to stop by SIGTERM.
+
+    After the last seconds each of them gets SIGKILL, with everything below it and everything whose environment has
+    the mark in it (Linux; elsewhere with its group).
+    """
+    last_seconds, mark, *words = arguments
+    leaders = {int(word.removeprefix(_ASKED)) for word in words}
+
+    def is_mark(environment: Sequence[bytes]) -> bool:
+        return any(word.startswith(mark) for word in words_in(environment))
+
+    def is_marked(process: Running) -> bool:
+        return is_mark(environment_of(process.pid))
+
+    # Now even those that bear no mark are still below one of them.
+    first = {
+        (process.pid, process.began)
+        for process in find(lambda process: process.pid in leaders or process.group in leaders or is_marked(process))
+    }
+    for word in words:
+        if word.startswith(_ASKED):
+            send_signal(int(word.removeprefix(_ASKED)), STOP_SIGNAL)
+    time.sleep(float(last_seconds))
+    if not any(running_processes()):
+        for leader in leaders:
+            kill_group(leader)
+    for _ in range(_HUNTS):
+        if hunt(lambda process: (process.pid, process.began) in first or is_marked(process), is_mark, _PATIENCE):
+            break

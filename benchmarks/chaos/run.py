@@ -16,7 +16,7 @@ from benchmarks.chaos.expected import Expectation, expected, forgotten_after
 from benchmarks.chaos.project import Tree
 from benchmarks.chaos.ring import Broken, Ring
 from benchmarks.chaos.strikes import strike
-from liteyuki._platform import resident_memory_bytes
+from benchmarks.supervisors import resident_kib
 
 __all__ = ["chaos", "main"]
 
@@ -73,7 +73,7 @@ def _fight(ring: Ring, seed: int, seconds: float, say: Say) -> int:
                 say(f"{took[blow.kind.value][-1]:6.2f} s  {blow}")
                 if time.monotonic() >= end:
                     break
-            memory = (resident_memory_bytes(ring.main.pid) or 0) / 2**20
+            memory = resident_kib(ring.main.pid) / 1024
         what = "the end"
         ring.check_end()
     except AssertionError as broken:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liteyuki._platform import resident_memory_bytes
+from liteyuki._platform_processes import anonymous_memory_bytes
 from liteyuki.comm import framing
 from liteyuki.comm.framing import (
     HANDLES_SHIFT,
@@ -301,14 +301,14 @@ def test_a_header_over_the_limit_is_refused_before_anything_is_allocated(claimed
 )
 def test_a_claim_within_the_limit_allocates_only_what_has_come(data: bytes) -> None:
     parser, received = FrameParser(), list[Frame]()
-    before = resident_memory_bytes(os.getpid())
+    before = anonymous_memory_bytes(os.getpid())
     tracemalloc.start()
     try:
         parser.feed(data, received)
         assert tracemalloc.get_traced_memory()[1] < 100_000
     finally:
         tracemalloc.stop()
-    after = resident_memory_bytes(os.getpid())
+    after = anonymous_memory_bytes(os.getpid())
     assert before is not None
     assert after is not None
     assert after - before < 8 * 1024 * 1024

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from liteyuki._platform import (
-    STOP_SIGNAL,
     forbid_inheriting,
     listener_of_port,
     port_is_taken,
     take_signals_as_usual,
 )
 from liteyuki._platform_conditions import apply_conditions
+from liteyuki._platform_tree import STOP_SIGNAL
 from liteyuki.comm.messages import StateReport
 from liteyuki.comm.registry import current_registry, own_channel, own_process
 from liteyuki.errors import LiteyukiError, ProjectError

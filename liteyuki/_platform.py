@@ -17,16 +17,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Any
 
 __all__ = [
-    "STOP_SIGNAL",
     "ExitWatch",
     "forbid_inheriting",
     "give_signals_back",
     "is_init",
     "is_sealed",
-    "kill_group",
     "leave_signals_to_main_thread",
     "listener_of_port",
     "lock_file",
@@ -39,10 +37,6 @@ __all__ = [
     "watch_exit",
 ]
 
-STOP_SIGNAL: Final = signal.SIGTERM
-"""What asks a child to stop. Not SIGINT: a terminal sends that to the whole group as well, and uvicorn
-skips its shutdown hooks when it comes twice."""
-
 ExitWatch = Callable[[], None]
 """Call it to stop watching."""
 
@@ -51,7 +45,7 @@ def spawn_options(handles: tuple[int, ...]) -> dict[str, Any]:
     """Arguments for `subprocess.Popen`: only `handles` are passed, and the child leads a group of its own.
 
     The own session keeps a terminal's Ctrl+C away from the child (the main process alone answers to it), and
-    lets `kill_group` reach what the child has started.
+    lets `_platform_tree.kill_group` reach what the child has started.
     """
     return {"pass_fds": handles, "close_fds": True, "start_new_session": True}
 
@@ -85,12 +79,6 @@ def is_sealed(handle: int, size_bytes: int) -> bool:
         return bool(fcntl.fcntl(handle, fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK)
     except OSError:
         return False  # some other kind of file
-
-
-def kill_group(leader_pid: int) -> None:
-    """SIGKILL everything in the group that the child `leader_pid` leads. A group that is gone is fine."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader_pid, signal.SIGKILL)
 
 
 def is_init() -> bool:

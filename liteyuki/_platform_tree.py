@@ -1,6 +1,6 @@
 """Which processes run below this one, and ending them: asked of the kernel (`/proc`, prctl(2)) on Linux.
 
-Elsewhere nothing is found and nobody is adopted; process groups (`_platform.kill_group`) are all there is.
+Elsewhere nothing is found and nobody is adopted; process groups (`kill_group`) are all there is.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 __all__ = [
+    "STOP_SIGNAL",
     "Running",
     "adopt_orphans",
     "child_pids",
@@ -21,6 +22,7 @@ __all__ = [
     "environment_of",
     "is_ending",
     "is_zombie",
+    "kill_group",
     "reap",
     "running_children",
     "running_processes",
@@ -28,6 +30,10 @@ __all__ = [
     "session_of",
     "youngest_pids",
 ]
+
+STOP_SIGNAL: Final = signal.SIGTERM
+"""What asks a child to stop. Not SIGINT: a terminal sends that to the whole group as well, and uvicorn
+skips its shutdown hooks when it comes twice."""
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _PF_EXITING: Final = 0x4
@@ -164,6 +170,12 @@ def send_signal(pid: int, number: signal.Signals) -> None:
     """Send it; a process that is gone, or not ours to signal, is left alone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
+
+
+def kill_group(leader_pid: int) -> None:
+    """SIGKILL everything in the group that the child `leader_pid` leads. A group that is gone is fine."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader_pid, signal.SIGKILL)
 
 
 def session_of(pid: int) -> int:

@@ -9,8 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from liteyuki._platform import STOP_SIGNAL, kill_group
-from liteyuki._platform_tree import Running, environment_of, running_processes, send_signal
+from liteyuki._platform_tree import (
+    STOP_SIGNAL,
+    Running,
+    environment_of,
+    kill_group,
+    running_processes,
+    send_signal,
+)
 from liteyuki.supervise.hunt import find, hunt
 from liteyuki.supervise.tree import Marks, words_in
 

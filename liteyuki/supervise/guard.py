@@ -7,15 +7,16 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from liteyuki._platform import STOP_SIGNAL, kill_group
 from liteyuki._platform_guard import spawn_guard
 from liteyuki._platform_tree import (
+    STOP_SIGNAL,
     Running,
     adopt_orphans,
     child_pids,
     command_of,
     environment_of,
     is_ending,
+    kill_group,
     running_children,
     send_signal,
 )

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from liteyuki._platform import STOP_SIGNAL, spawn_options, watch_exit
+from liteyuki._platform import spawn_options, watch_exit
 from liteyuki._platform_terminal import tell_resized
-from liteyuki._platform_tree import send_signal
+from liteyuki._platform_tree import STOP_SIGNAL, send_signal
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.handles import offer
 from liteyuki.comm.pipe import PipeTransport, pipe_pair

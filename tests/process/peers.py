@@ -13,7 +13,8 @@ from pathlib import Path
 
 from typing_extensions import Self
 
-from liteyuki._platform import kill_group, spawn_options
+from liteyuki._platform import spawn_options
+from liteyuki._platform_tree import kill_group
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.handles import offer
 from liteyuki.comm.pipe import PipeTransport, pipe_pair

@@ -657,6 +657,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "主进程插件 {seconds:.0f} 秒后仍未加载完（停在 {place}），先启动各进程",
         "A main-process plugin is still loading after {seconds:.0f} s (at {place}); starting the processes without it",
     ),
+    "plugin.would_end": (
+        "主进程插件的任务试图结束主进程，已忽略",
+        "A task of a main-process plugin wanted to end the main process, which goes on",
+    ),
     "plugin.blocks": (
         "主进程插件在 {place} 处阻塞：其他插件和钩子都在等它，进程照常看护",
         "A main-process plugin blocks at {place}: other plugins and hooks wait for it, the processes do not",

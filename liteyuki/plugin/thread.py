@@ -1,7 +1,6 @@
 """The thread and event loop of main-process plugins: what one of them holds up holds up no supervision."""
 
 import asyncio
-import contextlib
 import sys
 import sysconfig
 import threading
@@ -31,6 +30,7 @@ class PluginThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._is_ending = False
         began: Future[HandlersLoop] = Future()
         # Unlike other threads of ours it lets signals in: programs that a plugin starts would begin with them blocked.
         self._thread = threading.Thread(target=self._run, args=(began,), name="liteyuki-plugins", daemon=True)
@@ -67,8 +67,8 @@ class PluginThread:
         """End what runs there, and the thread; one that is blocked is left behind."""
         if not await self.run(_end_all_tasks()):
             return
-        with contextlib.suppress(RuntimeError):  # a plugin has stopped it
-            self._loop.call_soon_threadsafe(self._loop.stop)
+        self._is_ending = True
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_LAST_SECONDS)
 
     async def _turns(self) -> bool:
@@ -87,7 +87,12 @@ class PluginThread:
     def _run(self, began: "Future[HandlersLoop]") -> None:
         asyncio.set_event_loop(self._loop)
         began.set_result(HandlersLoop(self._loop))
-        self._loop.run_forever()
+        while not self._is_ending:  # nor does it end because a plugin has stopped it
+            try:
+                self._loop.run_forever()
+            except (SystemExit, KeyboardInterrupt) as error:
+                # asyncio lets these two of a task through, to end the process; what ends this one is not a plugin's.
+                logger.opt(exception=error).error(text("plugin.would_end"))
         self._loop.close()
 
 

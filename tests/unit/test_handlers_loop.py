@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 import threading
 from collections.abc import AsyncIterator
 from functools import partial
@@ -155,6 +156,26 @@ def test_what_awaits_there_gets_what_the_other_loop_reads(joiner: Joiner) -> Non
             assert await asyncio.wait_for(talking, DEADLINE) == [1, 2]
 
     run(body())
+
+
+def test_no_plugin_ends_or_stops_the_loop(logged: list[str]) -> None:
+    async def leave() -> None:
+        sys.exit("no more")
+
+    async def body() -> None:
+        async with plugin_thread() as plugins:
+            loop = plugins.handlers_loop.loop
+            tasks: list[asyncio.Task[None]] = []
+            loop.call_soon_threadsafe(lambda: tasks.append(loop.create_task(leave())))
+            loop.call_soon_threadsafe(loop.stop)
+            assert await plugins.run(asyncio.sleep(0))
+            loop.call_soon_threadsafe(sys.exit, "again")
+            assert await plugins.run(asyncio.sleep(0))
+            assert isinstance(tasks[0].exception(), SystemExit)
+
+    run(body())
+    assert [line for line in logged if "no more" in line or "again" in line] == logged
+    assert len(logged) == 2
 
 
 def test_work_is_waited_for_while_the_loop_turns_and_not_when_it_is_blocked(logged: list[str]) -> None:

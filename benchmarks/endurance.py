@@ -37,6 +37,7 @@ os.write(1, line * {LINES // RESTARTS})
 if number in ({WARM_UP}, {WARM_UP + RESTARTS}):
     import signal
     signal.pause()
+os._exit(number == 1)  # the log file of the main process is open from its first error on
 """
 
 

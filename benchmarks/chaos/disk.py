@@ -12,6 +12,8 @@ from typing import Final, Protocol
 __all__ = ["Disk", "disk_at"]
 
 _SIZE_MEBIBYTES: Final = 32
+_SMALL_BYTES: Final = 8192
+"""A page of memory that is shared with a child counts as a file."""
 
 
 class Disk(Protocol):
@@ -44,13 +46,13 @@ class SmallDisk:
 
 
 class Limit:
-    """The main process, and what it starts meanwhile, may write to no file."""
+    """No file of the main process's, and of what it starts meanwhile, may grow. Small ones may, as memory has to."""
 
     what = "a limit on the size of files (RLIMIT_FSIZE), as mounting is not allowed here"
 
     def fill(self, main: int) -> None:
         _, hard = resource.prlimit(main, resource.RLIMIT_FSIZE)
-        resource.prlimit(main, resource.RLIMIT_FSIZE, (0, hard))
+        resource.prlimit(main, resource.RLIMIT_FSIZE, (_SMALL_BYTES, hard))
 
     def free(self, main: int) -> None:
         _, hard = resource.prlimit(main, resource.RLIMIT_FSIZE)

@@ -10,7 +10,7 @@ from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.history_entry import HistoryEntry
 
-__all__ = ["mistold", "never", "not_answering", "not_at_rest", "not_running"]
+__all__ = ["left_over", "mistold", "never", "not_answering", "not_at_rest", "not_running"]
 
 LIMBS: Final = 2
 """How many processes each leader has started when everything is at rest."""
@@ -76,7 +76,13 @@ def not_at_rest(sight: Sight, handles_before: Mapping[str, int]) -> list[str]:
 
 
 def _named(member: Member) -> str:
-    return f"pid {member.pid} ({member.mark or 'without a mark'})"
+    what = "the guard of " if member.is_guard else ""
+    return f"pid {member.pid} ({what}{member.mark or 'no mark'})"
+
+
+def left_over(sight: Sight, *, and_guards: bool = False) -> list[str]:
+    """What runs although the main process has ended."""
+    return [f"{_named(member)} is left" for member in sight.members if and_guards or not member.is_guard]
 
 
 def mistold(expectation: Expectation, entries: Sequence[HistoryEntry]) -> list[str]:

@@ -10,7 +10,7 @@ from typing_extensions import Self
 from benchmarks.chaos.blows import PROCESSES
 from benchmarks.chaos.disk import Disk
 from benchmarks.chaos.expected import Expectation
-from benchmarks.chaos.invariants import mistold, never, not_answering, not_at_rest, not_running
+from benchmarks.chaos.invariants import left_over, mistold, never, not_answering, not_at_rest, not_running
 from benchmarks.chaos.project import Tree
 from benchmarks.chaos.sights import Sight, look
 from liteyuki.errors import HistoryUnreadable
@@ -27,6 +27,8 @@ AT_REST: Final = 10.0
 STOPS: Final = 30.0
 GONE: Final = 5.0
 """Seconds after the end of a main process within which nothing is left. One is promised; a test proves that."""
+GUARD_ENDS: Final = 30.0
+"""Seconds within which the guard has ended, too. It goes on to look for those that may have got away."""
 STEP: Final = 0.03
 
 
@@ -98,8 +100,9 @@ class Ring:
         if code != (-number if number is signal.SIGKILL else 0):
             raise Broken([f"the main process ended with {code}"])
         began = time.monotonic()
-        self.check_end()
+        self._until(lambda: left_over(self._left()), GONE)
         self.slowest_end = max(self.slowest_end, time.monotonic() - began)
+        self.check_end()
         main.__exit__()
         self._start()
 
@@ -113,10 +116,11 @@ class Ring:
 
     def check_end(self) -> None:
         """Raises `Broken` if anything is left of the main process, which has ended."""
-        self._until(lambda: [f"pid {pid} is left" for pid in self._left()], GONE)
+        self._until(lambda: left_over(self._left()), GONE)
+        self._until(lambda: left_over(self._left(), and_guards=True), GUARD_ENDS)
 
-    def _left(self) -> list[int]:
-        return [member.pid for member in look(self.main.pid, self.tree.word, {}).members]
+    def _left(self) -> Sight:
+        return look(self.main.pid, self.tree.word, {})
 
     def check_rest(self) -> None:
         """Raises `Broken` if anything is there that should not be."""

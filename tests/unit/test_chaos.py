@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks.chaos.blows import DECK, MAX_BOMB, PROCESSES, SPOILS, Blow, Kind, Limb, deal
 from benchmarks.chaos.expected import Ending, Expectation, expected, forgotten_after
-from benchmarks.chaos.invariants import mistold, never, not_answering, not_at_rest, not_running
+from benchmarks.chaos.invariants import left_over, mistold, never, not_answering, not_at_rest, not_running
 from benchmarks.chaos.sights import Member, State
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
@@ -164,6 +164,14 @@ def test_one_that_does_not_answer_is_named(pid: int | None) -> None:
 def test_what_is_not_at_rest_is_told(changes: dict[str, object], words: str) -> None:
     (sentence,) = not_at_rest(sight(**changes), HANDLES)
     assert words in sentence
+
+
+def test_what_is_left_after_the_end_is_told_and_guards_may_take_longer() -> None:
+    assert left_over(sight(members=())) == left_over(sight(members=()), and_guards=True) == []
+    guard, leader, *_ = members()
+    assert left_over(sight(members=(guard,))) == []
+    assert len(left_over(sight(members=(guard,)), and_guards=True)) == 1
+    assert len(left_over(sight(members=(guard, leader)))) == 1
 
 
 def test_fewer_handles_than_before_are_well() -> None:

@@ -184,13 +184,18 @@ class Generation:
     def _has_exited(self) -> None:
         """It is not collected before nothing of its tree runs, so that no pid is mistaken, and no port is taken."""
         assert self._tree is not None
-        self._let_go_of_ends()
-        self._ending = asyncio.ensure_future(self._end(self._tree))
+        try:
+            self._let_go_of_ends()
+        finally:
+            self._ending = asyncio.ensure_future(self._end(self._tree))
+            self._ending.add_done_callback(asyncio.Task.result)  # what it raises is for the loop's handler, at once
 
     async def _end(self, tree: Tree) -> None:
-        if await tree.is_left_running():
-            await self._end_what_is_left(tree)
-        self._reap()
+        try:
+            if await tree.is_left_running():
+                await self._end_what_is_left(tree)
+        finally:
+            self._reap()  # whatever went wrong: who waits for the end must hear of it, or nothing is started again
 
     async def _end_what_is_left(self, tree: Tree) -> None:
         """What a stop has left may stop, too, within `stop_timeout`; what a crash has left is killed."""
@@ -205,12 +210,16 @@ class Generation:
     def _reap(self) -> None:
         assert self._child is not None
         assert self._tree is not None
-        self._tree.kill_group()
-        self._tree.drop()
-        code = self._child.wait()
-        self._let_go()
-        if not self.exited.done():
-            self.exited.set_result(code)
+        try:
+            self._tree.kill_group()
+            self._tree.drop()
+        finally:
+            code = self._child.wait()
+            try:
+                self._let_go()
+            finally:
+                if not self.exited.done():
+                    self.exited.set_result(code)
 
     def _let_go(self) -> None:
         self._let_go_of_ends()

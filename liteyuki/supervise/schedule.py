@@ -38,6 +38,8 @@ class Schedule:
         self._expression = expression
         self._restart = restart
         self._last = datetime.min
+        self._acted_on = datetime.min
+        """The time that it has acted on last: one that comes again, as the clock was set back, is not another."""
         self._timer: asyncio.TimerHandle | None = None
 
     def ready(self, generation: Generation) -> None:
@@ -57,5 +59,7 @@ class Schedule:
     def _look(self) -> None:
         last, now = self._last, datetime.now()
         self._wait(now)
-        if is_due(self._expression, last, now):
+        due = next_time(self._expression, last)
+        if is_due(self._expression, last, now) and due != self._acted_on:
+            self._acted_on = due
             self._restart(Cause.SCHEDULE, text("limit.schedule", expression=self._expression))

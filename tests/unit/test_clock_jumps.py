@@ -80,6 +80,8 @@ seconds = timedelta(seconds=1)
         ([FOUR - 30 * seconds, FOUR + timedelta(days=3650)], 0),  # a machine that learns the time
         ([FOUR + 30 * seconds, FOUR - 30 * seconds], 0),  # set back
         ([FOUR + 30 * seconds, FOUR - timedelta(days=3650)], 0),
+        ([FOUR - 30 * seconds, FOUR, FOUR - 5 * seconds, FOUR + seconds], 1),  # set back by a little, right after
+        ([FOUR - 30 * seconds, FOUR, FOUR + timedelta(days=1)], 2),
         ([FOUR - 90 * seconds, FOUR - timedelta(hours=1), FOUR - 30 * seconds, FOUR], 1),
     ],
 )

@@ -18,6 +18,7 @@ from liteyuki.errors import UnknownProcess
 from liteyuki.log import configure
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind
+from liteyuki.supervise.guard import Tree
 from liteyuki.supervise.history import HistoryWriter
 from liteyuki.supervise.spec import (
     Backoff,
@@ -267,5 +268,29 @@ def test_no_handle_is_left_after_many_restarts() -> None:
             await watched.until_event(EventKind.RESTARTED, 30)
             # One generation's handles may be open at either time, or not yet.
             assert abs(open_handles() - before) <= 6
+
+    run(main())
+
+
+@pytest.mark.parametrize("broken", ["is_left_running", "kill_group", "drop"])
+def test_an_exit_is_heard_of_whatever_goes_wrong_behind_it(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault: looking for what an ended process has left, or letting go of it, raises."""
+
+    async def main() -> None:
+        raised: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(repr(context["exception"])))
+        async with supervised(command("a", "sleep", "1000")) as watched:
+            first = await watched.until_event(EventKind.STARTED)
+
+            def fail(*_: object) -> None:
+                monkeypatch.undo()
+                raise OSError("a fault")
+
+            monkeypatch.setattr(Tree, broken, fail)
+            assert first.pid is not None
+            os.kill(first.pid, signal.SIGKILL)
+            await watched.until_event(EventKind.STARTED, 2)
+            await watched.until(lambda: raised, "the report")
+            assert raised == ["OSError('a fault')"]
 
     run(main())

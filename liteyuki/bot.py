@@ -211,6 +211,8 @@ class LiteyukiBot(WithHooks):
         stop: asyncio.Future[Any] = asyncio.ensure_future(self._stop_asked.wait())
         done, _ = await asyncio.wait({loaded, stop}, timeout=_LOAD_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
+        if loaded in done and (error := loaded.exception()) is not None:
+            logger.opt(exception=error).error(text("plugin.failed", name=settings.plugin_dirs, error=error))
         if not done:
             logger.warning(text("plugin.late", seconds=_LOAD_TIMEOUT, place=plugins.place()))
 

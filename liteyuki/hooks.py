@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final, TypeVar
 
-from liteyuki.comm.handlers import PLUGIN_ERRORS, PLUGIN_ERRORS_OF_A_CALL
+from liteyuki.comm.handlers import PLUGIN_ERRORS, PLUGIN_ERRORS_OF_A_CALL, name_of
 from liteyuki.locale import text
 from liteyuki.log import logger
 
@@ -66,7 +66,7 @@ class Hooks:
     def _begin(
         self, hook: Hook, function: Callable[..., Any], facts: tuple[object, ...]
     ) -> "asyncio.Task[None] | None":
-        name = getattr(function, "__qualname__", repr(function))
+        name = name_of(function)
         try:
             result = function(*facts[: _positional_parameters(function)])
         except PLUGIN_ERRORS_OF_A_CALL as error:

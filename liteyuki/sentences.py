@@ -657,6 +657,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "主进程插件 {seconds:.0f} 秒后仍未加载完（停在 {place}），先启动各进程",
         "A main-process plugin is still loading after {seconds:.0f} s (at {place}); starting the processes without it",
     ),
+    "plugin.work_failed": (
+        "主进程插件打断了对钩子的调用",
+        "A main-process plugin has broken off the calls of hooks",
+    ),
     "plugin.would_end": (
         "主进程插件的任务试图结束主进程，已忽略",
         "A task of a main-process plugin wanted to end the main process, which goes on",

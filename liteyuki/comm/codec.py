@@ -132,8 +132,11 @@ def decode(flags: int, payload: Buffer, take_in: TakeIn | None = None, *, depth:
         return untagger.untag(ormsgpack.unpackb(payload, ext_hook=untagger.extension), depth)
     except CodecError:
         raise
-    except _NOT_A_VALUE as error:
-        raise CodecError(f"{error} ({error.__cause__})" if error.__cause__ else str(error)) from error
+    except (Exception, SystemExit) as error:
+        # What is no value raises many things; so may the classes and hooks of plugins.
+        known = isinstance(error, _NOT_A_VALUE)
+        told = str(error) if known else type(error).__name__
+        raise CodecError(f"{told} ({error.__cause__})" if known and error.__cause__ else told) from error
 
 
 def decode_batch(flags: int, payload: Buffer) -> list[Any]:

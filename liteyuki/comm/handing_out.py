@@ -1,7 +1,7 @@
 """What has come over a channel goes to its handlers: each on the loop where it belongs."""
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from liteyuki.comm.answering import answer
 from liteyuki.comm.codec import CodecError
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["deliver"]
 
+_AT_MOST: Final = 1000
+"""Messages after which a loop of handlers turns, so that what they have begun goes on."""
+
 
 def deliver(endpoint: "Endpoint", *, at_most: int = sys.maxsize) -> None:
     """Hand what has arrived to the handlers, so many messages. On the loop's thread, without the lock."""
@@ -27,7 +30,12 @@ def deliver(endpoint: "Endpoint", *, at_most: int = sys.maxsize) -> None:
         _begin_to_answer(endpoint, loop, endpoint.calls.core_requests, endpoint.calls.core_handlers)
     if endpoint.handlers_loop is None:
         _hand_out(endpoint, loop, at_most)
-    elif endpoint.has_work_for_handlers and not endpoint.is_handing_out_due:
+    else:
+        _hand_out_elsewhere(endpoint)
+
+
+def _hand_out_elsewhere(endpoint: "Endpoint") -> None:
+    if endpoint.has_work_for_handlers and not endpoint.is_handing_out_due and endpoint.handlers_loop is not None:
         endpoint.is_handing_out_due = True
         endpoint.handlers_loop.call_soon(lambda: _hand_out_there(endpoint))
 
@@ -35,7 +43,11 @@ def deliver(endpoint: "Endpoint", *, at_most: int = sys.maxsize) -> None:
 def _hand_out_there(endpoint: "Endpoint") -> None:
     assert endpoint.handlers_loop is not None
     endpoint.is_handing_out_due = False  # first this: what comes from now on may be missed below
-    _hand_out(endpoint, endpoint.handlers_loop.loop, sys.maxsize)
+    try:
+        _hand_out(endpoint, endpoint.handlers_loop.loop, _AT_MOST)
+    finally:
+        if not endpoint.receiver.is_handing_out:  # or whoever is at it goes on
+            _hand_out_elsewhere(endpoint)
 
 
 def _hand_out(endpoint: "Endpoint", loop: "asyncio.AbstractEventLoop", at_most: int) -> None:

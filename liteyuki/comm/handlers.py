@@ -19,6 +19,7 @@ __all__ = [
     "TaskStarter",
     "accepts",
     "log_failure",
+    "name_of",
     "rest_of",
     "run_handler",
     "summary",
@@ -43,8 +44,17 @@ class Handler(NamedTuple):
 
 def summary(value: object) -> str:
     """A value as one short piece of text, for the log."""
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except PLUGIN_ERRORS_OF_A_CALL:
+        shown = object.__repr__(value)
     return shown if len(shown) <= _SUMMARY_CHARACTERS else shown[:_SUMMARY_CHARACTERS] + "…"
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """What to call a plugin's function in the log."""
+    name = getattr(function, "__qualname__", None)
+    return name if isinstance(name, str) else summary(function)
 
 
 def accepts(handler: Handler, value: object, channel: str) -> bool:
@@ -84,7 +94,7 @@ async def _finish(result: Awaitable[Any], handler: Handler, value: object, chann
 
 def log_failure(error: BaseException, handler: Handler, value: object, channel: str) -> None:
     """Say what `handler` has raised, and on which value."""
-    name = getattr(handler.function, "__qualname__", repr(handler.function))
+    name = name_of(handler.function)
     logger.opt(exception=error).error(
         text("channel.handler_failed", channel=channel, handler=name, value=summary(value))
     )

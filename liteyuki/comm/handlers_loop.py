@@ -40,17 +40,21 @@ class HandlersLoop:
         for waiter in tuple(self._blocked):
             waiter.wake()
 
-    def run(self) -> None:
-        """Call what is due. On the loop's thread."""
-        while self._due:
-            self._due.popleft()()
+    def run(self) -> bool:
+        """Call what is due; whether anything was. On the loop's thread."""
+        has_run = False
+        for _ in range(len(self._due)):  # what they add has its turn when the loop has turned
+            if self._due:
+                self._due.popleft()()
+                has_run = True
+        return has_run
 
-    def wait(self, endpoint: "Endpoint", waiter: ThreadWaiter, handle: int | None, timeout: float | None) -> None:
+    def wait(self, endpoint: "Endpoint", waiter: ThreadWaiter, timeout: float | None) -> None:
         """Block the loop's thread until `endpoint` may have something to receive; others' handlers start meanwhile."""
         self._blocked.append(waiter)
         try:
-            self.run()
-            endpoint.receiver.inbox.wait_in_thread(waiter, handle, timeout)
+            # What has run may have waited for something itself, and taken this thread's wake-up with it.
+            if not self.run():
+                endpoint.receiver.inbox.wait_in_thread(waiter, None, timeout)
         finally:
             self._blocked.remove(waiter)
-        self.run()

@@ -82,6 +82,10 @@ class Inbox:
 
     def open_frame(self) -> None:
         """Get the values of the oldest frame, which must be there. Raises `CodecError`."""
+        self.values.extend(self.decoded(self.next_frame()))
+
+    def next_frame(self) -> Frame:
+        """Take the oldest frame, which must be there; `values` is to be what it holds."""
         frame = self._frames.popleft()
         self.is_earlier = self._earlier_frames > 0
         if self.is_earlier:
@@ -90,11 +94,14 @@ class Inbox:
         else:
             self._queued_bytes -= len(frame.body)
         self.is_redelivered = bool(frame.flags & REDELIVERED)
+        return frame
+
+    def decoded(self, frame: Frame) -> list[Any]:
+        """Its values. Without the lock, if the caller likes. Raises `CodecError`."""
         if frame.kind == FrameKind.BATCH:
-            self.values.extend(decode_batch(frame.flags, frame.body))
-        else:
-            take_in = self._take_in(frame.handles) if frame.handles else None
-            self.values.append(decode(frame.flags, frame.body, take_in))
+            return decode_batch(frame.flags, frame.body)
+        take_in = self._take_in(frame.handles) if frame.handles else None
+        return [decode(frame.flags, frame.body, take_in)]
 
     def clear(self) -> None:
         """Nobody will take what is here."""

@@ -144,8 +144,10 @@ class ReadingLink:
         self._spin.came()
         with self.lock:
             self.loop_reads = True
-            self.read()
-            self.loop_reads = False
+            try:
+                self.read()
+            finally:
+                self.loop_reads = False
         self._on_loop_read()
 
     def unwatch(self) -> None:

@@ -142,6 +142,8 @@ class PipeTransport:
             self._error = error.with_traceback(None)  # which would hold on to what was read
             # So that whoever waits for this handle comes back for the error.
             self._socket.shutdown(socket.SHUT_RD)
+        except MemoryError as error:
+            raise FrameError(text("frame.no_memory", size=self._parser.unfinished_bytes)) from error
         except OSError as error:
             # The other side closed without having read all of ours; what it sent has been read.
             raise TransportEnded(self._parser.unfinished_bytes) from error

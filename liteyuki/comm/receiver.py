@@ -50,7 +50,7 @@ class Receiver:
         self._ack = ack
         self._on_taken = on_taken
         self._tasks = TaskStarter()
-        self._is_handing_out = False
+        self.is_handing_out = False
         self._received_is_redelivered = False
         self._in_hand: dict[object, Receipt] = {}
         """What `receive` has returned, by the task or thread that may still be working on it."""
@@ -134,11 +134,13 @@ class Receiver:
 
         `reads_elsewhere`: another loop reads the channel, and may change its transport meanwhile. Raises `CodecError`.
         """
-        if self._is_handing_out:
+        if self.is_handing_out:
             return  # a handler of this channel holds the loop up: the next one's turn comes after it
-        self._is_handing_out = True
+        self.is_handing_out = True
         try:
             while at_most > 0 and self.inbox and self.handlers:
+                if reads_elsewhere and not self._open_frame_without_lock():
+                    return
                 if reads_elsewhere or self._ack == "handled" or self.checker is not None:
                     with self._lock:
                         value, receipt = self._next()
@@ -147,7 +149,23 @@ class Receiver:
                 else:
                     at_most -= self._hand_out_frame(loop, at_most)
         finally:
-            self._is_handing_out = False
+            self.is_handing_out = False
+
+    def _open_frame_without_lock(self) -> bool:
+        """Classes of plugins, which may do anything, are built without the loop that reads having to wait.
+
+        Whether there is a value: another thread may have closed the channel meanwhile.
+        """
+        if self.inbox.values:
+            return True
+        with self._lock:
+            frame = self.inbox.next_frame() if self.inbox else None
+        if frame is None:
+            return False
+        values = self.inbox.decoded(frame)
+        with self._lock:
+            self.inbox.values.extend(values)
+        return True
 
     def _hand_out_frame(self, loop: asyncio.AbstractEventLoop, at_most: int) -> int:
         """The values of one frame, in the way that costs least; how many."""

@@ -33,13 +33,16 @@ def receive_in_thread(endpoint: "Endpoint", timeout: float | None) -> Any:
     deadline = None if timeout is None else time.monotonic() + timeout
     with endpoint.lock:
         on_loop = link.on_loop_thread()
-        on_handlers_loop = not on_loop and endpoint.on_loop_thread()
-        if not on_loop and not link.thread_reads and link.transport is not None and not endpoint.must_watch():
+        holds_up_loop = endpoint.on_loop_thread()
+        if link.transport is not None and not link.thread_reads and not holds_up_loop and not endpoint.must_watch():
             endpoint.let_threads_read(True)
-    if on_loop or on_handlers_loop:
+    if holds_up_loop:
         blocking.warn_once(endpoint.name)
     if on_loop:
         blocking.serve_others(endpoint)
+    elif holds_up_loop and endpoint.handlers_loop is not None:
+        endpoint.let_threads_read(False)
+        endpoint.handlers_loop.run()
     has_looked = link.loop is None and timeout is None  # then waiting for the handle comes to the same
     waiter: ThreadWaiter | None = None
     try:
@@ -62,8 +65,8 @@ def receive_in_thread(endpoint: "Endpoint", timeout: float | None) -> Any:
                 raise TimeoutError(text("error.receive_timeout", channel=endpoint.name, seconds=timeout))
             if on_loop:
                 blocking.wait(endpoint, left)
-            elif on_handlers_loop and endpoint.handlers_loop is not None:
-                endpoint.handlers_loop.wait(endpoint, waiter, handle, left)
+            elif holds_up_loop and endpoint.handlers_loop is not None:
+                endpoint.handlers_loop.wait(endpoint, waiter, left)
             else:
                 inbox.wait_in_thread(waiter, handle, left)
     finally:

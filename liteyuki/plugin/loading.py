@@ -64,12 +64,19 @@ def _load(name: str, import_module: Any) -> Plugin | None:
     try:
         module: ModuleType = import_module()
     except PLUGIN_ERRORS_OF_A_CALL as error:
-        logger.opt(exception=error).error(text("plugin.failed", name=name, error=f"{type(error).__name__}: {error}"))
+        logger.opt(exception=error).error(text("plugin.failed", name=name, error=_told(error)))
         return None
     metadata = getattr(module, "__plugin_meta__", None)
     plugin = Plugin(name, module, metadata if isinstance(metadata, PluginMetadata) else None)
     logger.success(text("plugin.loaded", name=plugin.metadata.name if plugin.metadata else name))
     return plugin
+
+
+def _told(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - a plugin's own error class may do anything
+        return type(error).__name__
 
 
 def _plugin_files(directory: Path) -> Iterator[Path]:

@@ -1,6 +1,7 @@
 """The thread and event loop of main-process plugins: what one of them holds up holds up no supervision."""
 
 import asyncio
+import contextlib
 import sys
 import sysconfig
 import threading
@@ -50,7 +51,9 @@ class PluginThread:
             if not await self._turns():
                 return False
             await asyncio.wait({done}, timeout=_TURN)
-        done.result()
+        if done.cancelled() or done.exception() is not None:
+            # Whatever a plugin does to it: who waits goes on.
+            logger.opt(exception=None if done.cancelled() else done.exception()).error(text("plugin.work_failed"))
         return True
 
     def place(self) -> str:
@@ -65,8 +68,11 @@ class PluginThread:
 
     async def close(self) -> None:
         """End what runs there, and the thread; one that is blocked is left behind."""
-        if not await self.run(_end_all_tasks()):
+        ending = self.submit(_end_all_tasks())
+        await asyncio.wait({ending}, timeout=_LAST_SECONDS)  # a plugin may be at its last work
+        if not ending.done() and not await self.run(_nothing()):
             return
+        await asyncio.wait({ending}, timeout=2 * _LAST_SECONDS)
         self._is_ending = True
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_LAST_SECONDS)
@@ -76,13 +82,14 @@ class PluginThread:
         if self._turn is None or self._turn.done():
             self._turn = self.submit(_nothing())
             self._turn_asked_at = time.monotonic()
+        turn = self._turn  # another that asks may put the next one in its place
         left = self._turn_asked_at + _TURN - time.monotonic()
         if left <= 0:
             return False
-        await asyncio.wait({self._turn}, timeout=left)
-        if not self._turn.done():
+        await asyncio.wait({turn}, timeout=left)
+        if not turn.done():
             logger.warning(text("plugin.blocks", place=self.place()))
-        return self._turn.done()
+        return turn.done()
 
     def _run(self, began: "Future[HandlersLoop]") -> None:
         asyncio.set_event_loop(self._loop)
@@ -106,4 +113,5 @@ async def _end_all_tasks() -> None:
         task.cancel()
     if left:
         await asyncio.wait(left, timeout=_LAST_SECONDS)
-    await asyncio.get_running_loop().shutdown_asyncgens()
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(asyncio.get_running_loop().shutdown_asyncgens(), _LAST_SECONDS)

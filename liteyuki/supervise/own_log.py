@@ -3,11 +3,18 @@
 import asyncio
 import threading
 from collections import deque
+from typing import Final
 
+from liteyuki.locale import text
 from liteyuki.supervise.console import Console, encoded
 from liteyuki.supervise.log_writer import LogStream
 
 __all__ = ["OWN_LOG", "OwnLog"]
+
+_MAX_LINES: Final = 10_000
+"""So many lines of other threads wait for the loop; what comes beyond that is left out and counted."""
+
+_LINES_IN_TURN: Final = 200
 
 OWN_LOG = "liteyuki"
 """The name of the main process's log file, which stands beside those of its processes."""
@@ -22,25 +29,49 @@ class OwnLog:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._lines: deque[str] = deque()
+        self._dropped = 0
+        self._is_flush_due = False
         self._is_writing = False
 
     def write(self, line: str) -> None:
         """Write `line`, which ends with a newline: at once on the loop's thread, soon from anywhere else."""
-        self._lines.append(line)
-        if threading.get_ident() == self._thread and not self._console.is_writing:
-            self.flush()
+        if threading.get_ident() == self._thread:
+            self._lines.append(line)
+            if not self._console.is_writing:
+                self.flush(at_most=_LINES_IN_TURN)
+            else:
+                self._loop.call_soon_threadsafe(self.flush)
+            return
+        if len(self._lines) < _MAX_LINES:
+            self._lines.append(line)
         else:
-            self._loop.call_soon_threadsafe(self.flush)
+            self._dropped += 1  # a thread that logs for ever must not keep the loop, nor the memory
+        if not self._is_flush_due:
+            self._is_flush_due = True
+            self._loop.call_soon_threadsafe(self._flush_when_due)
 
-    def flush(self) -> None:
-        """Write what has come so far. On the loop's thread."""
+    def _flush_when_due(self) -> None:
+        self._is_flush_due = False
+        self.flush(at_most=_LINES_IN_TURN)
+
+    def flush(self, *, at_most: int = _MAX_LINES) -> None:
+        """Write what has come so far, or so many lines of it now and the rest soon. On the loop's thread."""
         if self._is_writing:
             return  # a signal's handler, in the midst of this; what it adds is seen to below
         self._is_writing = True
         try:
-            while self._lines:
-                line = self._lines.popleft()
-                self._console.write(encoded(line), starts_line=True)
-                self._stream.write(line.encode("utf-8", "backslashreplace"))
+            # Not until there are none: others may add some all the time, and the loop has more to do.
+            for _ in range(min(len(self._lines), at_most)):
+                self._write(self._lines.popleft())
+            if self._dropped and not self._lines:
+                dropped, self._dropped = self._dropped, 0
+                self._write(text("console.dropped", lines=dropped) + "\n")
         finally:
             self._is_writing = False
+        if self._lines and not self._is_flush_due:
+            self._is_flush_due = True
+            self._loop.call_soon_threadsafe(self._flush_when_due)
+
+    def _write(self, line: str) -> None:
+        self._console.write(encoded(line), starts_line=True)
+        self._stream.write(line.encode("utf-8", "backslashreplace"))

@@ -11,6 +11,7 @@ from liteyuki.supervise.console import Console
 from liteyuki.supervise.log_writer import LogWriter
 from liteyuki.supervise.own_log import OwnLog
 from liteyuki.supervise.spec import LogFiles
+from tests.unit.joined import until
 
 
 def test_lines_of_threads_and_signal_handlers_are_whole_and_all_there(tmp_path: Path) -> None:
@@ -65,5 +66,35 @@ def test_lines_of_threads_and_signal_handlers_are_whole_and_all_there(tmp_path: 
             for number in range(4):
                 mine = [line for line in lines if line.startswith(f"thread {number} ")]
                 assert mine == [f"thread {number} {line}" for line in range(1000)]
+
+    asyncio.run(main())
+
+
+def test_a_thread_that_logs_for_ever_keeps_neither_the_loop_nor_memory(tmp_path: Path) -> None:
+    async def main() -> None:
+        handle = os.open(os.devnull, os.O_WRONLY)
+        console = Console(handle)
+        console.bind(asyncio.get_running_loop())
+        writer = LogWriter(tmp_path, LogFiles())
+        own_log = OwnLog(console, writer.stream("liteyuki"))
+        is_over, log_file = threading.Event(), tmp_path / "liteyuki.log"
+
+        def log() -> None:
+            while not is_over.is_set():
+                own_log.write("again\n")
+
+        thread = threading.Thread(target=log)
+        thread.start()
+        # The loop turns, or this would never end.
+        await until(lambda: log_file.exists() and "again" in log_file.read_text(), "a line")
+        is_over.set()
+        thread.join()
+        own_log.write("the loop's own\n")
+        own_log.flush()
+        own_log.flush()
+        writer.close()
+        console.close()
+        os.close(handle)
+        assert "the loop's own" in log_file.read_text().splitlines()
 
     asyncio.run(main())

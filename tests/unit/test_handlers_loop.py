@@ -11,6 +11,7 @@ import pytest
 
 from liteyuki.comm.channel import Channel
 from liteyuki.errors import ChannelFull
+from liteyuki.hooks import Hook, Hooks
 from liteyuki.plugin.thread import PluginThread
 from tests.unit.joined import DEADLINE, Joiner, in_thread, run, soon, until
 
@@ -154,6 +155,150 @@ def test_what_awaits_there_gets_what_the_other_loop_reads(joiner: Joiner) -> Non
             talking = plugins.submit(talk())
             child.send(2)
             assert await asyncio.wait_for(talking, DEADLINE) == [1, 2]
+
+    run(body())
+
+
+def test_a_handler_that_waits_itself_takes_no_wake_up_of_a_receive_with_it(joiner: Joiner, logged: list[str]) -> None:
+    async def body() -> None:
+        main, child = joiner.channels()
+        other_main, other_child = joiner.channels("other")
+        inner_main, inner_child = joiner.channels("inner")
+        begun = threading.Event()
+        async with plugin_thread(main, other_main, inner_main) as plugins:
+
+            @other_main.on_receive()
+            def handle(value: object) -> None:
+                begun.set()
+                assert inner_main.receive(DEADLINE) == "inner"
+
+            async def receive() -> object:
+                return main.receive()  # without a timeout: a lost wake-up is a hang
+
+            received = plugins.submit(receive())
+            await soon(in_thread(lambda: other_child.send("begin")))
+            assert await soon(in_thread(lambda: begun.wait(DEADLINE)))
+            await soon(in_thread(lambda: child.send("outer")))
+            await until(lambda: main.receiver.inbox, "the outer one")
+            await soon(in_thread(lambda: inner_child.send("inner")))
+            assert await asyncio.wait_for(received, DEADLINE) == "outer"
+
+    run(body())
+
+
+def test_a_receive_with_values_at_hand_lets_others_handlers_begin(joiner: Joiner, logged: list[str]) -> None:
+    async def body() -> None:
+        main, child = joiner.channels()
+        other_main, other_child = joiner.channels("other")
+        order: list[object] = []
+        async with plugin_thread(main, other_main) as plugins:
+            other_main.on_receive()(order.append)
+
+            async def receive() -> None:
+                await asyncio.to_thread(send_and_close, child, "value")
+                await asyncio.to_thread(send_and_close, other_child, "other")
+                await until(lambda: main.receiver.inbox, "values at hand")
+                for _ in range(50):
+                    order.append(main.receive(DEADLINE))
+
+            await asyncio.wait_for(plugins.submit(receive()), DEADLINE)
+            await until(lambda: len(order) == 100, "the rest")
+        assert [value for value in order if value[0] == "value"] == [("value", n) for n in range(50)]  # type: ignore[index]
+        assert [value for value in order if value[0] == "other"] == [("other", n) for n in range(50)]  # type: ignore[index]
+
+    run(body())
+
+
+def test_the_loop_turns_in_the_midst_of_a_stream(joiner: Joiner) -> None:
+    async def body() -> None:
+        main, child = joiner.channels()
+        waiting = most = count = 0
+        async with plugin_thread(main):
+
+            @main.on_receive()
+            async def handle(value: object) -> None:
+                nonlocal waiting, most, count
+                waiting, most = waiting + 1, max(most, waiting + 1)
+                await asyncio.sleep(0)
+                waiting, count = waiting - 1, count + 1
+
+            def send() -> None:
+                for number in range(20_000):
+                    child.send(number, timeout=DEADLINE)
+                child.close()
+
+            await soon(in_thread(send))
+            await until(lambda: count == 20_000, "all")
+        assert most < 10_000  # not nearly all of them
+
+    run(body())
+
+
+class Unspeakable:
+    """What plugins have that raises wherever it can."""
+
+    def __call__(self, *_: object) -> None:
+        raise RuntimeError("on purpose")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("on purpose")
+
+
+def test_handlers_and_hooks_without_a_name_may_raise(joiner: Joiner, logged: list[str]) -> None:
+    async def body() -> None:
+        main, child = joiner.channels()
+        hooks, called = Hooks(), list[str]()
+        hooks.add(Hook.PROCESS_READY, Unspeakable())
+        hooks.add(Hook.PROCESS_READY, lambda: called.append("the next"))
+        async with plugin_thread(main) as plugins:
+            main.on_receive()(Unspeakable())
+            main.on_receive()(lambda value: called.append(str(value)))
+            await soon(in_thread(partial(send_and_close, child, 1)))
+            await until(lambda: len(called) == 50, "all values")
+            assert await plugins.run(hooks.call(Hook.PROCESS_READY))
+        assert called[-1] == "the next"
+
+    run(body())
+
+
+def test_whatever_becomes_of_work_who_waits_for_it_goes_on(logged: list[str]) -> None:
+    class Panic(BaseException):
+        pass
+
+    async def cancel_all() -> None:
+        for task in asyncio.all_tasks():
+            task.cancel()
+        await asyncio.sleep(0)
+
+    async def panic() -> None:
+        raise Panic
+
+    async def body() -> None:
+        async with plugin_thread() as plugins:
+            assert await plugins.run(cancel_all())
+            assert await plugins.run(panic())
+            assert await plugins.run(asyncio.sleep(0))
+
+    run(body())
+    assert len(logged) == 2
+
+
+def test_a_generator_that_will_not_end_does_not_keep_the_thread(logged: list[str]) -> None:
+    async def deaf() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            await asyncio.sleep(3600)
+
+    async def body() -> None:
+        left: list[AsyncIterator[int]] = []
+
+        async def begin() -> None:
+            left.append(deaf())
+            await left[0].__anext__()
+
+        async with plugin_thread() as plugins:
+            assert await plugins.run(begin())
 
     run(body())
 

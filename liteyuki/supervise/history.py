@@ -22,6 +22,8 @@ __all__ = ["HistoryWriter"]
 _PATIENCE: Final = 0.02
 """Seconds that an entry may hold the main loop up."""
 _MAX_WAITING: Final = 1000
+_CALM: Final = 60.0
+"""Seconds in which the log is told once at most that it cannot be written."""
 _LAST_SECONDS: Final = 2.0
 
 
@@ -47,6 +49,9 @@ class HistoryWriter:
         # In the thread only:
         self._file: HistoryFile | None = None
         self._is_failing = False
+        self._is_told = False
+        self._told_at = float("-inf")
+        """When the log was told last that it fails: a disk that is nearly full fails again and again."""
 
     def record(self, event: Event) -> None:
         """Put `event` on record, if it is one that the history keeps."""
@@ -117,7 +122,10 @@ class HistoryWriter:
             self._is_fast = False
             if not self._is_failing:
                 self._is_failing = True
-                self._say_soon(text("history.failed", path=self._path, error=error))
+                self._is_told = began - self._told_at > _CALM
+                if self._is_told:
+                    self._told_at = began
+                    self._say_soon(text("history.failed", path=self._path, error=error))
             return False
         # The first time takes longer: SQLite is loaded, and the file is made.
         self._is_fast = is_first or time.monotonic() - began < _PATIENCE * len(entries)
@@ -125,7 +133,8 @@ class HistoryWriter:
             self._is_failing = False
             with self._lock:
                 lost, self._lost = self._lost, 0
-            self._say_soon(text("history.resumed", path=self._path, lost=lost))
+            if self._is_told or lost:
+                self._say_soon(text("history.resumed", path=self._path, lost=lost))
         return True
 
     def _make_file(self) -> "HistoryFile":

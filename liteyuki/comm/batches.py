@@ -74,9 +74,10 @@ def _count_of_batch(waiting: list[Entry]) -> int:
 
 def largest_of(entries: Sequence[SmallEntry], largest_bytes: int) -> int:
     """The length of the largest message, or 0 if none can be larger than `largest_bytes`."""
-    if max(map(len, entries)) + TEXT_HEAD_BYTES <= largest_bytes:
+    longest = max(map(len, entries))
+    if longest + TEXT_HEAD_BYTES <= largest_bytes:
         return 0  # whichever it is
-    return max(map(length_bytes, entries))
+    return longest if str not in set(map(type, entries)) else max(map(length_bytes, entries))
 
 
 def pack_batch(entries: Sequence[SmallEntry]) -> bytes:

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import sys
-import sysconfig
 import threading
 import time
 import traceback
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from liteyuki.comm.handlers_loop import HandlersLoop
@@ -23,7 +23,7 @@ _TURN: Final = 0.1
 """Seconds within which a loop turns that nothing holds up."""
 _LAST_SECONDS: Final = 0.5
 """How long what plugins have left running may take to end."""
-_STANDARD_LIBRARY: Final = sysconfig.get_path("stdlib")
+_STANDARD_LIBRARY: Final = str(Path(threading.__file__).parent)
 
 
 class PluginThread:

@@ -9,7 +9,6 @@ import contextlib
 import errno
 import fcntl
 import io
-import mmap
 import os
 import signal
 import socket
@@ -102,22 +101,6 @@ def make_standard_handles() -> None:
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True, write_through=False)
-
-
-def fresh_memory(size_bytes: int) -> mmap.mmap:
-    """So much zeroed memory of this process's own, which the system provides when it is first touched.
-
-    In large pages where it has some: a page fault for every 4 KiB takes as long as filling them. Raises `MemoryError`.
-    """
-    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
-    try:
-        memory = mmap.mmap(-1, size_bytes, **private)
-    except OSError as error:
-        raise MemoryError from error
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(OSError):  # a system that was built without them
-            memory.madvise(mmap.MADV_HUGEPAGE)
-    return memory
 
 
 def leave_signals_to_main_thread() -> None:

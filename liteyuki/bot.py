@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, Final, NoReturn, TypeVar
 
 from liteyuki._platform import is_init, make_standard_handles, take_signals_as_usual
+from liteyuki._platform_memory import take_memory_from_one_place
 from liteyuki.comm.handles import drop_inheritance
 from liteyuki.comm.messages import Origin, RestartAnswer
 from liteyuki.comm.registry import current_registry
@@ -94,6 +95,7 @@ class LiteyukiBot(WithHooks):
         drop_pulse(os.environ)
         self._service_manager = ServiceManager(os.environ)
         take_signals_as_usual()
+        take_memory_from_one_place()
         # As the first process of a container it would not even notice the last one.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, *([signal.SIGQUIT] if is_init() else [])):
             # `nohup` has the hang-up ignored, and is to be honoured. SIGINT is ignored by what a shell starts with

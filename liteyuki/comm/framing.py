@@ -14,7 +14,7 @@ from collections import deque
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from liteyuki._platform import fresh_memory
+from liteyuki._platform_memory import fresh_memory
 from liteyuki.comm.handle import Handle
 from liteyuki.locale import text
 

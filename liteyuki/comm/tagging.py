@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import ormsgpack
 
-from liteyuki._platform import fresh_memory
+from liteyuki._platform_memory import fresh_memory
 from liteyuki.comm import scalars
 from liteyuki.comm.codec_hooks import CodecHook, hook_named, hook_of
 from liteyuki.comm.framing import Buffer

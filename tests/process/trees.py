@@ -24,6 +24,11 @@ def _leave_session() -> None:
         os.setsid()
 
 
+def _say(word: str) -> None:
+    """A whole line at once: others print to the same place, and Python's may be unbuffered."""
+    os.write(1, f"{word}\n".encode())
+
+
 def levels(depth: str) -> None:
     """A line of processes, each in a session of its own, each the child of the one before."""
     _stubborn()
@@ -33,7 +38,7 @@ def levels(depth: str) -> None:
         _leave_session()
         _stubborn()
     else:
-        print("grown", flush=True)
+        _say("grown")
     time.sleep(FOR_EVER)
 
 
@@ -49,7 +54,7 @@ def daemon(leader: str = "stays") -> None:
         os.setsid()
         if os.fork():
             os._exit(0)
-    print("grown", flush=True)
+    _say("grown")
     time.sleep(FOR_EVER)
 
 
@@ -64,7 +69,7 @@ def bomb(count: str, hops: str) -> None:
                     os._exit(0)
                 time.sleep(0.005)
             time.sleep(FOR_EVER)
-    print("grown", flush=True)
+    _say("grown")
     time.sleep(FOR_EVER)
 
 
@@ -77,7 +82,7 @@ def restless(program: str, path: str, count: str, pause: str) -> None:
 def bare(depth: str) -> None:
     """`levels` by a program that passes no environment on, as `sudo` does."""
     _stubborn()
-    print("begun", flush=True)
+    _say("begun")
     os.execve(sys.executable, [sys.executable, "-S", __file__, "levels", depth], {"BARE": "1"})
 
 
@@ -91,7 +96,7 @@ def heeds(path: str) -> None:
             os._exit(0)
 
         signal.signal(signal.SIGTERM, write)
-        print("grown", flush=True)
+        _say("grown")
     time.sleep(FOR_EVER)
 
 

@@ -214,7 +214,9 @@ class LiteyukiBot(WithHooks):
         done, _ = await asyncio.wait({loaded, stop}, timeout=_LOAD_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
         if loaded in done and (error := loaded.exception()) is not None:
-            logger.opt(exception=error).error(text("plugin.failed", name=settings.plugin_dirs, error=error))
+            logger.opt(exception=error).error(
+                text("plugin.failed", name=", ".join(map(str, settings.plugin_dirs)), error=error)
+            )
         if not done:
             logger.warning(text("plugin.late", seconds=_LOAD_TIMEOUT, place=plugins.place()))
 
@@ -261,6 +263,8 @@ class LiteyukiBot(WithHooks):
         if self._service_manager.is_there and self._supervisor is not None:
             states = (f"{status.name} {text(f'state.{status.state}')}" for status in self._supervisor.status())
             self._service_manager.status(", ".join(states))
+        if self._plugins is not None:
+            self._plugins.watch()  # who subscribes to events hears of this one
         if event.kind is EventKind.BEFORE_SHUTDOWN:
             await self._call(Hook.BEFORE_PROCESS_SHUTDOWN, event.process)
         elif event.kind is EventKind.BEFORE_RESTART:

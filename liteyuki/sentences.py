@@ -33,6 +33,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "……控制台太慢，此处省略了 {lines} 行……",
         "... the console was too slow: {lines} lines were left out here ...",
     ),
+    "log.dropped": (
+        "……日志来得太快，此处省略了 {lines} 行……",
+        "... log lines came too fast: {lines} were left out here ...",
+    ),
     # --- log files
     "log_file.dropped": (
         "……磁盘太慢，此处省略了 {lines} 行……",

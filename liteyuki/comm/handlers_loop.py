@@ -22,8 +22,10 @@ __all__ = ["HandlersLoop"]
 class HandlersLoop:
     """Made on the thread of `loop`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_work: Callable[[], None] = lambda: None) -> None:
+        """`on_work` is called, from any thread, when there is something to call."""
         self.loop = loop
+        self._on_work = on_work
         self._thread = threading.get_ident()
         self._due: deque[Callable[[], None]] = deque()
         self._blocked: list[ThreadWaiter] = []
@@ -39,6 +41,7 @@ class HandlersLoop:
             self.loop.call_soon_threadsafe(self.run)
         for waiter in tuple(self._blocked):
             waiter.wake()
+        self._on_work()
 
     def run(self) -> bool:
         """Call what is due; whether anything was. On the loop's thread."""

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 _TURN: Final = 0.1
 """Seconds within which a loop turns that nothing holds up."""
+_LOOK: Final = 5.0
+"""Seconds after something to do has come, until the loop is looked at: what blocks it by then is warned of."""
 _LAST_SECONDS: Final = 0.5
 """How long what plugins have left running may take to end."""
 _STANDARD_LIBRARY: Final = str(Path(threading.__file__).parent)
@@ -30,8 +32,11 @@ class PluginThread:
     """Runs from construction to `close`. To be used on the main loop."""
 
     def __init__(self) -> None:
+        self._main_loop = asyncio.get_running_loop()
         self._loop = asyncio.new_event_loop()
         self._is_ending = False
+        self._is_watched = False
+        self._looking: asyncio.Task[bool] | None = None
         began: Future[HandlersLoop] = Future()
         # Unlike other threads of ours it lets signals in: programs that a plugin starts would begin with them blocked.
         self._thread = threading.Thread(target=self._run, args=(began,), name="liteyuki-plugins", daemon=True)
@@ -66,6 +71,18 @@ class PluginThread:
         entry = (plugins or stack)[-1]
         return f"{entry.filename}:{entry.lineno} ({entry.name})"
 
+    def watch(self) -> None:
+        """It has something to do: see in a while whether that blocks it. From any thread."""
+        if not self._is_watched:
+            self._is_watched = True
+            with contextlib.suppress(RuntimeError):  # the main loop has ended
+                self._main_loop.call_soon_threadsafe(self._main_loop.call_later, _LOOK, self._look)
+
+    def _look(self) -> None:
+        self._is_watched = False
+        if not self._is_ending:
+            self._looking = asyncio.ensure_future(self._turns())
+
     async def close(self) -> None:
         """End what runs there, and the thread; one that is blocked is left behind."""
         ending = self.submit(_end_all_tasks())
@@ -93,7 +110,7 @@ class PluginThread:
 
     def _run(self, began: "Future[HandlersLoop]") -> None:
         asyncio.set_event_loop(self._loop)
-        began.set_result(HandlersLoop(self._loop))
+        began.set_result(HandlersLoop(self._loop, self.watch))
         while not self._is_ending:  # nor does it end because a plugin has stopped it
             try:
                 self._loop.run_forever()

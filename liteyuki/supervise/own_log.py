@@ -35,17 +35,17 @@ class OwnLog:
 
     def write(self, line: str) -> None:
         """Write `line`, which ends with a newline: at once on the loop's thread, soon from anywhere else."""
-        if threading.get_ident() == self._thread:
-            self._lines.append(line)
-            if not self._console.is_writing:
-                self.flush(at_most=_LINES_IN_TURN)
-            else:
-                self._loop.call_soon_threadsafe(self.flush)
-            return
-        if len(self._lines) < _MAX_LINES:
+        is_own = threading.get_ident() == self._thread
+        if is_own or len(self._lines) < _MAX_LINES:
             self._lines.append(line)
         else:
             self._dropped += 1  # a thread that logs for ever must not keep the loop, nor the memory
+        if is_own and not self._console.is_writing:
+            self.flush(at_most=_LINES_IN_TURN)
+        else:
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if not self._is_flush_due:
             self._is_flush_due = True
             self._loop.call_soon_threadsafe(self._flush_when_due)
@@ -65,12 +65,11 @@ class OwnLog:
                 self._write(self._lines.popleft())
             if self._dropped and not self._lines:
                 dropped, self._dropped = self._dropped, 0
-                self._write(text("console.dropped", lines=dropped) + "\n")
+                self._write(text("log.dropped", lines=dropped) + "\n")
         finally:
             self._is_writing = False
-        if self._lines and not self._is_flush_due:
-            self._is_flush_due = True
-            self._loop.call_soon_threadsafe(self._flush_when_due)
+        if self._lines:
+            self._flush_soon()
 
     def _write(self, line: str) -> None:
         self._console.write(encoded(line), starts_line=True)

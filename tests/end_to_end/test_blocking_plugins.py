@@ -72,9 +72,8 @@ def test_one_that_sleeps_for_ever(project: Project, place: str) -> None:
         main.wait_for("^blocking$")
         main.wait_ready()
         qq.wait_connected()
+        main.wait_for(rf"主进程插件在 {re.escape(str(project.directory / 'blocker.py'))}:\d+ \(block\) 处阻塞")
         supervision_goes_on(project, main, qq)
-        if place == "before_hook":
-            main.wait_for(rf"主进程插件在 {re.escape(str(project.directory / 'blocker.py'))}:\d+ \(block\) 处阻塞")
 
 
 def test_one_that_computes_for_ever(project: Project) -> None:

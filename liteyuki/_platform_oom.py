@@ -1,7 +1,8 @@
 """Whether the kernel kills for want of memory, as far as the system tells."""
 
-import sys
 from pathlib import Path
+
+from liteyuki._platform_cgroup import own_cgroup
 
 __all__ = ["OomKills"]
 
@@ -40,14 +41,7 @@ class OomKills:
 
 
 def _counts_of_own_cgroup() -> Path | None:
-    if not sys.platform.startswith("linux"):
+    if (own := own_cgroup()) is None:
         return None
-    try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        if line.startswith("0::"):
-            counts = Path("/sys/fs/cgroup", line.removeprefix("0::/"), "memory.events")
-            return counts if counts.is_file() else None
-    return None
+    counts = own / "memory.events"
+    return counts if counts.is_file() else None

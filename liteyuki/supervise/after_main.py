@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from liteyuki._platform_cgroup import end_cgroup, remove_cgroup
 from liteyuki._platform_tree import (
     STOP_SIGNAL,
     Running,
@@ -26,6 +27,9 @@ _PATIENCE: Final = 0.1
 """Seconds without finding any more after which all is taken to be found."""
 _HUNTS: Final = 10
 """How often it is begun anew where there is no end of them."""
+_KILL_TIMEOUT: Final = 5.0
+"""Seconds that the kernel may take to end what was killed, after which an empty cgroup is left."""
+_LOOK_AGAIN: Final = 0.05
 _ASKED: Final = "ask:"
 # Not `-m`: that would look for our modules, and Python's own, in the project's folder first.
 _RUN: Final = (
@@ -36,17 +40,17 @@ _RUN: Final = (
 
 
 def ending_program(last_seconds: float, marks: Marks) -> list[str]:
-    """What the guard is to turn into, to which it adds the children that ran."""
+    """What the guard is to turn into, to which it adds the cgroup that all is in, and the children that ran."""
     return [sys.executable, "-S", "-c", _RUN, str(last_seconds), marks.of_children]
 
 
 def main(arguments: Sequence[str]) -> None:
-    """`LAST_SECONDS MARK [PID | ask:PID]...`: the children that ran, and which are to be asked to stop by SIGTERM.
+    """`LAST_SECONDS MARK CGROUP [PID | ask:PID]...`: the children that ran, and which to ask to stop by SIGTERM.
 
-    After the last seconds each of them gets SIGKILL, with everything below it and everything whose environment has
-    the mark in it (Linux; elsewhere with its group).
+    After the last seconds each of them gets SIGKILL, with everything in the cgroup (if the word is not empty),
+    everything below it, and everything whose environment has the mark in it (Linux; elsewhere with its group).
     """
-    last_seconds, mark, *words = arguments
+    last_seconds, mark, cgroup, *words = arguments
     leaders = {int(word.removeprefix(_ASKED)) for word in words}
 
     def is_mark(environment: Sequence[bytes]) -> bool:
@@ -64,9 +68,19 @@ def main(arguments: Sequence[str]) -> None:
         if word.startswith(_ASKED):
             send_signal(int(word.removeprefix(_ASKED)), STOP_SIGNAL)
     time.sleep(float(last_seconds))
+    if cgroup:
+        end_cgroup(Path(cgroup))
     if not any(running_processes()):
         for leader in leaders:
             kill_group(leader)
     for _ in range(_HUNTS):
         if hunt(lambda process: (process.pid, process.began) in first or is_marked(process), is_mark, _PATIENCE):
             break
+    if cgroup:
+        _remove(Path(cgroup))
+
+
+def _remove(cgroup: Path) -> None:
+    give_up_at = time.monotonic() + _KILL_TIMEOUT
+    while not remove_cgroup(cgroup) and time.monotonic() < give_up_at:
+        time.sleep(_LOOK_AGAIN)

@@ -5,8 +5,10 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
+from liteyuki._platform_cgroup import enter_cgroup, leave_cgroup
 from liteyuki._platform_guard import spawn_guard
 from liteyuki._platform_tree import (
     STOP_SIGNAL,
@@ -53,7 +55,10 @@ class Guard:
         self._before = frozenset(child_pids())
         self._writer = -1
         self._next_guard: asyncio.TimerHandle | None = None
+        self._cgroup: Path | None = None
         self._start_guard()
+        self._cgroup = enter_cgroup(f"liteyuki-{self.marks.own}")
+        self._tell_cgroup()
         self._adopts = adopt_orphans(True)
         self._ends = 0
         """How often children, kept or adopted, were seen to have ended."""
@@ -68,10 +73,15 @@ class Guard:
 
     def _start_guard(self) -> None:
         self._writer = spawn_guard(ending_program(LAST_SECONDS, self.marks), os.environ)
+        self._tell_cgroup()
         for tree in self._trees.values():
             self._write(tree.line)
         # An error condition is all that the writing end of a pipe can have to read: the guard was killed.
         asyncio.get_running_loop().add_reader(self._writer, self._guard_is_gone)
+
+    def _tell_cgroup(self) -> None:
+        if self._cgroup is not None:
+            self._write(f"in {self._cgroup}\n")
 
     def _guard_is_gone(self) -> None:
         self._let_go_of_guard()
@@ -171,7 +181,11 @@ class Guard:
 
     def close(self) -> None:
         """Nothing of ours runs any more; the guard goes, too. Twice is harmless."""
+        self._write("bye\n")
         self._let_go_of_guard()
+        if self._cgroup is not None:
+            leave_cgroup(self._cgroup)
+            self._cgroup = None
         self._collector.close()
         adopt_orphans(False)
         if self._inherited is None:

@@ -4,10 +4,12 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from liteyuki._platform_cgroup import enter_cgroup, leave_cgroup, own_cgroup
 from tests.harness import MainProcess, Project, is_alive, wait_until, wait_until_gone
 from tests.process.test_trees import TREES, Seed, all_paces, is_locked, restless
 from tests.process.trees import LONGEST
@@ -45,6 +47,39 @@ def wait_grown(main: MainProcess, kind: str) -> None:
         main.wait_ready()
 
 
+def has_cgroups() -> bool:
+    """Whether a main process that is started here gets a cgroup of its own."""
+    name = f"liteyuki-test-{os.getpid()}"
+    if (made := enter_cgroup(name)) is None:
+        return False
+    leave_cgroup(made)
+    return True
+
+
+HAS_CGROUPS = has_cgroups()
+NO_CGROUPS = 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"'
+needs_cgroups = pytest.mark.skipif(not HAS_CGROUPS, reason="the cgroup of this process cannot be written to")
+
+
+@pytest.fixture(params=[pytest.param("cgroup", marks=needs_cgroups), "marks"])
+def start(request: pytest.FixtureRequest, project: Project) -> Callable[[], MainProcess]:
+    """`liteyuki run` where all that it starts is in a cgroup of its own, or where it can have none."""
+    if request.param == "cgroup" or not HAS_CGROUPS:
+        return project.run
+    command = ["unshare", "-m", "sh", "-c", NO_CGROUPS, "sh", sys.executable, "-m", "liteyuki", "run"]
+    return lambda: MainProcess(command, project.directory, {})
+
+
+def own_cgroup_of(main: int) -> Path:
+    """The folder of the cgroup that the main process has made for itself."""
+    (line,) = [line for line in Path(f"/proc/{main}/cgroup").read_text().splitlines() if line.startswith("0::")]
+    name = line.rpartition("/")[2]
+    assert name.startswith("liteyuki-")
+    here = own_cgroup()
+    assert here is not None
+    return here / name
+
+
 both_kinds = pytest.mark.parametrize("kind", ["command", "bot"])
 TREE_WORDS = [("levels", "3"), ("daemon",), ("bomb", "20", "0")]
 all_trees = pytest.mark.parametrize("words", TREE_WORDS, ids=[words[0] for words in TREE_WORDS])
@@ -53,10 +88,10 @@ all_trees = pytest.mark.parametrize("words", TREE_WORDS, ids=[words[0] for words
 @both_kinds
 @all_trees
 def test_nothing_is_left_a_second_after_the_main_process_was_killed(
-    project: Project, kind: str, words: tuple[str, ...]
+    project: Project, start: Callable[[], MainProcess], kind: str, words: tuple[str, ...]
 ) -> None:
     seed = plant(project, kind, words)
-    with project.run() as main:
+    with start() as main:
         wait_grown(main, kind)
         main.send(signal.SIGKILL)
         time.sleep(1.0)
@@ -66,11 +101,11 @@ def test_nothing_is_left_a_second_after_the_main_process_was_killed(
 @both_kinds
 @all_paces
 def test_those_that_move_on_all_the_time_are_caught_when_the_main_process_was_killed(
-    project: Project, kind: str, pace: tuple[str, str], tmp_path: Path
+    project: Project, start: Callable[[], MainProcess], kind: str, pace: tuple[str, str], tmp_path: Path
 ) -> None:
     lock = tmp_path / "lock"
     plant(project, kind, ("restless", restless(tmp_path), str(lock), *pace))
-    with project.run() as main:
+    with start() as main:
         main.wait_for("^grown$")
         assert is_locked(lock)
         main.send(signal.SIGKILL)
@@ -91,9 +126,33 @@ def test_a_second_signal_reaches_the_whole_tree(project: Project, kind: str, wor
         wait_until(lambda: not seed.running(), "the end of the tree")
 
 
-def test_a_guard_that_was_killed_is_replaced(project: Project) -> None:
-    seed = plant(project, "command", ("daemon",))
+@needs_cgroups
+@both_kinds
+def test_what_has_let_go_of_everything_is_found_in_the_cgroup(project: Project, kind: str) -> None:
+    seed = plant(project, kind, ("bare", "daemon"))
     with project.run() as main:
+        wait_grown(main, kind)
+        folder = own_cgroup_of(main.pid)
+        main.send(signal.SIGKILL)
+        time.sleep(1.0)
+        assert seed.running() == []
+        wait_until(lambda: not folder.exists(), "the end of the cgroup")
+
+
+@needs_cgroups
+def test_the_cgroup_goes_with_the_main_process(project: Project) -> None:
+    plant(project, "command", ("levels", "2"))
+    with project.run() as main:
+        wait_grown(main, "command")
+        folder = own_cgroup_of(main.pid)
+        assert folder.exists()
+        assert main.stop() == 0
+        assert not folder.exists()
+
+
+def test_a_guard_that_was_killed_is_replaced(project: Project, start: Callable[[], MainProcess]) -> None:
+    seed = plant(project, "command", ("daemon",))
+    with start() as main:
         wait_grown(main, "command")
         for _ in range(2):
             guard = wait_until(lambda: _guards(main.pid), "a guard")[0]

@@ -146,7 +146,7 @@ def _mark_of(pid: int) -> str:
 
 def test_what_passes_no_environment_on_is_found_too() -> None:
     async def main() -> None:
-        async with supervised(grown(Seed(), "command", "bare", "3")) as watched:
+        async with supervised(grown(Seed(), "command", "bare", "levels", "3")) as watched:
             await watched.until_printed("grown")
             leader = watched.supervisor.keeper("a").status().pid
             assert leader is not None

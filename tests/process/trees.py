@@ -79,11 +79,12 @@ def restless(program: str, path: str, count: str, pause: str) -> None:
     os.execv(program, [program, path, count, pause, str(LONGEST)])
 
 
-def bare(depth: str) -> None:
-    """`levels` by a program that passes no environment on, as `sudo` does."""
+def bare(*words: str) -> None:
+    """Another of these by a program that passes no environment on, as `sudo` does; but for the mark of the test."""
     _stubborn()
     _say("begun")
-    os.execve(sys.executable, [sys.executable, "-S", __file__, "levels", depth], {"BARE": "1"})
+    environment = {name: value for name, value in os.environ.items() if name == "TREE_OF_TEST"}
+    os.execve(sys.executable, [sys.executable, "-S", __file__, *words], environment)
 
 
 def heeds(path: str) -> None:

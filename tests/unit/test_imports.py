@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "liteyuki._late_tls": (),
     "liteyuki._platform": (),
     "liteyuki._platform_memory": (),
-    "liteyuki._platform_oom": (),
+    "liteyuki._platform_cgroup": (),
+    "liteyuki._platform_oom": ("liteyuki._platform_cgroup",),
     "liteyuki._platform_conditions": (),
     "liteyuki._platform_guard": (),
     "liteyuki._platform_terminal": (),
@@ -74,6 +75,7 @@ MAY_IMPORT = {
 }
 PLATFORM = (
     "liteyuki._platform",
+    "liteyuki._platform_cgroup",
     "liteyuki._platform_conditions",
     "liteyuki._platform_guard",
     "liteyuki._platform_memory",

@@ -9,9 +9,27 @@ import contextlib
 import os
 import re
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
-__all__ = ["end_cgroup", "enter_cgroup", "leave_cgroup", "own_cgroup", "remove_cgroup"]
+__all__ = [
+    "end_cgroup",
+    "enter_cgroup",
+    "frozen_cgroup",
+    "is_populated",
+    "join_cgroup",
+    "leave_cgroup",
+    "make_cgroup",
+    "members_of",
+    "own_cgroup",
+    "remove_cgroup",
+]
+
+_FREEZE_TIMEOUT: Final = 0.5
+"""Seconds that the kernel may take until all stands still; what waits for a disk takes as long as that does."""
+_LOOK_AGAIN: Final = 0.001
 
 
 def own_cgroup() -> Path | None:
@@ -34,8 +52,10 @@ def _folder(mounts: str, groups: str) -> Path | None:
         if not kind.startswith("cgroup2 "):
             continue
         root, point = map(_unescaped, place.split(" ")[3:5])
-        below = os.path.relpath(group, root)
-        return None if below.startswith("..") else Path(point, below)
+        # Outside of what is mounted, or, as the kernel writes it, above the root of this process's namespace.
+        if ".." in group.split("/") or not Path(group).is_relative_to(root):
+            return None
+        return Path(point) / Path(group).relative_to(root)
     return None
 
 
@@ -53,16 +73,35 @@ def enter_cgroup(name: str) -> Path | None:
     if (own := own_cgroup()) is None:
         return None
     made = own / name
+    if not make_cgroup(made):
+        return None
     try:
-        made.mkdir()
-        if (made / "cgroup.kill").exists():
-            _write(made / "cgroup.procs", "0")
-            return made
+        join_cgroup(made, 0)
     except OSError:
-        pass
-    with contextlib.suppress(OSError):
-        made.rmdir()
-    return None
+        remove_cgroup(made)
+        return None
+    return made
+
+
+def make_cgroup(folder: Path) -> bool:
+    """Make an empty one below one that exists. Whether it is there, and can be ended."""
+    try:
+        folder.mkdir()
+    except OSError:
+        return False
+    if (folder / "cgroup.kill").exists():
+        return True
+    remove_cgroup(folder)
+    return False
+
+
+def join_cgroup(made: Path, pid: int) -> None:
+    """Move the process `pid` (0: this one) into it; what it has started before stays where it is.
+
+    It blocks for some hundredths of a second if nothing was moved lately. Raises `OSError` where that cannot be,
+    `ProcessLookupError` if it has ended.
+    """
+    _write(made / "cgroup.procs", str(pid))
 
 
 def leave_cgroup(made: Path) -> None:
@@ -73,7 +112,7 @@ def leave_cgroup(made: Path) -> None:
     with contextlib.suppress(OSError):
         for pid in (made / "cgroup.procs").read_text().split():
             with contextlib.suppress(ProcessLookupError):
-                _write(made.parent / "cgroup.procs", pid)
+                join_cgroup(made.parent, int(pid))
     remove_cgroup(made)
 
 
@@ -81,6 +120,42 @@ def end_cgroup(made: Path) -> None:
     """SIGKILL everything in it, and in those below it. One that is gone is fine."""
     with contextlib.suppress(FileNotFoundError):
         _write(made / "cgroup.kill", "1")
+
+
+@contextlib.contextmanager
+def frozen_cgroup(made: Path) -> Iterator[None]:
+    """All that `enter_cgroup`'s group has in it stands still meanwhile, and can be killed; but not this process.
+
+    That is outside meanwhile. Entering it blocks for some hundredths of a second, longer where there is a lot. Raises
+    `OSError` if it cannot be done.
+    """
+    join_cgroup(made.parent, 0)
+    try:
+        _write(made / "cgroup.freeze", "1")
+        give_up_at = time.monotonic() + _FREEZE_TIMEOUT
+        while "frozen 1" not in (made / "cgroup.events").read_text() and time.monotonic() < give_up_at:
+            time.sleep(_LOOK_AGAIN)
+        yield
+    finally:
+        _write(made / "cgroup.freeze", "0")
+        join_cgroup(made, 0)
+
+
+def is_populated(made: Path) -> bool:
+    """Whether anything in it, or in those below it, has not ended. One that is gone is empty."""
+    try:
+        return "populated 1" in (made / "cgroup.events").read_text()
+    except OSError:
+        return False
+
+
+def members_of(made: Path) -> set[int]:
+    """The pids of what runs in it and in those below it, as far as nothing is moved meanwhile."""
+    found: set[int] = set()
+    for folder, _, _ in os.walk(made):
+        with contextlib.suppress(OSError):
+            found.update(map(int, Path(folder, "cgroup.procs").read_text().split()))
+    return found
 
 
 def remove_cgroup(made: Path) -> bool:

@@ -76,14 +76,15 @@ def running_processes() -> Iterator[Running]:
             yield process
 
 
-def child_pids() -> list[int]:
-    """The direct children of this process, zombies among them, the youngest first."""
+def child_pids(parent: int | None = None) -> list[int]:
+    """The direct children of `parent`, or of this process, zombies among them, the youngest first."""
+    if parent is None:
+        parent = os.getpid()
     try:
         # Only some kernels are built with it; it saves reading what all others do.
-        threads = [(thread / "children").read_text() for thread in Path("/proc/self/task").iterdir()]
+        threads = [(thread / "children").read_text() for thread in Path(f"/proc/{parent}/task").iterdir()]
     except OSError:
-        own = os.getpid()
-        return [process.pid for process in running_processes() if process.parent == own]
+        return [process.pid for process in running_processes() if process.parent == parent]
     return [int(pid) for children in threads for pid in reversed(children.split())]
 
 

@@ -59,11 +59,16 @@ def main(arguments: Sequence[str]) -> None:
     def is_marked(process: Running) -> bool:
         return is_mark(environment_of(process.pid))
 
-    # Now even those that bear no mark are still below one of them.
-    first = {
-        (process.pid, process.began)
-        for process in find(lambda process: process.pid in leaders or process.group in leaders or is_marked(process))
-    }
+    def is_first(process: Running) -> bool:
+        return process.pid in leaders or process.group in leaders or is_marked(process)
+
+    # Now even those that bear no mark are still below one of them. A list of what runs may take longer than there is
+    # time: where there is a cgroup, all are in it.
+    first = set() if cgroup else {(process.pid, process.began) for process in find(is_first)}
+
+    def is_ours(process: Running) -> bool:
+        return (process.pid, process.began) in first or is_marked(process)
+
     for word in words:
         if word.startswith(_ASKED):
             send_signal(int(word.removeprefix(_ASKED)), STOP_SIGNAL)
@@ -74,7 +79,7 @@ def main(arguments: Sequence[str]) -> None:
         for leader in leaders:
             kill_group(leader)
     for _ in range(_HUNTS):
-        if hunt(lambda process: (process.pid, process.began) in first or is_marked(process), is_mark, _PATIENCE):
+        if hunt(is_ours, is_mark, patience=_PATIENCE):
             break
     if cgroup:
         _remove(Path(cgroup))

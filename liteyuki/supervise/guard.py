@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from liteyuki._platform_cgroup import enter_cgroup, leave_cgroup
+from liteyuki._platform_cgroup import enter_cgroup, frozen_cgroup, leave_cgroup
 from liteyuki._platform_guard import spawn_guard
 from liteyuki._platform_tree import (
     STOP_SIGNAL,
@@ -26,6 +27,7 @@ from liteyuki.supervise.after_main import ending_program
 from liteyuki.supervise.hunt import find, hunt
 from liteyuki.supervise.orphans import OrphanCollector
 from liteyuki.supervise.tree import VARIABLE, Marks, belongs, words_in
+from liteyuki.supervise.tree_cgroup import TreeCgroup
 
 __all__ = ["LAST_SECONDS", "Guard", "Tree"]
 
@@ -37,6 +39,8 @@ _MOMENT: Final = 0.002
 _KILL_TIMEOUT: Final = 5.0
 """Seconds that the kernel may take to end what was killed (one that waits for a disk cannot be ended)."""
 _LOOK_AGAIN: Final = 0.05
+_LONGEST_HUNT: Final = 0.2
+"""Seconds after which other processes are bothered, too, for the sake of some that are too fast."""
 _TOLD: Final = 20
 """How many of a tree the log names."""
 
@@ -112,7 +116,8 @@ class Guard:
 
     def add(self, leader: int, process: str, generation: int, *, asks: bool) -> "Tree":
         """A child runs. `asks`: SIGTERM is what asks it to stop when this process is gone; it does not see that."""
-        tree = Tree(self, leader, self.marks.word(process, generation), asks=asks)
+        cgroup = TreeCgroup(self._cgroup, f"{process}.{generation}", leader)
+        tree = Tree(self, leader, self.marks.word(process, generation), cgroup, asks=asks)
         self._trees[leader] = tree
         self._write(tree.line)
         return tree
@@ -134,7 +139,16 @@ class Guard:
         )
 
     def _kill_rest(self) -> None:
-        hunt(self._is_rest, self.marks.is_of_child)
+        self.hunt(self._is_rest, self.marks.is_of_child)
+
+    def hunt(self, is_root: Callable[[Running], bool], is_mark: Callable[[list[bytes]], bool]) -> None:
+        """As `hunt`; what is too fast for that is made to stand still with all else, where there is a cgroup."""
+        if self._cgroup is None:
+            hunt(is_root, is_mark)
+        elif not hunt(is_root, is_mark, longest=_LONGEST_HUNT):
+            with contextlib.suppress(OSError), frozen_cgroup(self._cgroup):
+                for process in find(is_root):
+                    send_signal(process.pid, signal.SIGKILL)
 
     def kill_all(self) -> None:
         """End everything now. Also from a signal handler."""
@@ -197,15 +211,24 @@ class Guard:
 class Tree:
     """One child and everything that it has started, and that these have started. On the loop's thread."""
 
-    def __init__(self, guard: Guard, leader: int, word: str, *, asks: bool) -> None:
+    def __init__(self, guard: Guard, leader: int, word: str, cgroup: TreeCgroup, *, asks: bool) -> None:
         self.leader = leader
         self.line = f"{'ask' if asks else 'add'} {leader}\n"
         self._guard = guard
         self._word = word
+        self._cgroup = cgroup
 
     async def is_left_running(self) -> bool:
         """Whether the leader, which has ended but is not collected, has left anything running."""
-        return await self._guard.is_any_adopted(self._is_of_it)
+        return await self._guard.is_any_adopted(self._is_of_it) or await self._is_any_in_cgroup()
+
+    async def _is_any_in_cgroup(self) -> bool:
+        give_up_at = time.monotonic() + _KILL_TIMEOUT
+        while self._cgroup.is_populated() and time.monotonic() < give_up_at:
+            if not all(map(is_ending, self._cgroup.members() - {self.leader})):
+                return True
+            await asyncio.sleep(_MOMENT)
+        return False
 
     def _is_of_it(self, process: Running) -> bool:
         return belongs(process, self.leader, self._word, os.getpid(), environment_of)
@@ -214,7 +237,8 @@ class Tree:
         return self._word in words_in(environment)
 
     def _running(self) -> list[Running]:
-        return find(self._is_of_it)
+        members = self._cgroup.members()
+        return find(lambda process: process.pid in members or self._is_of_it(process))
 
     def described(self) -> str:
         """Pid and command of each that runs, for the log; empty where the system does not tell."""
@@ -229,7 +253,8 @@ class Tree:
 
     def kill(self) -> None:
         """SIGKILL all of it. Also from a signal handler. What cannot be found is killed with the leader's group."""
-        hunt(self._is_of_it, self._bears_word)
+        self._cgroup.kill()
+        self._guard.hunt(self._is_of_it, self._bears_word)
         self.kill_group()
 
     def kill_group(self) -> None:
@@ -252,4 +277,5 @@ class Tree:
         return True
 
     def drop(self) -> None:
+        self._cgroup.close()
         self._guard.drop(self.leader)

@@ -20,8 +20,6 @@ __all__ = ["find", "hunt"]
 
 _CHASE: Final = 0.002
 """Seconds of each round, at least, that go to the youngest process; half of it, where a list takes longer."""
-_LONGEST: Final = 1.0
-"""Seconds after which what was found is killed, though more may be there."""
 
 
 def find(is_root: Callable[[Running], bool], found: Callable[[Running], None] | None = None) -> list[Running]:
@@ -40,11 +38,17 @@ def find(is_root: Callable[[Running], bool], found: Callable[[Running], None] | 
     return [process for process in below(roots, running) if not process.has_ended]
 
 
-def hunt(is_root: Callable[[Running], bool], is_mark: Callable[[list[bytes]], bool], patience: float = 0.0) -> bool:
+def hunt(
+    is_root: Callable[[Running], bool],
+    is_mark: Callable[[list[bytes]], bool],
+    *,
+    patience: float = 0.0,
+    longest: float = 1.0,
+) -> bool:
     """SIGKILL what is found, once no more was for `patience` seconds; at least one round has then found nothing.
 
-    `is_root` decides as in `find`, `is_mark` by the environment alone. It blocks, for a second and `patience` at most;
-    False if more were found until then.
+    `is_root` decides as in `find`, `is_mark` by the environment alone. It blocks, for `longest` and `patience` at
+    most, after which what was found is killed; False if more were found until then.
     """
     stopped: set[int] = set()
 
@@ -54,7 +58,7 @@ def hunt(is_root: Callable[[Running], bool], is_mark: Callable[[list[bytes]], bo
 
     began = found_at = time.monotonic()
     is_over = False
-    while not is_over and time.monotonic() - began < _LONGEST + patience:
+    while not is_over and time.monotonic() - began < longest + patience:
         count, round_began = len(stopped), time.monotonic()
         listed = [process.pid for process in find(is_root, lambda process: stop(process.pid))]
         for pid in listed:

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from enum import Enum, auto
 from typing import Final
 
@@ -22,6 +22,8 @@ __all__ = ["OrphanCollector", "Whose", "whose"]
 
 _PATIENCE: Final = 1.0
 """Seconds that whoever may have started a process has to ask for its exit code."""
+_MANY: Final = 200
+"""How many may be unclear at a time: no plugin leaves so many, and the kernel's table has an end."""
 _TURN: Final = 0.01
 """Seconds for which the loop may be held up when they end faster than they are collected."""
 
@@ -83,27 +85,39 @@ class OrphanCollector:
     def _collect_behind(self) -> None:
         if ended_child() is None:
             return
-        unclear = False
-        for pid in child_pids():
-            if is_zombie(pid):
-                verdict = self._whose(pid)
-                unclear |= verdict is Whose.UNCLEAR
-                if verdict is Whose.ORPHAN:
-                    reap(pid)
-        if unclear and self._timer is None:
+        unclear = self._collect_orphans()
+        if len(unclear) > _MANY:
+            _collect_unless_awaited(unclear)
+        elif unclear and self._timer is None:
             self._timer = self._loop.call_later(_PATIENCE, self._collect_unclear)
         self._on_end()
 
     def _collect_unclear(self) -> None:
         self._timer = None
-        awaited = _awaited_here()
-        for pid in child_pids():
-            if pid not in awaited and is_zombie(pid) and self._whose(pid) is Whose.UNCLEAR:
-                reap(pid)
+        _collect_unless_awaited(self._collect_orphans())
         self._on_end()
+
+    def _collect_orphans(self) -> list[int]:
+        """All that have ended; what else has, and is unclear."""
+        unclear = []
+        for pid in child_pids():
+            if is_zombie(pid):
+                verdict = self._whose(pid)
+                if verdict is Whose.ORPHAN:
+                    reap(pid)
+                elif verdict is Whose.UNCLEAR:
+                    unclear.append(pid)
+        return unclear
 
     def _whose(self, pid: int) -> Whose:
         return whose(pid, session_of(pid), self._own_session, self._kept)
+
+
+def _collect_unless_awaited(pids: Iterable[int]) -> None:
+    awaited = _awaited_here()
+    for pid in pids:
+        if pid not in awaited:
+            reap(pid)
 
 
 def _awaited_here() -> set[int]:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from liteyuki._platform_cgroup import enter_cgroup, leave_cgroup, own_cgroup
+from liteyuki._platform_cgroup import own_cgroup
 from tests.harness import MainProcess, Project, is_alive, wait_until, wait_until_gone
-from tests.process.test_trees import TREES, Seed, all_paces, is_locked, restless
+from tests.process.test_trees import HAS_CGROUPS, TREES, Seed, all_paces, is_locked, needs_cgroups, restless
 from tests.process.trees import LONGEST
 
 pytestmark = [
@@ -47,18 +47,7 @@ def wait_grown(main: MainProcess, kind: str) -> None:
         main.wait_ready()
 
 
-def has_cgroups() -> bool:
-    """Whether a main process that is started here gets a cgroup of its own."""
-    name = f"liteyuki-test-{os.getpid()}"
-    if (made := enter_cgroup(name)) is None:
-        return False
-    leave_cgroup(made)
-    return True
-
-
-HAS_CGROUPS = has_cgroups()
 NO_CGROUPS = 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"'
-needs_cgroups = pytest.mark.skipif(not HAS_CGROUPS, reason="the cgroup of this process cannot be written to")
 
 
 @pytest.fixture(params=[pytest.param("cgroup", marks=needs_cgroups), "marks"])

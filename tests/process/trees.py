@@ -87,6 +87,18 @@ def bare(*words: str) -> None:
     os.execve(sys.executable, [sys.executable, "-S", __file__, *words], environment)
 
 
+def joined(*words: str) -> None:
+    """Another of these, once it has been moved into a cgroup of its own."""
+    while not _cgroup().rpartition("/")[2].startswith("a."):
+        time.sleep(0.005)
+    globals()[words[0]](*words[1:])
+
+
+def _cgroup() -> str:
+    with open("/proc/self/cgroup", encoding="utf-8") as file:  # noqa: PTH123 (quick to start)
+        return next(line.strip() for line in file if line.startswith("0::"))
+
+
 def heeds(path: str) -> None:
     """Starts what writes to `path` when it is asked to stop, and goes as soon as it is asked itself."""
     if not os.fork():

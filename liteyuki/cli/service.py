@@ -55,6 +55,8 @@ def systemd_unit(settings: Settings, script: Path | None = None, *, user: str | 
         # The main process asks its children itself; what is left when it has gone is killed. One of them that has
         # taken too much memory is its business.
         "KillMode=mixed",
+        # It keeps what each child has started together, to end it at once.
+        "Delegate=yes",
         "OOMPolicy=continue",
         "",
         "[Install]",

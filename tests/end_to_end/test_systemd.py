@@ -65,6 +65,7 @@ def test_the_unit_fits_the_project(project: Project) -> None:
         "Restart=on-failure",
         "RestartForceExitStatus=70",
         "KillMode=mixed",
+        "Delegate=yes",
         "TimeoutStopSec=35",
         "Environment=LITEYUKI_PROCESSES__NONEBOT__GIVE_UP__THEN=exit",
     ):

@@ -12,6 +12,7 @@ from typing import Final
 
 from benchmarks.channel_asyncio import PipeOnLoop
 from benchmarks.channel_codec import codec_cost, pickle_cost
+from benchmarks.channel_codec_floor import PackedOnLoop
 from benchmarks.channel_floor import SocketPair, SocketPairInHundreds, SocketPairOnLoop
 from benchmarks.channel_liteyuki import (
     ArrayLoopToHandler,
@@ -43,6 +44,7 @@ def _measured(value: str, first: int, *systems: System, apart: bool = False) -> 
 
 def _one_way(key: str, title: str, value: str) -> Case:
     systems = _measured(value, SMALL, LoopToHandler(), *map(OneWay, PEERS))
+    systems |= _measured(value, SMALL, PackedOnLoop())
     floor = _measured(f"bytes of {value}", SMALL, OneWay(SocketPair()), SocketPairInHundreds(SocketPair()))
     return Case(key, f"one way, {title}", PER_SECOND, systems | floor)
 

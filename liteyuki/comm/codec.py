@@ -52,6 +52,7 @@ _STRICT: Final = (
 )
 _NOT_PLAIN: Final = TAGGED | RAW | BUFFERS
 # Looked up once; with what a small value costs, looking up is a good part.
+_pack: Final = ormsgpack.packb
 _unpack: Final = ormsgpack.unpackb
 _unpack_scalar: Final = scalars.unpack
 _HARMLESS: Final = frozenset({type(None), bool, int, float, str, bytes})
@@ -63,20 +64,18 @@ _NOT_A_VALUE: Final = (struct.error, ValueError, TypeError, OverflowError, Arith
 def encode_plain(value: object) -> bytes | None:
     """The payload of a value that needs no flags; None if it does, or no channel carries it."""
     kind = type(value)
+    if kind is bytes and len(value) > LARGE_BYTES:  # type: ignore[arg-type]
+        return None
     try:
-        if kind is str:
-            return ormsgpack.packb(value)
-        if kind is bytes and len(value) > LARGE_BYTES:  # type: ignore[arg-type]
-            return None
-        payload = ormsgpack.packb(value, _scalar, _STRICT)
+        payload = _pack(value, _scalar, _STRICT)
     except TypeError:
         return None
-    if kind in _HARMLESS:
+    if kind is str:
         return payload
     # `translate` is many times as fast as a regular expression.
-    if len(payload.translate(None, _BYTES_OR_EXTENSION)) < len(payload) and _holds_impostor(value):
-        return None
-    return payload
+    if len(payload.translate(None, _BYTES_OR_EXTENSION)) == len(payload) or not _holds_impostor(value):
+        return payload
+    return None
 
 
 def encode_parts(value: object, hand_over: HandOver | None = None) -> tuple[int, list[Buffer]]:

@@ -40,6 +40,8 @@ class Inbox:
         """Whether an earlier process has begun to handle them."""
         self._max_queued_bytes = max_queued_bytes
         self._take_in = take_in
+        self._in_hand: list[Any] = []
+        """What `take_values` has given, as long as it may not all be taken."""
         self._frames: deque[Frame] = deque()
         self._queued_bytes = 0
         self._earlier_frames = self._earlier_bytes = 0
@@ -84,6 +86,21 @@ class Inbox:
         """Get the values of the oldest frame, which must be there. Raises `CodecError`."""
         self.values.extend(self.decoded(self.next_frame()))
 
+    def take_values(self, at_most: int) -> list[Any]:
+        """The values of the oldest frame, which must be there, or so many; emptied by `clear`. Raises `CodecError`."""
+        values = self._in_hand = list(self.values) if self.values else self.decoded(self.next_frame())
+        self.values.clear()
+        if len(values) > at_most:
+            self.values.extend(values[at_most:])
+            del values[at_most:]
+        return values
+
+    def put_back(self, values: list[Any], taken: int) -> None:
+        """The first `taken` of what `take_values` has given are taken, the others are not."""
+        self._in_hand = []
+        if taken < len(values):
+            self.values.extendleft(reversed(values[taken:]))
+
     def next_frame(self) -> Frame:
         """Take the oldest frame, which must be there; `values` is to be what it holds."""
         frame = self._frames.popleft()
@@ -107,6 +124,7 @@ class Inbox:
         """Nobody will take what is here."""
         self._frames.clear()
         self.values.clear()
+        self._in_hand.clear()
         self._queued_bytes = self._earlier_frames = self._earlier_bytes = 0
 
     # --- threads

@@ -170,33 +170,40 @@ class Receiver:
     def _hand_out_frame(self, loop: asyncio.AbstractEventLoop, at_most: int) -> int:
         """The values of one frame, in the way that costs least; how many."""
         with self._lock:
-            if not self.inbox.values:
-                self.inbox.open_frame()
-            values, is_earlier = self.inbox.values, self.inbox.is_earlier
+            values = self.inbox.take_values(at_most)
+            is_earlier = self.inbox.is_earlier
             receipts = self.receipts if self.receipts is not None and not is_earlier else Receipts.nobodys()
         # From here on without the lock: in this mode nobody else takes values, or counts them.
-        own, taken, count = receipts.own, receipts.taken, min(at_most, len(values))
-        take = values.popleft
-        self.received += count
-        for _ in range(count):
-            value = take()
-            receipts.taken = taken = taken + 1
-            own[TAKEN] = taken
-            if taken >= receipts.wanted:
-                with self._lock:
-                    self._on_taken()
-            for handler in self.handlers:
-                function, filter_func = handler
-                if filter_func is not None and not accepts(handler, value, self._channel):
-                    continue
-                try:
-                    result = function(value)
-                except PLUGIN_ERRORS_OF_A_CALL as error:
-                    log_failure(error, handler, value, self._channel)
-                    continue
-                if result is not None and (rest := rest_of(result, handler, value, self._channel)) is not None:
-                    self._tasks.start(loop, rest)
-        return count
+        own = receipts.own
+        before = taken = receipts.taken
+        try:
+            for value in values:
+                own[TAKEN] = taken = taken + 1
+                if taken >= receipts.wanted:
+                    self._count(receipts, taken)
+                for handler in self.handlers:
+                    function, filter_func = handler
+                    if filter_func is not None and not accepts(handler, value, self._channel):
+                        continue
+                    try:
+                        result = function(value)
+                    except PLUGIN_ERRORS_OF_A_CALL as error:
+                        log_failure(error, handler, value, self._channel)
+                        continue
+                    if result is not None and (rest := rest_of(result, handler, value, self._channel)) is not None:
+                        self._tasks.start(loop, rest)
+        finally:
+            self.received += taken - before
+            self._count(receipts, taken)
+            self.inbox.put_back(values, taken - before)
+        return taken - before
+
+    def _count(self, receipts: Receipts, taken: int) -> None:
+        # First this, then a look, as in `Receipts.want`.
+        receipts.taken = taken
+        if taken >= receipts.wanted:
+            with self._lock:
+                self._on_taken()
 
     def _call_checked(self, loop: asyncio.AbstractEventLoop, value: object, receipt: Receipt | None) -> None:
         try:

@@ -8,6 +8,7 @@ than once.
 """
 
 import struct
+import sys
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -53,11 +54,12 @@ _STRICT: Final = (
 _NOT_PLAIN: Final = TAGGED | RAW | BUFFERS
 # Looked up once; with what a small value costs, looking up is a good part.
 _pack: Final = ormsgpack.packb
+_count_references: Final = sys.getrefcount
 _unpack: Final = ormsgpack.unpackb
 _unpack_scalar: Final = scalars.unpack
 _HARMLESS: Final = frozenset({type(None), bool, int, float, str, bytes})
-_BYTES_OR_EXTENSION: Final = bytes([*range(0xC4, 0xCA), *range(0xD4, 0xD9)])
-"""How MessagePack begins bytes and extensions. CJK text has none of these, so many messages hold none."""
+_EXTENSION: Final = bytes([*range(0xC7, 0xCA), *range(0xD4, 0xD9)])
+"""How MessagePack begins extensions."""
 _NOT_A_VALUE: Final = (struct.error, ValueError, TypeError, OverflowError, ArithmeticError, LookupError, AttributeError)
 
 
@@ -72,10 +74,12 @@ def encode_plain(value: object) -> bytes | None:
         return None
     if kind is str:
         return payload
-    # `translate` is many times as fast as a regular expression.
-    if len(payload.translate(None, _BYTES_OR_EXTENSION)) == len(payload) or not _holds_impostor(value):
-        return payload
-    return None
+    # How MessagePack begins bytes. CJK text has none of these, so many messages hold none.
+    if 0xC4 in payload or 0xC5 in payload or 0xC6 in payload:
+        return None if _holds_impostor(value) else payload
+    if _count_references(ormsgpack.Ext) != _EXT_REFERENCES and _holds_extension(payload) and _holds_impostor(value):
+        return None
+    return payload
 
 
 def encode_parts(value: object, hand_over: HandOver | None = None) -> tuple[int, list[Buffer]]:
@@ -149,6 +153,24 @@ def decode_batch(flags: int, payload: Buffer) -> list[Any]:
 def _scalar(value: object) -> object:
     """ormsgpack's `default`: the extension of a scalar. A container ends in TypeError, and then in the walk."""
     return ormsgpack.Ext(*scalars.pack(value))
+
+
+def _references_of_class() -> int:
+    """How many there are to `ormsgpack.Ext` as long as nobody has an object of it: each of those is one more.
+
+    So an extension, which no channel carries, need not be looked for in every message. -1 where that is not so.
+    """
+    before = _count_references(ormsgpack.Ext)
+    one = ormsgpack.Ext(0, b"")
+    return before if _count_references(type(one)) == before + 1 else -1
+
+
+_EXT_REFERENCES: Final = _references_of_class()
+
+
+def _holds_extension(payload: bytes) -> bool:
+    # `translate` is many times as fast as a regular expression.
+    return len(payload.translate(None, _EXTENSION)) < len(payload)
 
 
 def _holds_impostor(value: object) -> bool:

@@ -207,12 +207,14 @@ class Link(ReadingLink):
 
     def flush(self) -> None:
         """Write now; what the OS does not take yet is written as soon as it does, without anybody waiting."""
-        if (self.is_blocked and self._background.is_alive()) or self.flush_now():
+        is_waited_for = self.is_blocked and self._background.is_alive()
+        if not is_waited_for and self.flush_now():
             return
         self.is_blocked = True
         if self.transport is not None:
             self._set_unwritten()
-        self._background.start()
+        if not is_waited_for:
+            self._background.start()
 
     def flush_unless_loop_will(self) -> None:
         """Write what a loop that does not run now has left. Who sends and receives in turn is in no burst."""

@@ -7,6 +7,7 @@ import ormsgpack
 
 from liteyuki.comm.framing import MAX_MESSAGE_BYTES
 from liteyuki.comm.handle import Handle
+from liteyuki.comm.shared_buffers import map_buffer
 from liteyuki.comm.tagging import CodecError, TakeIn
 from liteyuki.comm.transport import Transport
 from liteyuki.locale import text
@@ -58,11 +59,13 @@ def pack_end(number: int, name: str, options: ChannelOptions) -> bytes:
 
 
 def take_in(handles: tuple[Handle, ...], open_end: Callable[[ChannelEnd], object]) -> TakeIn:
-    """For the decoder: what `open_end` makes of each end that came with `handles`."""
+    """For the decoder: what `open_end` makes of each end that came with `handles`; buffers as they are."""
 
     def take(data: bytes) -> object:
         try:
             parts: Any = ormsgpack.unpackb(data)
+            if len(parts) == 2:
+                return map_buffer(handles, *parts)
             number, name, max_queued_bytes, max_message_bytes, ack = parts
         except (ValueError, TypeError) as error:
             raise CodecError(text("codec.structure")) from error

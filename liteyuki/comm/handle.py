@@ -2,7 +2,7 @@
 
 import os
 
-__all__ = ["Handle"]
+__all__ = ["Handle", "SharedHandle"]
 
 
 class Handle:
@@ -16,6 +16,11 @@ class Handle:
     def fileno(self) -> int:
         """The handle; -1 when it is closed or was taken."""
         return self._number
+
+    @property
+    def content_bytes(self) -> int:
+        """How much memory it is a handle of; 0 if it is one of something else, or is closed."""
+        return os.fstat(self._number).st_size if self._number >= 0 else 0
 
     def take(self) -> int:
         """The handle, which belongs to the caller from now on."""
@@ -31,3 +36,9 @@ class Handle:
     def __del__(self) -> None:
         # A message that is dropped, wherever that happens, must not leave its handles open.
         self.close()
+
+
+class SharedHandle(Handle):
+    """One of memory that never changes any more: it can be sent again, to whoever comes next."""
+
+    __slots__ = ()

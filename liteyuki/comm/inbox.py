@@ -61,9 +61,10 @@ class Inbox:
         """Raises `FrameError` if the other side sends on although it knows that there is no room."""
         if self._queued_bytes > self._max_queued_bytes:
             raise FrameError(text("frame.bound", limit=self._max_queued_bytes))
+        size = _size_bytes(frame)
         self._frames.append(frame)
-        self._queued_bytes += len(frame.body)
-        self.received_bytes += len(frame.body)
+        self._queued_bytes += size
+        self.received_bytes += size
 
     def transport_changed(self) -> None:
         self.is_earlier = True
@@ -107,9 +108,9 @@ class Inbox:
         self.is_earlier = self._earlier_frames > 0
         if self.is_earlier:
             self._earlier_frames -= 1
-            self._earlier_bytes -= len(frame.body)
+            self._earlier_bytes -= _size_bytes(frame)
         else:
-            self._queued_bytes -= len(frame.body)
+            self._queued_bytes -= _size_bytes(frame)
         self.is_redelivered = bool(frame.flags & REDELIVERED)
         return frame
 
@@ -181,3 +182,10 @@ class Inbox:
             self.waiters.popleft().wake()
         for thread in self.threads:
             thread.wake()
+
+
+def _size_bytes(frame: Frame) -> int:
+    """Of a frame whose handles nobody has taken."""
+    if not frame.handles:
+        return len(frame.body)
+    return len(frame.body) + sum(handle.content_bytes for handle in frame.handles)

@@ -8,7 +8,7 @@ import ormsgpack
 
 from liteyuki.comm.codec import TAGGED
 from liteyuki.comm.framing import HANDLES_SHIFT, HEADER, LARGE_HEAD, Buffer, FrameKind, pack_frame
-from liteyuki.comm.handle import Handle
+from liteyuki.comm.handle import Handle, SharedHandle
 
 if TYPE_CHECKING:
     from liteyuki.comm.ends import OpenEnd
@@ -70,10 +70,12 @@ class Item:
         self.near_ends = near_ends
         """Channels in this message, and their own ends of new pairs, which they get when it is accepted."""
         self.size_bytes = sum(map(len, parts)) + MESSAGE_COST_BYTES
+        if handles:
+            self.size_bytes += sum(handle.content_bytes for handle in handles)
 
     def writes(self) -> Iterator[Write]:
         """What to write, piece by piece."""
-        size = self.size_bytes - MESSAGE_COST_BYTES
+        size = sum(map(len, self.parts))
         if size <= BATCH_BYTES:
             yield [pack_frame(self.kind, self.flags, b"".join(self.parts))], self.handles
             return
@@ -145,9 +147,10 @@ def begun_before(entry: Entry, dead_end: Callable[[], Handle]) -> Item:
         return Item(FrameKind.MESSAGE, REDELIVERED | flags_of(entry), (payload_of(entry),))
     entry.flags |= REDELIVERED
     with contextlib.suppress(OSError):  # no handles left: then the new owner learns of the end when it uses it
-        ends = [dead_end() for _ in entry.handles]
-        close_handles([entry])
-        entry.handles = ends
+        handles = [handle if isinstance(handle, SharedHandle) else dead_end() for handle in entry.handles]
+        for handle in set(entry.handles).difference(handles):
+            handle.close()
+        entry.handles = handles
     return entry
 
 

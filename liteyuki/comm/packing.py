@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from liteyuki.comm.codec import encode_parts
 from liteyuki.comm.ends import ChannelEnd, OpenEnd, pack_end
-from liteyuki.comm.framing import MAX_HANDLES, FrameKind
-from liteyuki.comm.handle import Handle
+from liteyuki.comm.framing import MAX_HANDLES, Buffer, FrameKind
+from liteyuki.comm.handle import Handle, SharedHandle
 from liteyuki.comm.items import Item
 from liteyuki.comm.pipe import PipeTransport, pipe_pair
+from liteyuki.comm.shared_buffers import pack_buffer, share
+from liteyuki.comm.tagging import LargeBuffer
 from liteyuki.errors import ChannelInUse, MessageTooLarge, NoHandlesLeft
 
 if TYPE_CHECKING:
@@ -17,30 +19,30 @@ if TYPE_CHECKING:
 
 __all__ = ["connect_ends", "pack"]
 
+Offered = OpenEnd | ChannelEnd | SharedHandle
+"""What travels as a handle."""
+
 
 def pack(endpoint: "Endpoint", kind: FrameKind, value: object, prefix: bytes = b"") -> Item:
     """The frame for `value`. Raises `TypeError`, `MessageTooLarge`, `NoHandlesLeft`, `ChannelInUse`."""
-    offered: list[OpenEnd | ChannelEnd] = []
-
-    def hand_over(value: object) -> bytes | None:
-        if not isinstance(value, (OpenEnd, ChannelEnd)):
-            return None
-        offered.append(value)
-        return pack_end(len(offered) - 1, value.name, value.options)
-
-    flags, parts = encode_parts(value, hand_over)
+    flags, parts, offered = _encode(value, may_share=True)
+    if len(offered) > MAX_HANDLES:
+        flags, parts, offered = _encode(value, may_share=False)
     if prefix:
         parts.insert(0, prefix)
-    size = sum(map(len, parts))
+    size = sum(map(len, parts)) + sum(each.content_bytes for each in offered if isinstance(each, SharedHandle))
     if size > endpoint.options.max_message_bytes:
         raise MessageTooLarge(endpoint.name, size, endpoint.options.max_message_bytes)
     if not offered:
         return Item(kind, flags, parts)
-    _check_offered(endpoint, offered)
-    handles, near_ends = [], []
+    _check_offered(endpoint, [each for each in offered if not isinstance(each, SharedHandle)])
+    handles: list[Handle] = []
+    near_ends = []
     try:
         for end in offered:
-            if isinstance(end, ChannelEnd):
+            if isinstance(end, SharedHandle):
+                handles.append(end)
+            elif isinstance(end, ChannelEnd):
                 handles.append(end.handle)
             else:
                 near, far = pipe_pair()
@@ -49,6 +51,25 @@ def pack(endpoint: "Endpoint", kind: FrameKind, value: object, prefix: bytes = b
     except OSError as error:
         raise NoHandlesLeft(endpoint.name, error.errno or 0) from error
     return Item(kind, flags, parts, handles, near_ends)
+
+
+def _encode(value: object, *, may_share: bool) -> tuple[int, list[Buffer], list[Offered]]:
+    """Flags and payload, and what is to travel with it, in that order."""
+    offered: list[Offered] = []
+
+    def hand_over(value: object) -> bytes | None:
+        if isinstance(value, LargeBuffer):
+            shared = share(value.content) if may_share else None
+            if shared is None:
+                return None
+            offered.append(shared)
+            return pack_buffer(len(offered) - 1, value.content.nbytes)
+        if not isinstance(value, (OpenEnd, ChannelEnd)):
+            return None
+        offered.append(value)
+        return pack_end(len(offered) - 1, value.name, value.options)
+
+    return *encode_parts(value, hand_over), offered
 
 
 def _check_offered(endpoint: "Endpoint", offered: Sequence[OpenEnd | ChannelEnd]) -> None:

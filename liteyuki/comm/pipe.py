@@ -6,8 +6,9 @@ the other one knows exactly which messages must be sent again, and costs no ackn
 makes a pair puts the page into both directions before anything else, as ancillary data (unix(7), SCM_RIGHTS), so
 that either end can be given away.
 
-Large messages go through the socket too. A memfd per message was measured at a half to a third of that speed: the
-system spends more on fresh pages than the second copy costs, and both processes copy at the same time here.
+Large `bytes` go through the socket too. In a memfd they would be copied as often, since `bytes` are to arrive, but one
+time after the other, while here both processes copy at the same time. Large buffers of codec hooks need not be copied
+again: of those only a handle comes by here (`shared_buffers.py`).
 """
 
 import array

@@ -17,18 +17,20 @@ from liteyuki.comm.framing import Buffer
 from liteyuki.comm.registered import RegisteredClass, UnknownMessage, class_named, entry_of
 from liteyuki.locale import text
 
-__all__ = ["MAX_DEPTH", "CodecError", "HandOver", "Tagger", "TakeIn", "Unsendable", "Untagger"]
+__all__ = ["MAX_DEPTH", "CodecError", "HandOver", "LargeBuffer", "Tagger", "TakeIn", "Unsendable", "Untagger"]
 
 MAX_DEPTH: Final = 200
 """How deep containers may be nested; ormsgpack's own limit lies a little above."""
 
 HandOver = Callable[[object], bytes | None]
-"""Asked about a value that nothing else carries, such as a channel: what it travels as, or None."""
+"""Asked about a value that nothing else carries, such as a channel, or a `LargeBuffer`: what it travels as, or None."""
 TakeIn = Callable[[bytes], object]
 """Makes of that what arrives. Raises `CodecError`."""
 
 _SHOWN_CHARACTERS: Final = 60
 _IN_FRESH_MEMORY_BYTES: Final = 1024 * 1024
+_LARGE_BYTES: Final = 16 * 1024 * 1024
+"""What may travel beside the stream. Not less: whoever receives it spends a handle on it, and those are few."""
 _TUPLE, _SET, _FROZENSET, _DICT, _MESSAGE, _ENUM, _HOOKED, _BUFFER, _HANDED_OVER = range(64, 73)
 _MARKING: Final = (_TUPLE, _SET, _FROZENSET, _DICT, _MESSAGE, _ENUM, _HOOKED)
 _PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes})
@@ -47,6 +49,14 @@ class Unsendable(TypeError):
         kind = type(value)
         place = text("error.place", path="".join(path)) if path else ""
         super().__init__(text(key, type=f"{kind.__module__}.{kind.__qualname__}", place=place))
+
+
+class LargeBuffer:
+    """A buffer of a codec hook for which it is worthwhile to find another way than the stream of bytes."""
+
+    def __init__(self, content: memoryview) -> None:
+        self.content = content
+        """As single bytes."""
 
 
 class _Marker:
@@ -120,11 +130,17 @@ class Tagger:
     def _tag_hooked(self, hook: CodecHook, value: object, path: tuple[str, ...], depth: int) -> object:
         fields, buffers = hook.take_apart(value)
         tagged: list[object] = [_EXTENSIONS[_HOOKED], hook.name, self.tag(fields, path, depth - 1)]
-        for buffer in buffers:
-            tagged.append(ormsgpack.Ext(_BUFFER, _NUMBER.pack(len(self.buffers))))
-            # A copy, since the value may change before it is written.
-            self.buffers.append(_copied(memoryview(buffer)))
+        tagged += (self._tag_buffer(memoryview(buffer)) for buffer in buffers)
         return tagged
+
+    def _tag_buffer(self, buffer: memoryview) -> object:
+        if buffer.nbytes >= _LARGE_BYTES and buffer.c_contiguous and self._hand_over is not None:
+            data = self._hand_over(LargeBuffer(buffer.cast("B")))
+            if data is not None:
+                return ormsgpack.Ext(_HANDED_OVER, data)
+        # A copy, since the value may change before it is written.
+        self.buffers.append(_copied(buffer))
+        return ormsgpack.Ext(_BUFFER, _NUMBER.pack(len(self.buffers) - 1))
 
 
 def _shown(key: object) -> str:

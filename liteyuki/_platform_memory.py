@@ -8,11 +8,11 @@ import os
 import sys
 from typing import Final
 
-__all__ = ["fresh_memory", "map_shared_copy", "shared_copy", "take_memory_from_one_place"]
+__all__ = ["fresh_memory", "give_memory_back", "map_shared_copy", "shared_copy", "take_memory_from_one_place"]
 
 _SEALS: Final = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE if hasattr(fcntl, "F_GET_SEALS") else 0
 _M_ARENA_MAX: Final = -8
-"""mallopt(3)."""
+"""Of mallopt(3)."""
 
 
 def take_memory_from_one_place() -> None:
@@ -20,12 +20,21 @@ def take_memory_from_one_place() -> None:
 
     Before there are any. Where threads allocate at the same time all the time they would wait for each other.
     """
+    _call_allocator("mallopt", _M_ARENA_MAX, 1)
+
+
+def give_memory_back() -> None:
+    """Let the system have what this process has used and needs no longer, such as what importing has (glibc)."""
+    _call_allocator("malloc_trim", 0)
+
+
+def _call_allocator(name: str, *arguments: int) -> None:
     if sys.platform.startswith("linux"):
         import ctypes
 
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:
-            mallopt(_M_ARENA_MAX, 1)
+        function = getattr(ctypes.CDLL(None), name, None)
+        if function is not None:
+            function(*arguments)
 
 
 def fresh_memory(size_bytes: int) -> mmap.mmap:

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any, Final, NoReturn, TypeVar
 
 from liteyuki._platform import is_init, make_standard_handles, take_signals_as_usual
-from liteyuki._platform_memory import take_memory_from_one_place
+from liteyuki._platform_memory import give_memory_back, take_memory_from_one_place
 from liteyuki.comm.handles import drop_inheritance
 from liteyuki.comm.messages import Origin, RestartAnswer
 from liteyuki.comm.registry import current_registry
@@ -229,6 +229,7 @@ class LiteyukiBot(WithHooks):
         await supervisor.start(self._stop_asked)
         await self._call(Hook.AFTER_START)
         self._service_manager.ready()
+        give_memory_back()
         stop = asyncio.ensure_future(self._stop_asked.wait())
         gave_up = asyncio.ensure_future(supervisor.until_given_up())
         await asyncio.wait({stop, gave_up}, return_when=asyncio.FIRST_COMPLETED)

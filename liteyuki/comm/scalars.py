@@ -6,13 +6,15 @@ import os
 import pathlib
 import struct
 import uuid
-import zoneinfo
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import ormsgpack
 
 from liteyuki.locale import text
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 __all__ = ["carries", "fits_64_bits", "pack", "unpack"]
 
@@ -72,6 +74,13 @@ def _pack_int(value: int) -> bytes:
     return value.to_bytes((value.bit_length() + 8) // 8, "little", signed=True)
 
 
+def _zone_info() -> "type[ZoneInfo]":
+    # When a zone comes by: it takes memory with all that it loads, and few main processes ever see one.
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo
+
+
 def _pack_zone(zone: datetime.tzinfo | None) -> list[object]:
     if zone is None:
         return []
@@ -80,7 +89,8 @@ def _pack_zone(zone: datetime.tzinfo | None) -> list[object]:
         name = zone.tzname(None)
         named = name != datetime.timezone(offset).tzname(None)
         return [offset.days, offset.seconds, offset.microseconds, *([name] if named else [])]
-    if type(zone) is zoneinfo.ZoneInfo and zone.key is not None:
+    zone_info = _zone_info()
+    if type(zone) is zone_info and zone.key is not None:
         return [zone.key]
     raise TypeError(type(zone).__qualname__)
 
@@ -89,7 +99,7 @@ def _unpack_zone(parts: list[Any]) -> datetime.tzinfo | None:
     if not parts:
         return None
     if isinstance(parts[0], str):
-        return zoneinfo.ZoneInfo(parts[0])
+        return _zone_info()(parts[0])
     days, seconds, microseconds, *name = parts
     offset = datetime.timedelta(days, seconds, microseconds)
     return datetime.timezone(offset, *name) if name or offset else datetime.timezone.utc

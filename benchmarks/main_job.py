@@ -37,8 +37,8 @@ def _line(what: str, values: Sequence[float], unit: str) -> None:
     print(f"{what:<66} {statistics.median(values):>8.2f} {unit:<4} ({spread}, {len(values)} runs)", flush=True)
 
 
-def _status(pid: int, name: str) -> int:
-    found = re.search(rf"^{name}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+def _status(folder: Path, name: str) -> int:
+    found = re.search(rf"^{name}:\s+(\d+)", (folder / "status").read_text(), re.MULTILINE)
     assert found is not None, name
     return int(found[1])
 
@@ -49,12 +49,12 @@ def memory() -> None:
     for _ in range(5):
         with _project() as project, project.run() as main:
             main.wait_ready()
-            sizes.append(_status(main.pid, "VmRSS") / 1024)
+            sizes.append(_status(Path(f"/proc/{main.pid}"), "VmRSS") / 1024)
     _line("main process, resident memory after start", sizes, "MiB")
 
 
 def idle() -> None:
-    """How often the main process wakes up when nothing happens: its context switches."""
+    """How often the main process wakes up when nothing happens: the context switches of all its threads."""
     for watchdog, words in (("60", "watchdog on"), ("0", "watchdog off")):
         rates = []
         with _project() as project, project.run(LITEYUKI_PROCESSES__NONEBOT__WATCHDOG=watchdog) as main:
@@ -68,7 +68,10 @@ def idle() -> None:
 
 
 def _switches(pid: int) -> int:
-    return _status(pid, "voluntary_ctxt_switches") + _status(pid, "nonvoluntary_ctxt_switches")
+    return sum(
+        _status(thread, "voluntary_ctxt_switches") + _status(thread, "nonvoluntary_ctxt_switches")
+        for thread in Path(f"/proc/{pid}/task").iterdir()
+    )
 
 
 def restart() -> None:

@@ -37,7 +37,9 @@ def own_cgroup() -> Path | None:
     if not sys.platform.startswith("linux"):
         return None
     try:
-        return _folder(Path("/proc/self/mountinfo").read_text(), Path("/proc/self/cgroup").read_text())
+        # Whatever others have mounted, and called in whatever encoding.
+        told = [os.fsdecode(Path(f"/proc/self/{name}").read_bytes()) for name in ("mountinfo", "cgroup")]
+        return _folder(*told)
     except OSError:
         return None
 
@@ -117,8 +119,8 @@ def leave_cgroup(made: Path) -> None:
 
 
 def end_cgroup(made: Path) -> None:
-    """SIGKILL everything in it, and in those below it. One that is gone is fine."""
-    with contextlib.suppress(FileNotFoundError):
+    """SIGKILL everything in it, and in those below it. One that is gone is fine; whoever calls has other means, too."""
+    with contextlib.suppress(OSError):
         _write(made / "cgroup.kill", "1")
 
 
@@ -137,8 +139,10 @@ def frozen_cgroup(made: Path) -> Iterator[None]:
             time.sleep(_LOOK_AGAIN)
         yield
     finally:
-        _write(made / "cgroup.freeze", "0")
-        join_cgroup(made, 0)
+        try:
+            _write(made / "cgroup.freeze", "0")
+        finally:
+            join_cgroup(made, 0)
 
 
 def is_populated(made: Path) -> bool:

@@ -24,6 +24,7 @@ __all__ = [
     "is_zombie",
     "kill_group",
     "reap",
+    "running",
     "running_children",
     "running_processes",
     "send_signal",
@@ -141,6 +142,11 @@ def _read(pid: str) -> Running | None:
         return None
     state, parent, group, session = fields[:4]
     return Running(int(pid), int(parent), int(group), int(session), state in _ENDED, int(fields[19]))
+
+
+def running(pid: int) -> Running | None:
+    """The process `pid`; None if there is none, or the system does not tell."""
+    return _read(str(pid)) if sys.platform.startswith("linux") else None
 
 
 def is_ending(pid: int) -> bool:

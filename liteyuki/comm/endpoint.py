@@ -43,7 +43,7 @@ class Endpoint(OpenEnd):
     def __init__(self, name: str, options: ChannelOptions) -> None:
         self.name = name
         self.options = options
-        self._make_lock()
+        self.lock = threading.RLock()
         self.outbox = Outbox(options.max_queued_bytes)
         self.link = Link(
             self.lock,
@@ -164,13 +164,9 @@ class Endpoint(OpenEnd):
             shut(other, ChannelClosed(other.name, text("channel.reason_replaced")))
         attached.remember(self)
 
-    def _make_lock(self) -> None:
-        self.lock = threading.RLock()
-        self._acquire, self._release = self.lock.acquire, self.lock.release
-
     def forked(self) -> None:
         """This is a copy of the process that the channel belongs to: let go of it, and leave that one alone."""
-        self._make_lock()
+        self.lock = threading.RLock()
         self.link.forked()
         self.closed = ChannelClosed(self.name, text("channel.reason_forked"))
         self.room = Room(self.outbox)

@@ -102,6 +102,10 @@ class Inbox:
         if taken < len(values):
             self.values.extendleft(reversed(values[taken:]))
 
+    def keep_in_hand(self) -> None:
+        """Nobody is to take more of what `take_values` has given."""
+        self._in_hand.clear()
+
     def next_frame(self) -> Frame:
         """Take the oldest frame, which must be there; `values` is to be what it holds."""
         frame = self._frames.popleft()

@@ -27,6 +27,7 @@ class Receipts:
         self.own = own
         """What the other side sees. Whoever takes a message counts `taken` up, and writes that here."""
         self.taken = 0
+        """The same, which may lag behind while the messages of a frame are handed out."""
         self.wanted = NOBODY_WAITS
         """How many must be taken for the other side to be told that there is room."""
         self._wants: list[int] = []
@@ -45,11 +46,11 @@ class Receipts:
         heapq.heappush(self._wants, taken)
         # First this, then a look: whoever takes messages without the lock counts first, and then looks here.
         self.wanted = self._wants[0]
-        return self.taken >= taken
+        return self.own[TAKEN] >= taken
 
     def told(self) -> None:
         """It has been told."""
-        while self._wants and self._wants[0] <= self.taken:
+        while self._wants and self._wants[0] <= self.own[TAKEN]:
             heapq.heappop(self._wants)
         self.wanted = self._wants[0] if self._wants else NOBODY_WAITS
 

@@ -51,6 +51,8 @@ class Receiver:
         self._on_taken = on_taken
         self._tasks = TaskStarter()
         self.is_handing_out = False
+        self.is_over = False
+        """Whether the channel is closed on this side."""
         self._received_is_redelivered = False
         self._in_hand: dict[object, Receipt] = {}
         """What `receive` has returned, by the task or thread that may still be working on it."""
@@ -101,7 +103,9 @@ class Receiver:
                 self._finish(self._in_hand.pop(consumer))
 
     def finish_in_hand(self) -> None:
-        """The channel is closed: everybody is done."""
+        """The channel is closed: everybody is done, and no handler is called any more."""
+        self.is_over = True
+        self.inbox.keep_in_hand()
         while self._in_hand:
             self._finish(self._in_hand.popitem()[1])
 
@@ -138,7 +142,7 @@ class Receiver:
             return  # a handler of this channel holds the loop up: the next one's turn comes after it
         self.is_handing_out = True
         try:
-            while at_most > 0 and self.inbox and self.handlers:
+            while at_most > 0 and self.inbox and self.handlers and not self.is_over:
                 if reads_elsewhere and not self._open_frame_without_lock():
                     return
                 if reads_elsewhere or self._ack == "handled" or self.checker is not None:

@@ -20,6 +20,7 @@ from liteyuki._platform_tree import (
     environment_of,
     is_ending,
     kill_group,
+    running,
     running_children,
     send_signal,
 )
@@ -76,7 +77,7 @@ class Guard:
     # --- what outlives this process
 
     def _start_guard(self) -> None:
-        self._writer = spawn_guard(ending_program(LAST_SECONDS, self.marks), os.environ)
+        self._writer = spawn_guard(ending_program(LAST_SECONDS, self.marks, running(os.getpid())), os.environ)
         self._tell_cgroup()
         for tree in self._trees.values():
             self._write(tree.line)
@@ -110,7 +111,7 @@ class Guard:
     def _write(self, line: str) -> None:
         if self._writer >= 0:
             with contextlib.suppress(BrokenPipeError):
-                os.write(self._writer, line.encode())
+                os.write(self._writer, os.fsencode(line))
 
     # --- trees
 

@@ -8,6 +8,7 @@ What moves on to another pid all the time has left most of those in a list of wh
 it is the youngest process again and again, and which that is the kernel tells in an instant.
 """
 
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -22,14 +23,21 @@ _CHASE: Final = 0.002
 """Seconds of each round, at least, that go to the youngest process; half of it, where a list takes longer."""
 
 
-def find(is_root: Callable[[Running], bool], found: Callable[[Running], None] | None = None) -> list[Running]:
+def find(
+    is_root: Callable[[Running], bool],
+    found: Callable[[Running], None] | None = None,
+    give_up_at: float = math.inf,
+) -> list[Running]:
     """What `is_root` says yes to, and everything below it, as far as it runs.
 
-    `found` is called for each of the former at once, before it can move on.
+    `found` is called for each of the former at once, before it can move on. At `give_up_at` (monotonic) it makes do
+    with what was read by then.
     """
     running: list[Running] = []
     roots: list[Running] = []
     for process in running_processes():
+        if time.monotonic() > give_up_at:
+            break
         running.append(process)
         if is_root(process):
             roots.append(process)

@@ -62,6 +62,7 @@ class Supervisor:
         self.notices = Notices()
         self.superuser_notices = SuperuserNotices()
         self._broker = current_registry().broker = Broker(self)
+        oom_kills = OomKills()  # first: the kernel counts in the cgroup that the guard takes this process out of
         self._guard = Guard()
         self._listener = listener
         self._history = history
@@ -72,7 +73,6 @@ class Supervisor:
         self._entries: dict[str, _Entry] = {}
         registry = current_registry()
         registry.subscribers.bind(registry.handlers_loop.loop if registry.handlers_loop else asyncio.get_running_loop())
-        oom_kills = OomKills()
         of_process = transcripts(specs, console, log_writer)
         for spec in specs.values():
             keeper = Keeper(

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from liteyuki._platform_cgroup import enter_cgroup, frozen_cgroup, leave_cgroup, own_cgroup
+from liteyuki._platform_cgroup import enter_cgroup, frozen_cgroup, leave_cgroup, own_cgroup, remove_cgroup
+from liteyuki._platform_oom import OomKills
 from liteyuki.comm.messages import Origin
 from liteyuki.supervise import orphans
 from liteyuki.supervise.events import EventKind
@@ -222,6 +223,45 @@ def test_others_go_on_after_all_stood_still() -> None:
             await asyncio.to_thread(wait_until, lambda: "frozen 0" in (cgroup / "cgroup.events").read_text(), "thaw")
 
     run(main())
+
+
+@needs_cgroups
+def test_the_kernel_is_asked_for_kills_where_it_counts_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = []
+
+    def oom_kills() -> OomKills:
+        places.append(own_cgroup())
+        return OomKills()
+
+    monkeypatch.setattr("liteyuki.supervise.supervisor.OomKills", oom_kills)
+
+    async def main() -> None:
+        before = own_cgroup()
+        async with supervised(command("a", "sleep", "1000")):
+            assert own_cgroup() != before
+            assert places == [before]
+
+    run(main())
+
+
+TURNS_INTO_ANOTHER = """
+import asyncio, os
+from liteyuki._platform_cgroup import own_cgroup
+from liteyuki.supervise.guard import Guard
+async def main():
+    guard = Guard()
+    print(own_cgroup(), flush=True)
+    os.execv("/bin/sh", ["sh", "-c", "sleep 2; echo it goes on"])
+asyncio.run(main())
+"""
+
+
+@needs_cgroups
+def test_a_main_process_that_turns_into_another_program_was_not_killed() -> None:
+    ran = subprocess.run([sys.executable, "-c", TURNS_INTO_ANOTHER], capture_output=True, text=True, check=False)
+    folder, *said = ran.stdout.splitlines()
+    assert (said, ran.returncode) == (["it goes on"], 0)
+    assert remove_cgroup(Path(folder))
 
 
 def test_a_flood_of_orphans_is_collected_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

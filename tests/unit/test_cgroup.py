@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liteyuki._platform_cgroup import _folder
+from liteyuki._platform_cgroup import _folder, own_cgroup
 
 LEGACY = "9:name=systemd:/user.slice\n4:memory:/a\n"
 MOUNTS = """\
@@ -60,3 +60,13 @@ PATHS = st.lists(NAMES.filter(lambda name: name not in (".", "..")), max_size=3)
 def test_any_path_is_found_whatever_it_is_called(root: str, point: str, below: str) -> None:
     group = "/" + "/".join(part for part in (root, below) if part)
     assert _folder(mounted(escaped(f"/{root}"), escaped(f"/{point}")), f"0::{group}\n") == Path("/", point, below)
+
+
+def test_others_may_call_what_they_mount_in_any_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {
+        "/proc/self/mountinfo": b"40 22 0:50 / /mnt/\xb9\xd2 rw - tmpfs tmpfs rw\n" + mounted("/", "/groups").encode(),
+        "/proc/self/cgroup": b"0::/\xb9\n",
+    }
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("pathlib.Path.read_bytes", lambda path: told[str(path)])
+    assert own_cgroup() == Path("/groups/\udcb9")

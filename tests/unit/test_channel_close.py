@@ -22,6 +22,33 @@ def piped() -> Iterator[Joiner]:
     made.close()
 
 
+# --- what has come
+
+
+@pytest.mark.parametrize("is_queued", [False, True], ids=["nothing queued", "more queued than goes out"])
+def test_a_handler_that_closes_its_channel_gets_no_more(joiner: Joiner, is_queued: bool) -> None:
+    async def body() -> None:
+        main, child = joiner.channels()
+        child.bind(asyncio.get_running_loop())
+        got: list[int] = []
+
+        @child.on_receive()
+        def take(value: int) -> None:
+            got.append(value)
+            if value == 500:
+                if is_queued:
+                    child.send(LARGE)
+                child.close(0.05)
+
+        for number in range(1000):
+            main.send(number)
+        await until(lambda: child.link.transport is None, "its end")
+        assert got == list(range(501))
+        assert child.stats.received == 501
+
+    run(body())
+
+
 # --- what is queued
 
 

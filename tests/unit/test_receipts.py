@@ -82,3 +82,12 @@ def test_nobody_may_want_to_be_told_of_more_than_there_can_be(monkeypatch: pytes
         assert not asked.want(wanted)
     with pytest.raises(FrameError):
         asked.want(7)
+
+
+def test_what_the_other_side_can_see_as_taken_is() -> None:
+    receipts = Receipts([0] * COUNTERS)
+    receipts.own[TAKEN] = 2  # by whoever hands out a frame, and has not come to its end
+    assert not receipts.want(3)
+    assert receipts.want(2)
+    receipts.told()
+    assert receipts.wanted == 3

@@ -46,10 +46,11 @@ def own_cgroup() -> Path | None:
 
 def _folder(mounts: str, groups: str) -> Path | None:
     """From what the kernel tells in `mountinfo` and `cgroup` (proc(5), cgroups(7)); the last mount lies on top."""
-    group = next((line[len("0::") :] for line in groups.splitlines() if line.startswith("0::/")), None)
+    # Not `splitlines`: names may have in them what that takes for an end of line, and the kernel does not.
+    group = next((line[len("0::") :] for line in groups.split("\n") if line.startswith("0::/")), None)
     if group is None:
         return None
-    for mount in reversed(mounts.splitlines()):
+    for mount in reversed(mounts.split("\n")):
         place, _, kind = mount.partition(" - ")
         if not kind.startswith("cgroup2 "):
             continue

@@ -47,8 +47,8 @@ def spawn_guard(ending: Sequence[str], environment: Mapping[str, str]) -> int:
     When this process is gone, however it died, and some were added and not dropped, or it is in a cgroup of its own,
     it turns into the program `ending`, with the folder of the cgroup (or an empty word) and the pids of those as
     further words, `ask:` before some. Where there is no such program any more, it kills the cgroup and their groups.
-    A child cannot be left to do this itself: it may be stopped, out of handles, or in C code that
-    holds the interpreter. Raises `OSError` if the system cannot.
+    A child cannot be left to do this itself: it may be stopped, out of handles, or in C code that holds the
+    interpreter. Raises `OSError` if the system cannot.
     """
     reader, writer = os.pipe()
     try:

@@ -5,10 +5,15 @@ import gc
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from liteyuki.comm.channel import Channel
+from liteyuki.comm.handle import Handle
+from liteyuki.comm.transport import Transport
 from liteyuki.comm.waiting import ThreadWaiter
+from liteyuki.errors import ChannelBroken
 from tests.harness import open_handles
-from tests.unit.joined import DEADLINE, close_at_once
+from tests.unit.joined import DEADLINE, close_at_once, hello, send_raw
 
 
 @contextlib.contextmanager
@@ -19,6 +24,19 @@ def closing(*channels: Channel[Any]) -> Iterator[None]:
     finally:
         for channel in channels:
             close_at_once(channel)
+
+
+def check_broken_by(frame: bytes, handle: Handle, child: Channel[Any], raw: Transport) -> None:
+    """`frame`, which comes with `handle` over `raw`, breaks `child`, and leaves no handle open."""
+    send_raw(raw, hello())
+    before = handles_so_far() - 1  # but for `handle`
+    raw.write([frame], [handle])
+    assert raw.flush()
+    handle.close()
+    with pytest.raises(ChannelBroken):
+        child.receive(DEADLINE)
+    gc.collect()
+    assert open_handles() <= before
 
 
 def handles_so_far() -> int:

@@ -52,7 +52,7 @@ def escaped(path: str) -> str:
     return "".join(f"\\{ord(c):03o}" if c in " \t\n\\#" else c for c in path)
 
 
-NAMES = st.text(st.characters(exclude_characters="/\n\0", exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1)
+NAMES = st.text(st.characters(exclude_characters="/\n\0", exclude_categories=["Cs"]), min_size=1)
 PATHS = st.lists(NAMES.filter(lambda name: name not in (".", "..")), max_size=3).map("/".join)
 
 

@@ -22,10 +22,9 @@ from liteyuki.errors import (
     MessageTooLarge,
     PeerGone,
 )
-from tests.harness import open_handles
 from tests.unit.joined import DEADLINE, Joiner, close_at_once, hello, in_thread, run, send_raw, soon, until
 from tests.unit.optioned import crash, with_options
-from tests.unit.sent_channels import check_connected, closing, handles_so_far
+from tests.unit.sent_channels import check_broken_by, check_connected, closing
 
 NAMES = [f"sent-{number}" for number in range(20)]
 
@@ -122,16 +121,8 @@ def test_an_end_that_is_no_socket_breaks_only_its_channels(joiner: Joiner) -> No
     child, raw = joiner.against_raw()
     end = pack_end(0, "evil", ChannelOptions())
     body = b"\xc7" + bytes([len(end), 72]) + end
-    send_raw(raw, hello())
-    before = handles_so_far()
-    handle = Handle(os.open(os.devnull, os.O_RDONLY))
-    raw.write([pack_frame(FrameKind.MESSAGE, TAGGED | 1 << HANDLES_SHIFT, body)], [handle])
-    assert raw.flush()
-    handle.close()
-    with pytest.raises(ChannelBroken):
-        child.receive(DEADLINE)
-    gc.collect()
-    assert open_handles() <= before
+    frame = pack_frame(FrameKind.MESSAGE, TAGGED | 1 << HANDLES_SHIFT, body)
+    check_broken_by(frame, Handle(os.open(os.devnull, os.O_RDONLY)), child, raw)
 
 
 # --- the end, and the next generation

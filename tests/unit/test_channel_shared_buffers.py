@@ -17,11 +17,11 @@ from liteyuki.comm.framing import HANDLES_SHIFT, MAX_HANDLES, FrameKind, pack_fr
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.items import MESSAGE_COST_BYTES
 from liteyuki.comm.shared_buffers import pack_buffer
-from liteyuki.errors import ChannelBroken, MessageTooLarge
+from liteyuki.errors import MessageTooLarge
 from tests.harness import open_handles
-from tests.unit.joined import DEADLINE, Joiner, close_at_once, hello, send_raw
+from tests.unit.joined import DEADLINE, Joiner, close_at_once
 from tests.unit.optioned import crash, with_options
-from tests.unit.sent_channels import handles_so_far
+from tests.unit.sent_channels import check_broken_by, handles_so_far
 
 LARGE_BYTES = 16 * 1024 * 1024
 HANDED_OVER, HOOKED = 72, 70
@@ -182,16 +182,7 @@ def test_what_is_no_such_memory_breaks_the_channel(
     joiner: Joiner, make: Callable[[], int], number: object, size: object
 ) -> None:
     child, raw = joiner.against_raw()
-    send_raw(raw, hello())
-    before = handles_so_far()
-    handle = Handle(make())
-    raw.write([frame_with(number, size)], [handle])
-    assert raw.flush()
-    handle.close()
-    with pytest.raises(ChannelBroken):
-        child.receive(DEADLINE)
-    gc.collect()
-    assert open_handles() <= before
+    check_broken_by(frame_with(number, size), Handle(make()), child, raw)
 
 
 @needs_shared_memory

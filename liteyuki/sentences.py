@@ -717,6 +717,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "另一端不顾上限（{limit} 字节）继续发送",
         "the other side goes on sending beyond the bound of {limit} bytes",
     ),
+    "frame.interrupted": (
+        "正在读取时被 {error} 打断，读到的内容可能已丢失",
+        "{error} was raised in the middle of reading, and what had been read may be lost",
+    ),
     "frame.no_page": ("第一帧没有带来计数页", "the first frame came without the page of counters"),
     "codec.depth": ("嵌套太深", "nested too deep"),
     "codec.structure": ("内容的结构不对", "its structure is none of ours"),

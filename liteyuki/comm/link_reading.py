@@ -10,6 +10,7 @@ from liteyuki.comm.bell import wait_readable
 from liteyuki.comm.framing import Frame, FrameError
 from liteyuki.comm.spin import LoopSpin
 from liteyuki.comm.transport import Transport, TransportEnded
+from liteyuki.locale import text
 
 __all__ = ["LinkEnd", "ReadingLink"]
 
@@ -52,16 +53,21 @@ class ReadingLink:
 
     def read(self, *, even_if_paused: bool = False) -> bool:
         """Read what is there, without blocking; whether anything was."""
-        if self.transport is None or self._is_reading or (self.is_paused and not even_if_paused):
+        transport = self.transport
+        if transport is None or self._is_reading or (self.is_paused and not even_if_paused):
             return False
-        self._is_reading = True
         try:
-            frames = self.transport.read()
+            self._is_reading = True
+            frames = transport.read()
             if frames:
                 self._on_frames(frames)
+            transport.passed_on()
         except (TransportEnded, FrameError) as error:
             self._on_end(error)
             return False
+        except BaseException as error:
+            self._interrupted(error)
+            raise
         finally:
             self._is_reading = False
         return bool(frames)
@@ -71,18 +77,31 @@ class ReadingLink:
         transport = self.transport
         if transport is None or self._is_reading or self.is_paused:
             return None
-        self._is_reading = True
         try:
+            self._is_reading = True
             frames = transport.read()
             if len(frames) == 1 and frames[0].kind == kind:
+                transport.passed_on()
                 return frames[0]
             if frames:
                 self._on_frames(frames)
+            transport.passed_on()
         except (TransportEnded, FrameError) as error:
             self._on_end(error)
+        except BaseException as error:
+            self._interrupted(error)
+            raise
         finally:
             self._is_reading = False
         return None
+
+    def _interrupted(self, error: BaseException) -> None:
+        """A signal's handler has raised in the middle of reading: what was in hand may be lost, and is not in silence.
+
+        Unless nothing was: most of the time, whoever is interrupted waits.
+        """
+        if self.transport is not None and self.transport.has_in_hand:
+            self._on_end(FrameError(text("frame.interrupted", error=type(error).__name__)))
 
     def read_all(self) -> None:
         """Read all that has arrived, before a transport is given up."""

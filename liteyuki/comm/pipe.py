@@ -66,6 +66,8 @@ class PipeTransport:
         self._queued: deque[tuple[list[Buffer], Sequence[Handle]]] = deque()
         self._parser = FrameParser()
         self._error: Exception | None = None
+        self._came: list[tuple[int, list[tuple[int, int, bytes]], int, Any]] = []
+        """What the OS said when it was asked for bytes and had some, until these are passed on."""
         self._page: mmap.mmap | None = None
         self.own, self.peer = [0] * COUNTERS, [0] * COUNTERS
 
@@ -122,6 +124,13 @@ class PipeTransport:
             return self._socket.send(parts[0])
         return self._socket.sendmsg(parts[:_MAX_PARTS])
 
+    @property
+    def has_in_hand(self) -> bool:
+        return bool(self._came)
+
+    def passed_on(self) -> None:
+        self._came.clear()
+
     def read(self) -> list[Frame]:
         frames: list[Frame] = []
         if self._error is not None:
@@ -157,7 +166,9 @@ class PipeTransport:
         buffer, room = _read_buffer(), self._parser.room()
         # Always with room for handles: the system closes those that are not asked for.
         buffers = [room, buffer] if room else [buffer]
-        count, ancillary, flags, _ = self._socket.recvmsg_into(buffers, _ANCILLARY_BYTES, _CLOSE_ON_EXEC)
+        # Asked and noted in one step: a signal's handler may raise between any two.
+        self._came.extend(map(self._socket.recvmsg_into, (buffers,), (_ANCILLARY_BYTES,), (_CLOSE_ON_EXEC,)))
+        count, ancillary, flags, _ = self._came[-1]
         if not count:
             raise TransportEnded(self._parser.unfinished_bytes)
         if ancillary:

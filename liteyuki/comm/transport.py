@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import MutableSequence, Sequence
 from typing import Final, Protocol
 
-from liteyuki.comm.framing import MAX_MESSAGE_BYTES, Buffer, Frame, FrameParser
+from liteyuki.comm.framing import MAX_MESSAGE_BYTES, Buffer, Frame, FrameError, FrameParser
 from liteyuki.comm.handle import Handle
 
 __all__ = ["BEGUN", "COUNTERS", "TAKEN", "UNWRITTEN", "MemoryTransport", "Transport", "TransportEnded", "memory_pair"]
@@ -87,6 +87,15 @@ class Transport(Protocol):
         """
         ...
 
+    @property
+    def has_in_hand(self) -> bool:
+        """Whether `read` has taken anything in that has not been `passed_on`: it is lost if something was raised."""
+        ...
+
+    def passed_on(self) -> None:
+        """All that `read` has returned is where it belongs."""
+        ...
+
     def close(self) -> None:
         """Give the handle back; what is queued and not flushed is lost. Twice is harmless."""
         ...
@@ -117,6 +126,7 @@ class MemoryTransport:
         self._queued: list[tuple[bytes, list[Handle]]] = []
         self._parser = FrameParser()
         self._error: Exception | None = None
+        self.has_in_hand = False
         self.max_message_bytes = MAX_MESSAGE_BYTES
 
     def fileno(self) -> int:
@@ -139,11 +149,15 @@ class MemoryTransport:
         self.write([frame])
         return self.flush()
 
+    def passed_on(self) -> None:
+        self.has_in_hand = False
+
     def read(self) -> list[Frame]:
         frames: list[Frame] = []
         if self._error is not None:
             raise self._error
         with self._lock:
+            self.has_in_hand = bool(self._incoming.pieces)
             try:
                 self._bell.recv(4096)
             except BlockingIOError:
@@ -160,7 +174,7 @@ class MemoryTransport:
                 self._parser.feed(data, frames)
             if ended:
                 raise TransportEnded(self._parser.unfinished_bytes)
-        except Exception as error:
+        except (TransportEnded, FrameError) as error:
             if not frames:
                 raise
             self._error = error.with_traceback(None)  # which would hold on to what was read

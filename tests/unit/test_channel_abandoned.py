@@ -33,6 +33,12 @@ def interruptible() -> Iterator[None]:
     signal.signal(signal.SIGUSR1, before)
 
 
+def greet(main: Channel[Any], child: Channel[Any]) -> None:
+    """Let `main` read all that has come: then whoever interrupts it finds it waiting, and not reading."""
+    child.send("here")
+    assert main.receive(DEADLINE) == "here"
+
+
 def begin_and_drop(coroutine: Coroutine[Any, Any, Any]) -> None:
     """Run a coroutine on a loop until it waits, and close it as the garbage collector does."""
 
@@ -82,6 +88,7 @@ def test_a_thread_that_was_interrupted_while_it_waited_holds_no_other_sender_up(
     joiner: Joiner, interruptible: None
 ) -> None:
     main, child = with_options(joiner, max_queued_bytes=BOUND).channels()
+    greet(main, child)
     main.send(bytes(900))
 
     def interrupt() -> None:
@@ -98,6 +105,7 @@ def test_a_thread_that_was_interrupted_while_it_waited_holds_no_other_sender_up(
 
 def test_an_interrupted_call_leaves_a_channel_that_answers(joiner: Joiner, interruptible: None) -> None:
     main, child = joiner.channels()
+    greet(main, child)
     asked, over = threading.Event(), threading.Event()
 
     async def serve() -> None:

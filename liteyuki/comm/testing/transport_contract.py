@@ -68,6 +68,21 @@ class TransportContract(PieceContract, HandleContract):
             assert is_readable(there)
             assert there.read() == [message(1), message(2)]
 
+    def test_what_was_read_is_in_hand_until_it_is_passed_on(self, pair: Pair) -> None:
+        def has_in_hand(*, after_passing_on: bool) -> bool:
+            if after_passing_on:
+                pair.there.passed_on()
+            return pair.there.has_in_hand
+
+        assert not has_in_hand(after_passing_on=True)
+        assert pair.there.read() == []
+        assert not has_in_hand(after_passing_on=False)
+        write(pair.here, message(1))
+        assert pair.here.flush()
+        assert receive(pair.there, 1) == [message(1)]
+        assert has_in_hand(after_passing_on=False)
+        assert not has_in_hand(after_passing_on=True)
+
     def test_directions_may_alternate(self, pair: Pair) -> None:
         for number in range(20):
             one, other = (pair.here, pair.there) if number % 2 else (pair.there, pair.here)

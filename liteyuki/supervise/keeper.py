@@ -264,6 +264,7 @@ class Keeper:
 
     def _became_ready(self, generation: Generation) -> None:
         generation.mark_ready()
+        self._nudged.set()  # nobody waits for this any longer, so no timer needs to wake this process
         self._triggers.ready(generation)
         self.safe_starts.became_ready()
         asked, self._asked = self._asked, None

@@ -1,4 +1,4 @@
-"""Small plain messages that leave together: how many go into one write, what that is, and the books kept of them."""
+"""Small plain messages that leave together: how many go into one frame, what that is, and the books kept of them."""
 
 import struct
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import ormsgpack
 
-from liteyuki.comm.codec import TAGGED
-from liteyuki.comm.framing import HEADER, FrameKind, pack_frame
+from liteyuki.comm.codec import TAGGED, CodecError
+from liteyuki.comm.framing import HEADER, RUN_HEAD, Buffer, FrameKind
 from liteyuki.comm.items import (
     BATCH_BYTES,
     TEXT_HEAD_BYTES,
@@ -21,16 +21,20 @@ from liteyuki.comm.items import (
     payload_of,
     total_cost_bytes,
 )
+from liteyuki.locale import text
 
-__all__ = ["Batch", "cut_batch", "largest_of", "pack_batch"]
+__all__ = ["Batch", "Run", "cut_batch", "largest_of", "pack_batch", "runs_of"]
 
 _ARRAY_HEAD: Final = struct.Struct(">BI")
 _ARRAY: Final = 0xDD
 _BATCH: Final = int(FrameKind.BATCH)
 _TEXT_ONLY: Final = {str}
 _RUN_MESSAGES: Final = 32
-"""How many messages that may be containers go into one frame. The receiver decodes a frame at a time; of so few, each
-is gone before Python's garbage collector begins to look through those that are there."""
+"""How many messages that may be containers go into one run. The receiver decodes a run at a time; of so few, each is
+gone before Python's garbage collector begins to look through those that are there."""
+
+Run = tuple[int, memoryview]
+"""Flags, and a MessagePack array of values."""
 
 
 class Batch:
@@ -81,17 +85,33 @@ def largest_of(entries: Sequence[SmallEntry], largest_bytes: int) -> int:
 
 
 def pack_batch(entries: Sequence[SmallEntry]) -> bytes:
-    """What carries plain messages over: one frame, or several that are written in one go."""
+    """The frame that carries plain messages over."""
     if len(entries) == 1:
         return frame_of(entries[0])
     kinds = set(map(type, entries))
     if kinds == _TEXT_ONLY:
-        return pack_frame(FrameKind.BATCH, 0, ormsgpack.packb(entries))
-    parts: list[bytes] = []
+        payload = ormsgpack.packb(entries)
+        return HEADER.pack(RUN_HEAD.size + len(payload), _BATCH, 0) + RUN_HEAD.pack(len(payload), 0) + payload
+    parts: list[bytes] = [b""]
     for at in range(0, len(entries), _RUN_MESSAGES):
         run: Sequence[Any] = entries[at : at + _RUN_MESSAGES]
         flags = TAGGED if Tagged in kinds and Tagged in map(type, run) else 0
         payloads = run if str not in kinds else list(map(payload_of, run))
         size = _ARRAY_HEAD.size + sum(map(len, payloads))
-        parts += HEADER.pack(size, _BATCH, flags), _ARRAY_HEAD.pack(_ARRAY, len(run)), *payloads
+        parts += RUN_HEAD.pack(size, flags), _ARRAY_HEAD.pack(_ARRAY, len(run)), *payloads
+    parts[0] = HEADER.pack(sum(map(len, parts)), _BATCH, 0)
     return b"".join(parts)
+
+
+def runs_of(body: Buffer) -> list[Run]:
+    """What a BATCH frame consists of. Raises `CodecError` if it does not."""
+    view, position = memoryview(body), 0
+    runs: list[Run] = []
+    while position + RUN_HEAD.size < len(view):
+        size, flags = RUN_HEAD.unpack_from(view, position)
+        position += RUN_HEAD.size
+        runs.append((flags, view[position : position + size]))
+        position += size
+    if position != len(view) or not runs:
+        raise CodecError(text("codec.structure"))
+    return runs

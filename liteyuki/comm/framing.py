@@ -29,6 +29,7 @@ __all__ = [
     "MAX_MESSAGE_BYTES",
     "PROTOCOL_VERSION",
     "RAW",
+    "RUN_HEAD",
     "Buffer",
     "Frame",
     "FrameError",
@@ -37,7 +38,7 @@ __all__ = [
     "pack_frame",
 ]
 
-PROTOCOL_VERSION: Final = 2
+PROTOCOL_VERSION: Final = 3
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
 """The largest body of one frame that is accepted."""
 MAX_MESSAGE_BYTES: Final = 1024 * 1024 * 1024
@@ -53,6 +54,9 @@ HEADER: Final = struct.Struct("<IBB")
 HEADER_BYTES: Final = HEADER.size
 LARGE_HEAD: Final = struct.Struct("<BBQ")
 """The body of a LARGE frame: kind, flags and length of the frame that its pieces make up."""
+
+RUN_HEAD: Final = struct.Struct("<IB")
+"""What stands before each run of a BATCH frame, which is a MessagePack array of values: its length, and its flags."""
 
 COUNT: Final = struct.Struct("<Q")
 """The body of a ROOM_WANTED frame, and what stands before the value of a request or a reply."""
@@ -76,7 +80,7 @@ class FrameKind(IntEnum):
     STOP = 6
     """Nothing more will be sent in this direction: whoever waits to receive should not."""
     BATCH = 7
-    """Several messages: a MessagePack array of values that need no walk."""
+    """Several messages, in runs; see `RUN_HEAD`."""
     LARGE = 8
     """The head of a frame that comes in pieces; see `LARGE_HEAD`."""
     PIECE = 9

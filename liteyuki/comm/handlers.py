@@ -6,7 +6,8 @@ import inspect
 import sys
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final
 
 from liteyuki.locale import text
 from liteyuki.log import logger
@@ -35,7 +36,8 @@ PLUGIN_ERRORS_OF_A_CALL = (*PLUGIN_ERRORS, asyncio.CancelledError)
 _SUMMARY_CHARACTERS: Final = 120
 
 
-class Handler(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Handler:
     """A function that takes one value, and which values it wants (None: all)."""
 
     function: Callable[[Any], Any]

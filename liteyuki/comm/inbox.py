@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from liteyuki.comm.batches import Run, runs_of
 from liteyuki.comm.codec import decode, decode_batch
 from liteyuki.comm.framing import Frame, FrameError, FrameKind
 from liteyuki.comm.handle import Handle
@@ -20,6 +21,7 @@ from liteyuki.locale import text
 
 __all__ = ["Inbox"]
 
+_BATCH: Final = int(FrameKind.BATCH)
 _NO_POLL: Final = (select.poll(), (-1, -1))
 
 
@@ -33,7 +35,7 @@ class Inbox:
         """The coroutines that wait."""
         self.received_bytes = 0
         self.values: deque[Any] = deque()
-        """What the oldest frame held, as far as it is not taken."""
+        """What the oldest frame, or its oldest run, held, as far as it is not taken."""
         self.is_earlier = False
         """Whether `values` came over a transport that is gone."""
         self.is_redelivered = False
@@ -43,13 +45,15 @@ class Inbox:
         self._in_hand: list[Any] = []
         """What `take_values` has given, as long as it may not all be taken."""
         self._frames: deque[Frame] = deque()
+        self._runs: deque[Run] = deque()
+        """What else the oldest frame consists of, if that is a batch."""
         self._queued_bytes = 0
         self._earlier_frames = self._earlier_bytes = 0
         self._polls: list[tuple[select.poll, tuple[int, int]]] = []
         self._spin = Spin()
 
     def __bool__(self) -> bool:
-        return bool(self.values or self._frames)
+        return bool(self.values or self._runs or self._frames)
 
     # --- what comes
 
@@ -83,13 +87,13 @@ class Inbox:
 
     # --- what is taken
 
-    def open_frame(self) -> None:
-        """Get the values of the oldest frame, which must be there. Raises `CodecError`."""
-        self.values.extend(self.decoded(self.next_frame()))
+    def open_run(self) -> None:
+        """Get the values of the oldest frame, or of its oldest run, which must be there. Raises `CodecError`."""
+        self.values.extend(self.decoded(self.next_run()))
 
     def take_values(self, at_most: int) -> list[Any]:
-        """The values of the oldest frame, which must be there, or so many; emptied by `clear`. Raises `CodecError`."""
-        values = self._in_hand = list(self.values) if self.values else self.decoded(self.next_frame())
+        """Like `open_run`, but so many values at most, and they are the caller's; emptied by `clear`."""
+        values = self._in_hand = list(self.values) if self.values else self.decoded(self.next_run())
         self.values.clear()
         if len(values) > at_most:
             self.values.extend(values[at_most:])
@@ -106,8 +110,13 @@ class Inbox:
         """Nobody is to take more of what `take_values` has given."""
         self._in_hand.clear()
 
-    def next_frame(self) -> Frame:
-        """Take the oldest frame, which must be there; `values` is to be what it holds."""
+    def next_run(self) -> Frame | Run:
+        """Take the oldest frame, or its oldest run, which must be there; `values` is to be what that holds.
+
+        Raises `CodecError`.
+        """
+        if self._runs:
+            return self._runs.popleft()
         frame = self._frames.popleft()
         self.is_earlier = self._earlier_frames > 0
         if self.is_earlier:
@@ -116,18 +125,22 @@ class Inbox:
         else:
             self._queued_bytes -= _size_bytes(frame)
         self.is_redelivered = bool(frame.flags & REDELIVERED)
-        return frame
+        if frame.kind != _BATCH:
+            return frame
+        self._runs.extend(runs_of(frame.body))
+        return self._runs.popleft()
 
-    def decoded(self, frame: Frame) -> list[Any]:
-        """Its values. Without the lock, if the caller likes. Raises `CodecError`."""
-        if frame.kind == FrameKind.BATCH:
-            return decode_batch(frame.flags, frame.body)
-        take_in = self._take_in(frame.handles) if frame.handles else None
-        return [decode(frame.flags, frame.body, take_in)]
+    def decoded(self, run: Frame | Run) -> list[Any]:
+        """The values of what `next_run` has given. Without the lock, if the caller likes. Raises `CodecError`."""
+        if not isinstance(run, Frame):
+            return decode_batch(*run)
+        take_in = self._take_in(run.handles) if run.handles else None
+        return [decode(run.flags, run.body, take_in)]
 
     def clear(self) -> None:
         """Nobody will take what is here."""
         self._frames.clear()
+        self._runs.clear()
         self.values.clear()
         self._in_hand.clear()
         self._queued_bytes = self._earlier_frames = self._earlier_bytes = 0

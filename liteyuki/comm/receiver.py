@@ -112,7 +112,7 @@ class Receiver:
     def _next(self) -> tuple[Any, Receipt | None]:
         inbox, receipts = self.inbox, self.receipts
         if not inbox.values:
-            inbox.open_frame()
+            inbox.open_run()
         value = inbox.values.popleft()
         self.received += 1
         if receipts is None or inbox.is_earlier:
@@ -143,7 +143,7 @@ class Receiver:
         self.is_handing_out = True
         try:
             while at_most > 0 and self.inbox and self.handlers and not self.is_over:
-                if reads_elsewhere and not self._open_frame_without_lock():
+                if reads_elsewhere and not self._open_run_without_lock():
                     return
                 if reads_elsewhere or self._ack == "handled" or self.checker is not None:
                     with self._lock:
@@ -151,11 +151,11 @@ class Receiver:
                     self._call_checked(loop, value, receipt)
                     at_most -= 1
                 else:
-                    at_most -= self._hand_out_frame(loop, at_most)
+                    at_most -= self._hand_out_run(loop, at_most)
         finally:
             self.is_handing_out = False
 
-    def _open_frame_without_lock(self) -> bool:
+    def _open_run_without_lock(self) -> bool:
         """Classes of plugins, which may do anything, are built without the loop that reads having to wait.
 
         Whether there is a value: another thread may have closed the channel meanwhile.
@@ -163,44 +163,52 @@ class Receiver:
         if self.inbox.values:
             return True
         with self._lock:
-            frame = self.inbox.next_frame() if self.inbox else None
-        if frame is None:
+            run = self.inbox.next_run() if self.inbox else None
+        if run is None:
             return False
-        values = self.inbox.decoded(frame)
+        values = self.inbox.decoded(run)
         with self._lock:
             self.inbox.values.extend(values)
         return True
 
-    def _hand_out_frame(self, loop: asyncio.AbstractEventLoop, at_most: int) -> int:
-        """The values of one frame, in the way that costs least; how many."""
+    def _hand_out_run(self, loop: asyncio.AbstractEventLoop, at_most: int) -> int:
+        """The values of one run, in the way that costs least; how many."""
         with self._lock:
             values = self.inbox.take_values(at_most)
             is_earlier = self.inbox.is_earlier
             receipts = self.receipts if self.receipts is not None and not is_earlier else Receipts.nobodys()
         # From here on without the lock: in this mode nobody else takes values, or counts them.
-        own = receipts.own
+        own, handlers = receipts.own, self.handlers
         before = taken = receipts.taken
+        only = handlers[0].function if len(handlers) == 1 and handlers[0].filter_func is None else None
         try:
             for value in values:
                 own[TAKEN] = taken = taken + 1
                 if taken >= receipts.wanted:
                     self._count(receipts, taken)
-                for handler in self.handlers:
-                    function, filter_func = handler
-                    if filter_func is not None and not accepts(handler, value, self._channel):
-                        continue
-                    try:
-                        result = function(value)
-                    except PLUGIN_ERRORS_OF_A_CALL as error:
-                        log_failure(error, handler, value, self._channel)
-                        continue
-                    if result is not None and (rest := rest_of(result, handler, value, self._channel)) is not None:
-                        self._tasks.start(loop, rest)
+                if only is None or self.handlers is not handlers:
+                    self._call_all(loop, value)
+                    continue
+                # Spelled out, since most channels have one handler, which wants all.
+                try:
+                    result = only(value)
+                except PLUGIN_ERRORS_OF_A_CALL as error:
+                    log_failure(error, handlers[0], value, self._channel)
+                    continue
+                if result is not None and (rest := rest_of(result, handlers[0], value, self._channel)) is not None:
+                    self._tasks.start(loop, rest)
         finally:
             self.received += taken - before
             self._count(receipts, taken)
             self.inbox.put_back(values, taken - before)
         return taken - before
+
+    def _call_all(self, loop: asyncio.AbstractEventLoop, value: object) -> None:
+        for handler in self.handlers:
+            if accepts(handler, value, self._channel):
+                rest = run_handler(handler, value, self._channel)
+                if rest is not None:
+                    self._tasks.start(loop, rest)
 
     def _count(self, receipts: Receipts, taken: int) -> None:
         # First this, then a look, as in `Receipts.want`.

@@ -11,6 +11,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["liteyuki"]):
+    from liteyuki.comm.batches import runs_of
     from liteyuki.comm.codec import CodecError, decode, decode_batch
     from liteyuki.comm.ends import ChannelEnd, take_in
     from liteyuki.comm.framing import COUNT, Frame, FrameError, FrameKind, FrameParser
@@ -28,7 +29,8 @@ def _decode(frame: Frame) -> None:
     if frame.kind == FrameKind.HELLO:
         check_hello(frame)
     elif frame.kind == FrameKind.BATCH:
-        decode_batch(frame.flags, frame.body)
+        for flags, array in runs_of(frame.body):
+            decode_batch(flags, array)
     elif frame.kind in (FrameKind.REQUEST, FrameKind.REPLY, FrameKind.FAILURE):
         decode(frame.flags, frame.body[COUNT.size :], take_in(frame.handles, _open_nothing))
     else:

@@ -12,16 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liteyuki.comm.channel import Channel
-from liteyuki.comm.framing import HANDLES_SHIFT, LARGE_HEAD, Frame, FrameKind, pack_frame
+from liteyuki.comm.framing import HANDLES_SHIFT, LARGE_HEAD, RUN_HEAD, Frame, FrameKind, pack_frame
 from liteyuki.comm.transport import Transport, TransportEnded
 from liteyuki.errors import ChannelClosed, ChannelError
 from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, hello, run, until
 
 VALUE = ormsgpack.packb([1, "a"])
-BATCH = b"\xdd\0\0\0\2\1\2"
+ARRAY = b"\xdd\0\0\0\2\1\2"
+BATCH = RUN_HEAD.pack(len(ARRAY), 0) + ARRAY
 
 bodies = st.one_of(
-    st.sampled_from([b"", b"\0", b"\x90", VALUE, BATCH, b"\xdd\0\0\0\0", b"\xdd\0\0\0\1", b"\x91", b"\xc1", bytes(8)]),
+    st.sampled_from([b"", b"\0", b"\x90", VALUE, ARRAY, b"\xdd\0\0\0\0", b"\xdd\0\0\0\1", b"\x91", b"\xc1", bytes(8)]),
+    st.sampled_from(
+        [BATCH, BATCH[:-1], BATCH + BATCH, BATCH + b"\0", RUN_HEAD.pack(0, 0), RUN_HEAD.pack(2**32 - 1, 0)]
+    ),
+    st.builds(
+        lambda flags, array: RUN_HEAD.pack(len(array), flags) + array, st.integers(0, 255), st.binary(max_size=8)
+    ),
     st.builds(struct.pack, st.just("<Q"), st.sampled_from([0, 1, 2**63, 2**64 - 1])),
     st.builds(lambda number: struct.pack("<Q", number) + VALUE, st.integers(0, 3)),
     st.builds(

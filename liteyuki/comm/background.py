@@ -75,7 +75,7 @@ class BackgroundWriting:
                 link.loop.remove_writer(self._watched)
                 self._watched = -1
                 link.is_blocked = False
-                link.outbox.flush_at_bytes = 0
+                link.outbox.let_gather(False)
             link.on_progress()
 
     def unwatch(self) -> None:
@@ -84,7 +84,7 @@ class BackgroundWriting:
         watched, self._watched = self._watched, -1
         # Also if the loop has not come to watch yet.
         link.is_blocked = False
-        link.outbox.flush_at_bytes = 0
+        link.outbox.let_gather(False)
         if watched < 0:
             return
         if link.loop is not None and not link.loop.is_closed():
@@ -108,7 +108,7 @@ class BackgroundWriting:
                     self.start()
                 return None
             link.flush_is_due = False
-            link.outbox.flush_at_bytes = 0
+            link.outbox.let_gather(False)
             link.is_blocked = not link.flush_now()
             link.on_progress()
             return link.transport.fileno() if link.is_blocked and link.transport is not None else -1

@@ -11,7 +11,16 @@ from liteyuki.comm.codec import TAGGED, encode_plain
 from liteyuki.comm.ends import Ack, ChannelEnd, ChannelOptions
 from liteyuki.comm.framing import MAX_MESSAGE_BYTES, FrameKind
 from liteyuki.comm.handlers import FilterFunc, Handler
-from liteyuki.comm.items import BATCH_BYTES, MESSAGE_COST_BYTES, TEXT_HEAD_BYTES, Entry, Tagged
+from liteyuki.comm.items import (
+    BATCH_BYTES,
+    MAX_GATHERED_BYTES,
+    MESSAGE_COST_BYTES,
+    TEXT_HEAD_BYTES,
+    Entry,
+    SmallEntry,
+    Tagged,
+    cost_bytes,
+)
 from liteyuki.comm.packing import pack
 from liteyuki.comm.pipe import PipeTransport
 from liteyuki.comm.queueing import add, need_of
@@ -28,9 +37,8 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[[Any], Any])
 
 _CLOSE_TIMEOUT: Final = 10.0
-_SENT_IN_TURN: Final = 1000
-"""After so many messages, or one batch of them, `asend` lets the loop turn."""
-_TEXT_COST_BYTES: Final = TEXT_HEAD_BYTES + MESSAGE_COST_BYTES
+_SENT_IN_TURN_BYTES: Final = 4 * BATCH_BYTES
+"""After so much, `asend` lets the loop turn."""
 
 
 class Channel(AskingEndpoint, Generic[T]):
@@ -64,7 +72,8 @@ class Channel(AskingEndpoint, Generic[T]):
         self._type_error: TypeError | None = None
         self._is_checked = False
         self._max_small_cost_bytes = min(BATCH_BYTES, max_message_bytes) + MESSAGE_COST_BYTES
-        self._waits = self._sent_in_turn = 0
+        self._max_gathered_bytes = min(MAX_GATHERED_BYTES, max_message_bytes) - TEXT_HEAD_BYTES
+        self._waits = self._sent_in_turn_bytes = 0
 
     @property
     def __orig_class__(self) -> Any:
@@ -146,8 +155,8 @@ class Channel(AskingEndpoint, Generic[T]):
 
         Raises `ChannelFull` after `timeout` seconds. On the event loop only.
         """
-        if self._sent_in_turn >= _SENT_IN_TURN:
-            self._sent_in_turn = 0
+        if self._sent_in_turn_bytes >= _SENT_IN_TURN_BYTES:
+            self._sent_in_turn_bytes = 0
             await asyncio.sleep(0)  # the loop must turn, or nobody takes anything
         entry = self._send_fast(value)
         if entry is None:
@@ -168,29 +177,35 @@ class Channel(AskingEndpoint, Generic[T]):
         if type(value) is str and value.isascii():  # type: ignore[attr-defined]
             # It cannot change any more, nor fail: it is encoded with its neighbours when they leave.
             entry = value  # type: ignore[assignment]
-            cost = len(value) + _TEXT_COST_BYTES  # type: ignore[arg-type]
         else:
             entry = encode_plain(value)
             if entry is None:
                 return self._pack_message(value)
-            cost = len(entry) + MESSAGE_COST_BYTES
+        outbox = self.outbox
+        gathered = outbox.gathered
+        if len(gathered) < outbox.gather_at_most and len(entry) <= self._max_gathered_bytes:  # type: ignore[arg-type]
+            gathered.append(entry)  # type: ignore[arg-type]
+            if not outbox.gather_at_most:
+                self._gathered_late(entry)  # type: ignore[arg-type]
+            return None
+        cost = cost_bytes(entry)  # type: ignore[arg-type]
         if cost > self._max_small_cost_bytes:
             return self._pack_message(value)
-        outbox = self.outbox
-        # Not `acquire` and `release`, in half the time: a signal's handler may raise between the one and its `try`.
         with self.lock:
-            waiting_bytes = outbox.waiting_bytes + cost
-            if waiting_bytes > outbox.free_bytes:
+            self._sent_in_turn_bytes += outbox.collect() + cost
+            if not outbox.may_just_add(cost):
                 return entry
-            if waiting_bytes < outbox.flush_at_bytes:
-                outbox.waiting.append(entry)  # type: ignore[arg-type]
-                outbox.waiting_bytes = waiting_bytes
-                return None
-            # In a burst a whole batch has been added since this was asked for the last time.
-            self._sent_in_turn += _SENT_IN_TURN if outbox.flush_at_bytes else 1
             self.bind_to_running_loop()
             self.link.send_small(entry, cost)  # type: ignore[arg-type]
         return None
+
+    def _gathered_late(self, entry: SmallEntry) -> None:
+        """Perhaps nobody comes any more for what was just gathered. Raises `ChannelClosed`."""
+        with self.lock:
+            if self.closed is not None and entry in self.outbox.gathered:
+                self.outbox.gathered.remove(entry)
+                self.raise_if_closed()
+            self.link.flush_soon()
 
     def _pack_message(self, value: T) -> Entry:
         item = pack(self, FrameKind.MESSAGE, value)

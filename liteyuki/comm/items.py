@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BATCH_BYTES",
+    "MAX_GATHERED_BYTES",
     "MESSAGE_COST_BYTES",
     "REDELIVERED",
     "TEXT_HEAD_BYTES",
@@ -36,6 +37,8 @@ __all__ = [
 
 BATCH_BYTES: Final = 64 * 1024
 """About how much one frame of several messages carries, and the largest message that is not sent in pieces."""
+MAX_GATHERED_BYTES: Final = 4096
+"""The largest message that may be gathered without a lock, if the others allow it."""
 MESSAGE_COST_BYTES: Final = 64
 """What a waiting message costs this process beside its bytes."""
 TEXT_HEAD_BYTES: Final = 3

@@ -131,8 +131,7 @@ class Link(ReadingLink):
                 elif self.on_loop_thread():
                     self._spin.sent(self.loop)  # type: ignore[arg-type]
                 return
-        outbox.waiting.append(entry)
-        outbox.waiting_bytes += cost_bytes
+        outbox.add_small(entry, cost_bytes)
         if may_go:
             self._flush_with_what_follows()
         else:
@@ -163,11 +162,11 @@ class Link(ReadingLink):
             self._background.start()
 
     def _set_unwritten(self) -> None:
-        """Let the other side know, should this process be killed now, and do not come back before it is a lot."""
+        """Let the other side know, should this process be killed now; then what follows may be gathered."""
         assert self.transport is not None
         self.transport.own[UNWRITTEN] = 1
         self._said_unwritten = True
-        self.outbox.flush_at_bytes = BATCH_BYTES + (self.outbox.waiting_bytes if self.is_blocked else 0)
+        self.outbox.let_gather(True)
 
     def write_out(self, timeout: float) -> bool:
         """Block this thread until the OS has all, so many seconds at most; whether it has. Without the lock."""
@@ -187,6 +186,7 @@ class Link(ReadingLink):
         transport, outbox, left = self.transport, self.outbox, _FLUSH_BYTES
         if transport is None:
             return True
+        outbox.let_gather(False)
         outbox.forget_taken(transport.peer[TAKEN])
         try:
             while transport.flush() and left > 0:
@@ -226,7 +226,7 @@ class Link(ReadingLink):
         """What was to be written together is complete. On the loop's thread, without the lock."""
         with self.lock:
             self.flush_is_due = False
-            self.outbox.flush_at_bytes = 0
+            self.outbox.let_gather(False)
             if self.outbox.is_unsent:
                 self.flush()
             self.on_progress()
@@ -241,7 +241,7 @@ class Link(ReadingLink):
         self.loop = loop
         self._loop_thread = threading.get_ident()
         self.flush_is_due = self.is_blocked = False
-        self.outbox.flush_at_bytes = 0
+        self.outbox.let_gather(False)
         self.update_watch()
         if self.transport is not None:
             self.flush()

@@ -26,8 +26,7 @@ def add(endpoint: "Endpoint", entry: Entry) -> bool:
         connect_ends(entry)
         endpoint.outbox.add_item(entry)
     else:
-        endpoint.outbox.waiting.append(entry)
-        endpoint.outbox.waiting_bytes += size
+        endpoint.outbox.add_small(entry, size)
     endpoint.link.flush_soon()
     return True
 
@@ -45,6 +44,7 @@ def admit(endpoint: "Endpoint", item: Item) -> bool:
 
 
 def _is_written_enough(endpoint: "Endpoint", item: Item) -> bool:
+    endpoint.outbox.collect()
     waiting = endpoint.outbox.waiting_bytes
     return waiting + item.size_bytes <= endpoint.options.max_queued_bytes or not waiting
 

@@ -17,16 +17,19 @@ from liteyuki.comm.framing import HEADER, HEADER_BYTES, LARGE_HEAD, RAW, Frame, 
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.items import (
     BATCH_BYTES,
+    MAX_GATHERED_BYTES,
     MESSAGE_COST_BYTES,
     REDELIVERED,
     TEXT_HEAD_BYTES,
     Item,
+    SmallEntry,
     cost_bytes,
     frame_of,
 )
 from liteyuki.comm.outbox import Outbox, pack_room_wanted
 
 BOUND = 4_000_000
+GATHER_ROOM_BYTES = 128 * (MAX_GATHERED_BYTES + TEXT_HEAD_BYTES + MESSAGE_COST_BYTES)
 OPEN_BYTES = 4096
 """How much may leave one by one and share its books."""
 SHARES = st.sampled_from([0.0, 0.3, 0.5, 0.7, 0.9, 1.0, 1.2])
@@ -67,19 +70,25 @@ def value_bytes(number: int, size_bytes: int) -> bytes:
     return ormsgpack.packb([number, bytes(size_bytes)])
 
 
+def add(outbox: Outbox, entry: SmallEntry) -> None:
+    """As `Channel.send` does."""
+    if len(outbox.gathered) < outbox.gather_at_most and len(entry) <= MAX_GATHERED_BYTES - TEXT_HEAD_BYTES:
+        outbox.gathered.append(entry)
+    else:
+        outbox.add_small(entry, cost_bytes(entry))
+
+
 def add_bytes(outbox: Outbox, number: int, size_bytes: int) -> bytes:
-    """Add an encoded message as `Channel.send` does; its payload."""
+    """Add an encoded message; its payload."""
     payload = value_bytes(number, size_bytes)
-    outbox.waiting.append(payload)
-    outbox.waiting_bytes += cost_bytes(payload)
+    add(outbox, payload)
     return payload
 
 
 def add_text(outbox: Outbox, number: int, size_bytes: int) -> bytes:
     """The same with a `str`, which is encoded as it leaves."""
     text = str(number).rjust(size_bytes)
-    outbox.waiting.append(text)
-    outbox.waiting_bytes += cost_bytes(text)
+    add(outbox, text)
     return ormsgpack.packb(text)
 
 
@@ -156,6 +165,13 @@ class OutboxMachine(RuleBasedStateMachine):
     def add_urgent(self) -> None:
         self.outbox.add_urgent(URGENT)
         self.urgent.append(URGENT)
+
+    @rule(somebody_comes=st.booleans(), may_add=st.sampled_from([True, True, False]))
+    def let_gather(self, somebody_comes: bool, may_add: bool) -> None:
+        self.outbox.let_add(may_add)
+        self.outbox.let_gather(somebody_comes)
+        room = BOUND - self.outbox.waiting_bytes - self.outbox.untaken_bytes
+        assert bool(self.outbox.gather_at_most) == (somebody_comes and may_add and room >= GATHER_ROOM_BYTES)
 
     # --- what goes out
 
@@ -284,6 +300,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.dropped = len(lost)
         self.begin_transport([])
         self.figures_are_exact()
+        self.bytes_are_exact()
         self.handles_stay_open_as_long_as_they_are_needed()
 
     # --- always
@@ -299,23 +316,36 @@ class OutboxMachine(RuleBasedStateMachine):
     def figures_are_exact(self) -> None:
         outbox, untaken = self.outbox, self.given[self.forgotten :]
         messages = [sent for sent in self.waiting if sent.is_message]
-        assert outbox.waiting_bytes == sum(sent.cost_bytes for sent in self.waiting)
         assert outbox.untaken_bytes == sum(sent.cost_bytes for sent in untaken)
-        assert outbox.queued_bytes == outbox.waiting_bytes + outbox.untaken_bytes
         assert outbox.messages == len(messages) + len(self.given) - max(self.forgotten, self.known_taken)
         assert outbox.dropped == self.dropped
         assert outbox.is_unsent == bool(self.waiting or self.urgent)
-        assert outbox.free_bytes == BOUND - outbox.untaken_bytes
-        everything = [sent for sent in self.added if sent.is_message]
-        assert outbox.accepted == len(everything)
+        assert outbox.accepted == sum(sent.is_message for sent in self.added)
+
+    @rule()
+    def bytes_are_exact(self) -> None:
+        """Not an invariant: to ask is to collect what was gathered."""
+        outbox, everything = self.outbox, [sent for sent in self.added if sent.is_message]
+        assert outbox.queued_bytes == outbox.waiting_bytes + outbox.untaken_bytes
+        assert outbox.waiting_bytes == sum(sent.cost_bytes for sent in self.waiting)
         assert outbox.accepted_bytes == sum(sent.counted_bytes for sent in everything)
         assert outbox.largest_bytes == max((self.largest_given_bytes, *(sent.counted_bytes for sent in everything)))
 
-    @invariant()
-    def there_is_room_up_to_the_bound_or_for_one(self) -> None:
-        queued = self.outbox.queued_bytes
+    @rule(asks_first=st.booleans())
+    def there_is_room_up_to_the_bound_or_for_one(self, asks_first: bool) -> None:
+        queued = self.outbox.queued_bytes if asks_first else sum(sent.cost_bytes for sent in self.waiting)
+        queued += 0 if asks_first else self.outbox.untaken_bytes
         assert self.outbox.has_room(BOUND - queued)
         assert self.outbox.has_room(BOUND - queued + 1) == (queued == 0)
+
+    @invariant()
+    def nobody_gathers_where_nobody_comes_or_where_it_might_be_too_much(self) -> None:
+        cost = sum(sent.cost_bytes for sent in [*self.waiting, *self.given[self.forgotten :]])
+        if self.outbox.gather_at_most:
+            assert len(self.outbox.gathered) <= self.outbox.gather_at_most
+            assert cost + GATHER_ROOM_BYTES / 2 <= BOUND
+        else:
+            assert not self.outbox.gathered
 
     @invariant()
     def handles_stay_open_as_long_as_they_are_needed(self) -> None:
@@ -365,18 +395,21 @@ def test_a_frame_of_small_messages_is_small_though_something_else_waits_behind_t
     outbox.add_item(Item(FrameKind.REQUEST, 0, [bytes(10)]))
     while (write := outbox.next_write()) is not None:
         assert sum(map(len, write[0])) <= 3 * BATCH_BYTES + 64
-    assert not outbox.waiting
+    assert not outbox.is_unsent
 
 
 def test_small_messages_are_just_added_as_long_as_they_may_and_there_is_room() -> None:
     outbox = Outbox(1000)
-    assert outbox.free_bytes == 1000
+    assert outbox.may_just_add(1000)
+    assert not outbox.may_just_add(1001)
     payload = add_bytes(outbox, 1, 100)
     assert outbox.next_write() is not None
-    assert outbox.free_bytes == 1000 - len(payload) - MESSAGE_COST_BYTES
+    room = 1000 - len(payload) - MESSAGE_COST_BYTES
+    assert outbox.may_just_add(room)
+    assert not outbox.may_just_add(room + 1)
     outbox.let_add(False)
-    assert outbox.free_bytes == -1
+    assert not outbox.may_just_add(1)
     outbox.forget_taken(1)
-    assert outbox.free_bytes == -1
+    assert not outbox.may_just_add(1)
     outbox.let_add(True)
-    assert outbox.free_bytes == 1000
+    assert outbox.may_just_add(1000)

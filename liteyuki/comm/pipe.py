@@ -21,7 +21,8 @@ from collections.abc import MutableSequence, Sequence
 from typing import Any, Final
 
 from liteyuki._platform import is_sealed, open_shared_page
-from liteyuki.comm.framing import Buffer, Frame, FrameError, FrameKind, FrameParser, pack_frame
+from liteyuki.comm.frame_parser import FrameParser
+from liteyuki.comm.framing import Buffer, Frame, FrameError, FrameKind, pack_frame
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.transport import COUNTERS, TransportEnded
 from liteyuki.locale import text

@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import MutableSequence, Sequence
 from typing import Final, Protocol
 
-from liteyuki.comm.framing import MAX_MESSAGE_BYTES, Buffer, Frame, FrameError, FrameParser
+from liteyuki.comm.frame_parser import FrameParser
+from liteyuki.comm.framing import MAX_MESSAGE_BYTES, Buffer, Frame, FrameError
 from liteyuki.comm.handle import Handle
 
 __all__ = ["BEGUN", "COUNTERS", "TAKEN", "UNWRITTEN", "MemoryTransport", "Transport", "TransportEnded", "memory_pair"]

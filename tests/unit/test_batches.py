@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from liteyuki.comm.batches import pack_batch, runs_of
 from liteyuki.comm.codec import TAGGED, CodecError, decode_batch, encode
-from liteyuki.comm.framing import RUN_HEAD, Frame, FrameKind, FrameParser
+from liteyuki.comm.frame_parser import FrameParser
+from liteyuki.comm.framing import RUN_HEAD, Frame, FrameKind
 from liteyuki.comm.items import SmallEntry, Tagged
 
 values = st.one_of(

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from liteyuki.comm.batches import runs_of
 from liteyuki.comm.codec import TAGGED, decode_batch
-from liteyuki.comm.framing import HEADER, HEADER_BYTES, LARGE_HEAD, RAW, Frame, FrameKind, FrameParser, pack_frame
+from liteyuki.comm.frame_parser import FrameParser
+from liteyuki.comm.framing import HEADER, HEADER_BYTES, LARGE_HEAD, RAW, Frame, FrameKind, pack_frame
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.items import (
     BATCH_BYTES,

@@ -1,4 +1,4 @@
-"""Bytes <-> frames, cut and glued at any place."""
+"""Bytes to frames, cut and glued at any place."""
 
 import contextlib
 import gc
@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liteyuki._platform_processes import anonymous_memory_bytes
-from liteyuki.comm import framing
+from liteyuki.comm import frame_parser
+from liteyuki.comm.frame_parser import FrameParser
 from liteyuki.comm.framing import (
     HANDLES_SHIFT,
     HEADER_BYTES,
@@ -23,7 +24,6 @@ from liteyuki.comm.framing import (
     Frame,
     FrameError,
     FrameKind,
-    FrameParser,
     pack_frame,
 )
 from liteyuki.comm.handle import Handle
@@ -320,7 +320,7 @@ def test_a_message_that_memory_has_no_room_for_is_refused(monkeypatch: pytest.Mo
     def none_left(size: int) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(framing, "fresh_memory", none_left)
+    monkeypatch.setattr(frame_parser, "fresh_memory", none_left)
     with pytest.raises(FrameError, match="1000000"):
         FrameParser().feed(large(1_000_000), [])
 

@@ -104,7 +104,9 @@ class BackgroundWriting:
                 # A loop that runs by now goes on.
                 self._writer = None
                 was_blocked, link.is_blocked = link.is_blocked, False
-                if link.transport is not None and (was_blocked or link.flush_is_due):
+                if link.transport is None:
+                    link.flush_is_due = False
+                elif was_blocked or link.flush_is_due:
                     self.start()
                 return None
             link.flush_is_due = False

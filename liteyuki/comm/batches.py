@@ -51,7 +51,7 @@ class Batch:
 
 
 def cut_batch(waiting: list[Entry], waiting_bytes: int, *, has_items: bool) -> tuple[list[Entry], int]:
-    """Take the plain messages at the front, of which there is one, as far as one frame should carry them; their cost.
+    """The plain messages at the front, of which there is one, as far as one frame should carry them; their cost.
 
     `waiting_bytes` is what all that waits costs; `has_items` tells whether anything else than plain messages waits.
     """
@@ -62,7 +62,6 @@ def cut_batch(waiting: list[Entry], waiting_bytes: int, *, has_items: bool) -> t
     if size > 3 * BATCH_BYTES:
         entries = entries[: _count_of_batch(entries)]
         size = total_cost_bytes(entries)
-    del waiting[: len(entries)]
     return entries, size
 
 

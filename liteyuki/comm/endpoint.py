@@ -5,6 +5,7 @@ What is done with it stands in files of its own: `packing`, `queueing` and `send
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +16,7 @@ from liteyuki.comm.calls import Calls
 from liteyuki.comm.codec import CodecError
 from liteyuki.comm.ending import break_off, let_go_of_transport, shut, transport_ended
 from liteyuki.comm.ends import ChannelEnd, ChannelOptions, OpenEnd, take_in
-from liteyuki.comm.framing import Frame, FrameKind, pack_frame
+from liteyuki.comm.framing import FrameKind, pack_frame
 from liteyuki.comm.handing_out import deliver
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.handlers import TaskStarter
@@ -179,7 +180,7 @@ class Endpoint(OpenEnd):
         transport = self.link.transport
         if transport is None:
             return
-        self.outbox.forget_taken(transport.peer[TAKEN])
+        self.outbox.untaken.forget_taken(transport.peer[TAKEN])
         if self.room:
             self.room.wake_next()
             wanted = self.room.taken_when_met() if not self.room_is_asked_for else None
@@ -217,11 +218,6 @@ class Endpoint(OpenEnd):
     def is_talking(self) -> bool:
         """Whether both sides have greeted, and none has said that it ends."""
         return self.has_greeted and self.closed is None and not self.peer_stops
-
-    def take_at_once(self, frame: Frame) -> Any:
-        """The value of a message that has come while none was there. With the lock."""
-        self.receiver.inbox.add(frame)
-        return self.take()
 
     def take(self) -> Any:
         """The oldest value, which must be there. With the lock."""
@@ -264,8 +260,10 @@ class Endpoint(OpenEnd):
 
     def deliver_soon(self) -> None:
         loop = self.link.loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(deliver, self)
+        if loop is not None:
+            # It may have ended: then nobody is there to deliver to.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(deliver, self)
 
     def hear(self, function: Callable[[Any], object]) -> None:
         """Call `function` with each value that the other side tells, on whatever thread reads, without the lock."""

@@ -9,6 +9,7 @@ frames that carry no message may stand in between.
 """
 
 import struct
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -30,6 +31,7 @@ __all__ = [
     "Frame",
     "FrameError",
     "FrameKind",
+    "Write",
     "pack_frame",
 ]
 
@@ -57,6 +59,8 @@ COUNT: Final = struct.Struct("<Q")
 """The body of a ROOM_WANTED frame, and what stands before the value of a request or a reply."""
 
 Buffer = bytes | bytearray | memoryview
+Write = tuple[Sequence[Buffer], Sequence[Handle]]
+"""Bytes that are to be written, in several parts, and handles that travel with them."""
 
 
 class FrameKind(IntEnum):

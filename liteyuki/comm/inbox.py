@@ -3,14 +3,15 @@
 Frames stay as they came until somebody gets to them: a decoded value may take ten times the memory.
 """
 
+import itertools
 import select
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from liteyuki.comm.batches import Run, runs_of
-from liteyuki.comm.codec import decode, decode_batch
+from liteyuki.comm.codec import CodecError, decode, decode_batch
 from liteyuki.comm.framing import Frame, FrameError, FrameKind
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.items import REDELIVERED
@@ -43,10 +44,10 @@ class Inbox:
         self._max_queued_bytes = max_queued_bytes
         self._take_in = take_in
         self._in_hand: list[Any] = []
-        """What `take_values` has given, as long as it may not all be taken."""
+        """What is being handed out."""
         self._frames: deque[Frame] = deque()
-        self._runs: deque[Run] = deque()
-        """What else the oldest frame consists of, if that is a batch."""
+        self._runs: deque[Frame | Run] = deque()
+        """The oldest frame, or what is left of it if that is a batch, once it is no longer among the others."""
         self._queued_bytes = 0
         self._earlier_frames = self._earlier_bytes = 0
         self._polls: list[tuple[select.poll, tuple[int, int]]] = []
@@ -66,7 +67,7 @@ class Inbox:
         if self._queued_bytes > self._max_queued_bytes:
             raise FrameError(text("frame.bound", limit=self._max_queued_bytes))
         size = _size_bytes(frame)
-        self._frames.append(frame)
+        self._frames += (frame,)
         self._queued_bytes += size
         self.received_bytes += size
 
@@ -87,51 +88,76 @@ class Inbox:
 
     # --- what is taken
 
+    # A signal's handler may raise wherever Python has just called something. So what is to be taken is computed first,
+    # and then taken by statements without a call: all of them are done, or none.
+
     def open_run(self) -> None:
         """Get the values of the oldest frame, or of its oldest run, which must be there. Raises `CodecError`."""
-        self.values.extend(self.decoded(self.next_run()))
+        run = self._oldest_run()
+        try:
+            values = self.decoded(run)
+        except CodecError:
+            del self._runs[0]
+            raise
+        self.values += values
+        del self._runs[0]
 
-    def take_values(self, at_most: int) -> list[Any]:
-        """Like `open_run`, but so many values at most, and they are the caller's; emptied by `clear`."""
-        values = self._in_hand = list(self.values) if self.values else self.decoded(self.next_run())
-        self.values.clear()
-        if len(values) > at_most:
-            self.values.extend(values[at_most:])
-            del values[at_most:]
-        return values
+    def take_run(self) -> Frame | Run:
+        """What `open_run` would decode, for whoever does so without the lock. Raises `CodecError`."""
+        run = self._oldest_run()
+        del self._runs[0]
+        return run
 
-    def put_back(self, values: list[Any], taken: int) -> None:
-        """The first `taken` of what `take_values` has given are taken, the others are not."""
+    def _oldest_run(self) -> Frame | Run:
+        if not self._runs:
+            self._open_frame()
+        return self._runs[0]
+
+    def _open_frame(self) -> None:
+        frame, is_earlier = self._frames[0], self._earlier_frames > 0
+        size, is_redelivered = _size_bytes(frame), bool(frame.flags & REDELIVERED)
+        runs: Sequence[Frame | Run] = (frame,)
+        broken: CodecError | None = None
+        if frame.kind == _BATCH:
+            try:
+                runs = runs_of(frame.body)
+            except CodecError as error:
+                runs, broken = (), error
+        del self._frames[0]
+        self._runs += runs
+        self.is_redelivered = is_redelivered
+        self.is_earlier = is_earlier
+        if is_earlier:
+            self._earlier_frames -= 1
+            self._earlier_bytes -= size
+        else:
+            self._queued_bytes -= size
+        if broken is not None:
+            raise broken
+
+    def begin_to_hand_out(self, at_most: int) -> list[Any]:
+        """Like `open_run`; so many of the values, which stay here until they `were_handed_out`. Emptied by `clear`."""
+        if not self.values:
+            self.open_run()
+        self._in_hand = (
+            list(self.values) if len(self.values) <= at_most else list(itertools.islice(self.values, at_most))
+        )
+        return self._in_hand
+
+    def were_handed_out(self, count: int) -> None:
+        """The first so many of them."""
         self._in_hand = []
-        if taken < len(values):
-            self.values.extendleft(reversed(values[taken:]))
+        if count >= len(self.values):
+            self.values.clear()
+        for _ in range(min(count, len(self.values))):
+            del self.values[0]
 
     def keep_in_hand(self) -> None:
-        """Nobody is to take more of what `take_values` has given."""
+        """Nobody is to take more of what is being handed out."""
         self._in_hand.clear()
 
-    def next_run(self) -> Frame | Run:
-        """Take the oldest frame, or its oldest run, which must be there; `values` is to be what that holds.
-
-        Raises `CodecError`.
-        """
-        if self._runs:
-            return self._runs.popleft()
-        frame = self._frames.popleft()
-        self.is_earlier = self._earlier_frames > 0
-        if self.is_earlier:
-            self._earlier_frames -= 1
-            self._earlier_bytes -= _size_bytes(frame)
-        else:
-            self._queued_bytes -= _size_bytes(frame)
-        self.is_redelivered = bool(frame.flags & REDELIVERED)
-        if frame.kind != _BATCH:
-            return frame
-        self._runs.extend(runs_of(frame.body))
-        return self._runs.popleft()
-
     def decoded(self, run: Frame | Run) -> list[Any]:
-        """The values of what `next_run` has given. Without the lock, if the caller likes. Raises `CodecError`."""
+        """The values of what `take_run` has given. Without the lock, if the caller likes. Raises `CodecError`."""
         if not isinstance(run, Frame):
             return decode_batch(*run)
         take_in = self._take_in(run.handles) if run.handles else None

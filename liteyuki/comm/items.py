@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import ormsgpack
 
 from liteyuki.comm.codec import TAGGED
-from liteyuki.comm.framing import HANDLES_SHIFT, HEADER, LARGE_HEAD, Buffer, FrameKind, pack_frame
+from liteyuki.comm.framing import HANDLES_SHIFT, HEADER, LARGE_HEAD, Buffer, FrameKind, Write, pack_frame
 from liteyuki.comm.handle import Handle, SharedHandle
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ __all__ = [
     "Item",
     "SmallEntry",
     "Tagged",
-    "Write",
     "begun_before",
     "close_handles",
     "cost_bytes",
@@ -48,9 +47,6 @@ REDELIVERED: Final = 8
 
 _PIECE_BYTES: Final = 1024 * 1024
 _MESSAGE: Final = int(FrameKind.MESSAGE)
-
-
-Write = tuple[Sequence[Buffer], Sequence[Handle]]
 
 
 class Item:

@@ -15,7 +15,7 @@ from typing import Final
 from liteyuki.comm.background import BackgroundWriting
 from liteyuki.comm.bell import wait_readable
 from liteyuki.comm.framing import Frame, FrameKind, pack_frame
-from liteyuki.comm.items import BATCH_BYTES, Item, SmallEntry, frame_of
+from liteyuki.comm.items import BATCH_BYTES, Item, SmallEntry
 from liteyuki.comm.link_reading import LinkEnd, ReadingLink
 from liteyuki.comm.outbox import Outbox
 from liteyuki.comm.pipe import dead_end
@@ -66,7 +66,7 @@ class Link(ReadingLink):
         """Use `transport` from now on; `hello` goes first, then everything unsent."""
         self.transport = transport
         self.has_ended = False
-        transport.write([pack_frame(FrameKind.HELLO, 0, hello)])
+        transport.queued.append(([pack_frame(FrameKind.HELLO, 0, hello)], ()))
         self.flush()
         self.update_watch()
 
@@ -120,22 +120,27 @@ class Link(ReadingLink):
         may_go = transport is not None and outbox.is_idle and not (self.flush_is_due or self.is_blocked)
         if may_go and not self.bursts.is_one():
             assert transport is not None
-            # If the transport has ended, the message waits as below, and the flush that follows meets that end.
-            with contextlib.suppress(TransportEnded):
-                is_out = transport.send(frame_of(entry))
-                outbox.give_one(entry, cost_bytes, is_out)
-                if outbox.untaken_batches > 1:
-                    outbox.forget_taken(transport.peer[TAKEN])
-                if not is_out:
-                    self.flush()
-                elif self.on_loop_thread():
-                    self._spin.sent(self.loop)  # type: ignore[arg-type]
-                return
+            self._send_one(transport, entry, cost_bytes)
+            return
         outbox.add_small(entry, cost_bytes)
         if may_go:
             self._flush_with_what_follows()
         else:
             self.flush_soon()
+
+    def _send_one(self, transport: Transport, entry: SmallEntry, cost_bytes: int) -> None:
+        untaken = self.outbox.untaken
+        self.outbox.give_one(entry, cost_bytes, transport.queued)
+        is_out = False
+        with contextlib.suppress(TransportEnded):  # which the flush below meets again
+            is_out = transport.flush()
+            if len(untaken.batches) > 1:
+                untaken.forget_taken(transport.peer[TAKEN])
+        if not is_out:
+            untaken.last_is_not_out()
+            self.flush()
+        elif self.on_loop_thread():
+            self._spin.sent(self.loop)  # type: ignore[arg-type]
 
     def flush_soon(self) -> None:
         """Write now, or in a burst with what follows."""
@@ -187,17 +192,15 @@ class Link(ReadingLink):
         if transport is None:
             return True
         outbox.let_gather(False)
-        outbox.forget_taken(transport.peer[TAKEN])
+        outbox.untaken.forget_taken(transport.peer[TAKEN])
         try:
             while transport.flush() and left > 0:
-                write = outbox.next_write()
-                if write is None:
+                if not outbox.next_write(transport.queued):
                     if self._said_unwritten:
                         transport.own[UNWRITTEN] = 0
                         self._said_unwritten = False
                     return True
-                transport.write(*write)
-                left -= len(write[0][-1])
+                left -= len(transport.queued[0][0][-1])
         except TransportEnded:
             self.has_ended = True
             if not self._is_reading:  # or whoever reads gets to the end by itself, in order
@@ -225,7 +228,9 @@ class Link(ReadingLink):
     def flush_when_due(self) -> None:
         """What was to be written together is complete. On the loop's thread, without the lock."""
         with self.lock:
+            # Both, or neither: a signal's handler may raise after any call.
             self.flush_is_due = False
+            self.outbox.gather_at_most = 0
             self.outbox.let_gather(False)
             if self.outbox.is_unsent:
                 self.flush()

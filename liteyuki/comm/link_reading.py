@@ -72,20 +72,21 @@ class ReadingLink:
             self._is_reading = False
         return bool(frames)
 
-    def read_only(self, kind: int) -> Frame | None:
-        """Like `read`, but if nothing more than one frame of that kind has come, this is it."""
+    def read_only(self, kind: int, on_frame: Callable[[Frame], None]) -> bool:
+        """Like `read`, but if nothing more than one frame of that kind has come, `on_frame` gets it; whether it did."""
         transport = self.transport
         if transport is None or self._is_reading or self.is_paused:
-            return None
+            return False
         try:
             self._is_reading = True
             frames = transport.read()
-            if len(frames) == 1 and frames[0].kind == kind:
-                transport.passed_on()
-                return frames[0]
-            if frames:
+            is_only = len(frames) == 1 and frames[0].kind == kind
+            if is_only:
+                on_frame(frames[0])
+            elif frames:
                 self._on_frames(frames)
             transport.passed_on()
+            return is_only
         except (TransportEnded, FrameError) as error:
             self._on_end(error)
         except BaseException as error:
@@ -93,7 +94,7 @@ class ReadingLink:
             raise
         finally:
             self._is_reading = False
-        return None
+        return False
 
     def _interrupted(self, error: BaseException) -> None:
         """A signal's handler has raised in the middle of reading: what was in hand may be lost, and is not in silence.

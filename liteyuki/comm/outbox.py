@@ -1,16 +1,18 @@
 """What a channel is still to send, and what the other side has not taken yet: the sender's half, with no I/O.
 
 Small plain messages wait as bare bytes and leave many to a frame; everything else waits as an `Item`. Messages stay
-here until the other side has *taken* them, so that the next process over there gets, in order, what this one did
-not. All that is here counts against one bound, so a receiver that stops costs this side no more than that.
+(`untaken.py`) until the other side has *taken* them, so that the next process over there gets, in order, what this one
+did not. All that is here counts against one bound, so a receiver that stops costs this side no more than that.
+
+A signal's handler may raise wherever Python has just called something. So whatever is moved from one place to another
+is computed first, and then moved by statements without a call: all of them are done, or none.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from liteyuki.comm.batches import Batch, cut_batch, largest_of, pack_batch
-from liteyuki.comm.framing import COUNT, FrameKind, pack_frame
+from liteyuki.comm.framing import COUNT, FrameKind, Write, pack_frame
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.items import (
     BATCH_BYTES,
@@ -20,19 +22,17 @@ from liteyuki.comm.items import (
     Entry,
     Item,
     SmallEntry,
-    Write,
-    begun_before,
     close_handles,
     cost_bytes,
+    frame_of,
     is_message,
     length_bytes,
     total_cost_bytes,
 )
+from liteyuki.comm.untaken import Untaken
 
 __all__ = ["Outbox", "pack_room_wanted"]
 
-_OPEN_BYTES: Final = 4096
-"""How much of what has left one by one may share its books, and so be kept until the last of it is taken."""
 _GATHERED_MESSAGES: Final = 64
 """How many messages are gathered before somebody counts them."""
 _GATHER_ROOM_BYTES: Final = 2 * _GATHERED_MESSAGES * (MAX_GATHERED_BYTES + TEXT_HEAD_BYTES + MESSAGE_COST_BYTES)
@@ -50,42 +50,38 @@ class Outbox:
 
     def __init__(self, max_queued_bytes: int) -> None:
         self.max_queued_bytes = max_queued_bytes
-        self._open_bytes = min(_OPEN_BYTES, max_queued_bytes // 64)
         self.gathered: list[SmallEntry] = []
         self.gather_at_most = 0
         self.waiting_bytes = 0
         """What waits, not counting what was just gathered."""
-        self.untaken_bytes = 0
+        self.untaken = Untaken(max_queued_bytes)
         self.dropped = 0
         self._waiting: list[Entry] = []
         """What no transport has been given, in order, but for what was just gathered."""
         self._items = self._controls = self._control_bytes = 0
-        self._untaken: deque[Batch] = deque()
-        self._untaken_messages = 0
-        self._first_number = self._taken = 0
-        """How many messages of the transport of the moment were taken and are forgotten."""
-        self._gone = self._gone_bytes = self._largest_bytes = 0
+        self._largest_bytes = 0
         self._may_add = True
         self._somebody_comes = False
-        self._urgent: deque[bytes] = deque()
-        self._writes: Iterator[Write] | None = None
+        self._urgent: list[bytes] = []
+        self._writes: list[Write] = []
+        """The rest of a message that leaves in pieces."""
 
     # --- what comes in
 
     def add_small(self, entry: SmallEntry, size_bytes: int) -> None:
         """Add a small message, which costs so much."""
         self.collect()
-        # Without a call, since a signal's handler may raise after each: both are done, or neither.
         self._waiting += (entry,)
         self.waiting_bytes += size_bytes
         self._update_gathering()
 
     def add_item(self, item: Item) -> None:
         self.collect()
+        is_control = item.kind != FrameKind.MESSAGE
         self._waiting += (item,)
         self.waiting_bytes += item.size_bytes
         self._items += 1
-        if item.kind != FrameKind.MESSAGE:
+        if is_control:
             self._controls += 1
             self._control_bytes += item.size_bytes
         self._update_gathering()
@@ -101,7 +97,7 @@ class Outbox:
         self._update_gathering()
 
     def _update_gathering(self) -> None:
-        free_bytes = self.max_queued_bytes - self.waiting_bytes - self.untaken_bytes
+        free_bytes = self.max_queued_bytes - self.waiting_bytes - self.untaken.size_bytes
         if self._somebody_comes and self._may_add and free_bytes >= _GATHER_ROOM_BYTES:
             self.gather_at_most = _GATHERED_MESSAGES
         else:
@@ -109,12 +105,17 @@ class Outbox:
             self.collect()
 
     def collect(self) -> int:
-        """What was gathered waits like all else, and is counted; how many bytes of it."""
+        """What was gathered waits like all else, and is counted; how many bytes of it.
+
+        Nothing more is gathered until something is added with the lock, for only then somebody looks whether there is
+        room for more, and whether it is time to write.
+        """
         if not self.gathered:
             return 0
+        self.gather_at_most = 0
         entries = self.gathered[:]
         count, size = len(entries), total_cost_bytes(entries)
-        # Without a call, as above. What comes meanwhile comes behind these.
+        # What comes meanwhile comes behind these.
         self._waiting += entries
         self.waiting_bytes += size
         del self.gathered[:count]
@@ -122,12 +123,12 @@ class Outbox:
 
     def add_urgent(self, frame: bytes) -> None:
         """Send a whole frame before all that waits, if a transport is there."""
-        self._urgent.append(frame)
+        self._urgent += (frame,)
 
     @property
     def queued_bytes(self) -> int:
         self.collect()
-        return self.waiting_bytes + self.untaken_bytes
+        return self.waiting_bytes + self.untaken.size_bytes
 
     def has_room(self, size_bytes: int) -> bool:
         """Whether one more message fits. One that is larger than the bound fits when nothing else is here."""
@@ -140,108 +141,92 @@ class Outbox:
 
     # --- what goes out
 
-    def next_write(self) -> Write | None:
-        """The next bytes, and handles that travel with them; None if there is nothing."""
+    def next_write(self, queued: list[Write]) -> bool:
+        """Move the next bytes, and the handles that travel with them, to what a transport has `queued`; whether any."""
         if self._urgent:
-            frames = b"".join(self._urgent)
-            self._urgent.clear()
-            return [frames], ()
-        if self._writes is not None:
-            write = next(self._writes, None)
-            if write is not None:
-                return write
-            self._writes = None
+            count = len(self._urgent)
+            write: Write = ([b"".join(self._urgent)], ())
+            queued += (write,)
+            del self._urgent[:count]
+            return True
+        if self._writes:
+            queued += (self._writes[0],)
+            del self._writes[0]
+            return True
         self.collect()
         if not self._waiting:
-            return None
+            return False
         first = self._waiting[0]
-        if not isinstance(first, Item):
-            return [self._next_batch()], ()
+        if isinstance(first, Item):
+            self._move_item(first, queued)
+        else:
+            self._move_batch(queued)
+        return True
+
+    def _move_item(self, item: Item, queued: list[Write]) -> None:
+        untaken, size = self.untaken, item.size_bytes
+        first, *others = item.writes()
+        if item.kind != FrameKind.MESSAGE:
+            del self._waiting[0]
+            self._items -= 1
+            self.waiting_bytes -= size
+            self._controls -= 1
+            self._control_bytes -= size
+            queued += (first,)
+            self._writes = others
+            return
+        batch = Batch([item], size, has_handles=bool(item.handles), is_open=False)
+        largest = max(self._largest_bytes, length_bytes(item))
+        # Handles must be let go of as soon as they are over there, or nobody sees the end of what they lead to.
+        urgent = [pack_room_wanted(untaken.next_number + 1)] if item.handles else []
         del self._waiting[0]
         self._items -= 1
-        self.waiting_bytes -= first.size_bytes
-        if first.kind == FrameKind.MESSAGE:
-            self._give([first], first.size_bytes, length_bytes(first), has_handles=bool(first.handles))
-            if first.handles:
-                # They must be let go of as soon as they are over there, or nobody sees the end of what they lead to.
-                self.add_urgent(pack_room_wanted(self._first_number + self._untaken_messages))
+        self.waiting_bytes -= size
+        self._largest_bytes = largest
+        untaken.batches += (batch,)
+        untaken.messages += 1
+        untaken.size_bytes += size
+        queued += (first,)
+        self._urgent += urgent
+        self._writes = others
+
+    def _move_batch(self, queued: list[Write]) -> None:
+        if self.waiting_bytes <= 2 * BATCH_BYTES and not self._items:
+            # All of it, though it is a little more than a batch is meant to be: cutting is slow.
+            entries, size = self._waiting[:], self.waiting_bytes
         else:
-            self._controls -= 1
-            self._control_bytes -= first.size_bytes
-        self._writes = first.writes()
-        return next(self._writes)
+            entries, size = cut_batch(self._waiting, self.waiting_bytes, has_items=bool(self._items))
+        small: list[SmallEntry] = entries  # type: ignore[assignment] # no items here
+        largest = max(self._largest_bytes, largest_of(small, self._largest_bytes))
+        write: Write = ([pack_batch(small)], ())
+        batch, count, untaken = Batch(entries, size, has_handles=False, is_open=False), len(entries), self.untaken
+        del self._waiting[:count]
+        self.waiting_bytes -= size
+        self._largest_bytes = largest
+        untaken.batches += (batch,)
+        untaken.messages += count
+        untaken.size_bytes += size
+        queued += (write,)
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is on its way out, so that a message may go by itself."""
-        return not (self._waiting or self.gathered or self._urgent) and self._writes is None
+        return not (self._waiting or self.gathered or self._urgent or self._writes)
 
-    def give_one(self, entry: SmallEntry, cost_bytes: int, is_out: bool) -> None:
-        """`entry` has been given to the transport by itself, which has passed all of it on, or not."""
-        last = self._untaken[-1] if self._untaken else None
-        if last is None or not (last.is_open and is_out and last.size_bytes < self._open_bytes):
-            self._give([entry], cost_bytes, cost_bytes - MESSAGE_COST_BYTES, is_open=is_out)
-            return
-        last.entries.append(entry)
-        last.size_bytes += cost_bytes
-        self._have_given(1, cost_bytes, cost_bytes - MESSAGE_COST_BYTES)
-
-    def _next_batch(self) -> bytes:
-        # All of it, though it is a little more than a batch is meant to be: cutting is slow.
-        if self.waiting_bytes <= 2 * BATCH_BYTES and not self._items:
-            entries, size = self._waiting, self.waiting_bytes
-            self._waiting = []
-        else:
-            entries, size = cut_batch(self._waiting, self.waiting_bytes, has_items=bool(self._items))
-        self.waiting_bytes -= size
-        small: list[SmallEntry] = entries  # type: ignore[assignment] # no items here
-        self._give(entries, size, largest_of(small, self._largest_bytes))
-        return pack_batch(small)
-
-    def _give(
-        self, entries: list[Entry], size: int, largest: int, *, has_handles: bool = False, is_open: bool = False
-    ) -> None:
-        self._untaken.append(Batch(entries, size, has_handles, is_open))
-        self._have_given(len(entries), size, largest)
-
-    def _have_given(self, count: int, size: int, largest: int) -> None:
-        self._untaken_messages += count
-        self.untaken_bytes += size
-        if largest > self._largest_bytes:
-            self._largest_bytes = largest
-
-    @property
-    def untaken_batches(self) -> int:
-        return len(self._untaken)
-
-    # --- what the other side has taken
-
-    def forget_taken(self, taken: int) -> None:
-        """The other side has taken so many messages of the transport of the moment: drop them."""
-        while self._untaken and self._first_number + len(self._untaken[0].entries) <= taken:
-            self._forget_batch(self._untaken.popleft())
-        # Believed as far as it can be true now; what is given later was not taken then.
-        self._taken = min(taken, self._first_number + self._untaken_messages)
-
-    def _forget_batch(self, batch: Batch) -> None:
-        count = len(batch.entries)
-        self._first_number += count
-        self._untaken_messages -= count
-        self.untaken_bytes -= batch.size_bytes
-        self._gone += count
-        self._gone_bytes += batch.size_bytes - count * MESSAGE_COST_BYTES
-        if batch.has_handles:
-            close_handles(batch.entries)
-
-    def taken_when_down_to(self, level_bytes: int) -> int:
-        """How many messages must have been taken for no more than `level_bytes` to be here."""
-        number, queued = self._first_number, self.queued_bytes
-        for batch in self._untaken:
-            if queued <= level_bytes:
-                break
-            number += len(batch.entries)
-            queued -= batch.size_bytes
-        return number
+    def give_one(self, entry: SmallEntry, size_bytes: int, queued: list[Write]) -> None:
+        """Move `entry`, which costs so much, right to what a transport has `queued`."""
+        untaken, write = self.untaken, ([frame_of(entry)], ())
+        batch = untaken.open_batch
+        new = () if batch is not None else (Batch([entry], size_bytes, has_handles=False, is_open=True),)
+        largest = max(self._largest_bytes, size_bytes - MESSAGE_COST_BYTES)
+        if batch is not None:
+            batch.entries += (entry,)
+            batch.size_bytes += size_bytes
+        untaken.batches += new
+        untaken.messages += 1
+        untaken.size_bytes += size_bytes
+        self._largest_bytes = largest
+        queued += (write,)
 
     # --- the transport goes
 
@@ -252,45 +237,32 @@ class Outbox:
         that travels with a message which was begun has been opened over there: `dead_end` makes what goes instead.
         """
         self.collect()
-        self.forget_taken(taken)
-        untaken = [entry for batch in self._untaken for entry in batch.entries]
-        again: list[Entry] = []
-        for number, entry in enumerate(untaken, self._first_number):
-            if number < taken:
-                self._gone += 1
-                self._gone_bytes += length_bytes(entry)
-                close_handles([entry])
-            else:
-                again.append(begun_before(entry, dead_end) if number < begun else entry)
+        again = self.untaken.take_back(taken, begun, dead_end)
         again += (entry for entry in self._waiting if is_message(entry))
-        self._first_number = self._taken = 0
         self._begin_anew(again)
 
     def drop_all(self, *, is_written_lost: bool, is_last_unwritten: bool = False) -> int:
         """Forget what is still here. How many messages that were which nobody will ever get.
 
-        `is_last_unwritten`: what was given last is not out, or not all of it.
+        `is_last_unwritten`: what was given last is not out, or not all of it. Nobody may add any more: what is gathered
+        all the same is left to its sender, who is late and looks after it.
         """
-        self.collect()
-        unwritten = self._here - self._untaken_messages
-        if is_last_unwritten and self._untaken:
-            unwritten += len(self._untaken[-1].entries)
-        dropped = self.messages if is_written_lost else unwritten
-        self._largest_bytes = self.largest_bytes
-        self._gone, self._gone_bytes = self.accepted, self.accepted_bytes
+        unwritten = self._here - self.untaken.messages
+        if is_last_unwritten:
+            unwritten += self.untaken.last_messages
+        dropped = self._here - self.untaken.taken_messages if is_written_lost else unwritten
+        self._largest_bytes = self._largest_here_bytes
+        self.untaken.gone, self.untaken.gone_bytes = self.untaken.gone + self._here, self._counted_bytes
         self.dropped += dropped
         close_handles(self._waiting)
-        for batch in self._untaken:
-            close_handles(batch.entries)
+        self.untaken.drop_all()
         self._begin_anew([])
         return dropped
 
     def _begin_anew(self, waiting: list[Entry]) -> None:
         """Only these messages are here, and no transport has been given any."""
-        self._untaken.clear()
-        self._urgent.clear()
-        self._writes = None
-        self.untaken_bytes = self._untaken_messages = 0
+        self._urgent = []
+        self._writes = []
         self._waiting = waiting
         self.waiting_bytes = sum(map(cost_bytes, waiting))
         self._items = sum(isinstance(entry, Item) for entry in waiting)
@@ -300,33 +272,41 @@ class Outbox:
 
     @property
     def is_unsent(self) -> bool:
-        return bool(self._waiting or self.gathered or self._urgent)
+        return bool(self._waiting or self.gathered or self._urgent or self._writes)
 
     @property
     def messages(self) -> int:
         """How many messages are here: waiting, or not taken as far as is known."""
-        # A batch is kept until all of it is taken.
-        taken = max(0, min(self._taken - self._first_number, self._untaken_messages))
-        return self._here - taken
+        return self._here + len(self.gathered) - self.untaken.taken_messages
 
     @property
     def _here(self) -> int:
-        return len(self._waiting) + len(self.gathered) - self._controls + self._untaken_messages
+        """The same, not counting what was just gathered, and including what is known to be taken."""
+        return len(self._waiting) - self._controls + self.untaken.messages
 
     @property
     def accepted(self) -> int:
         """How many messages have ever been added."""
-        return self._gone + self._here
+        return self.untaken.gone + self._here + len(self.gathered)
 
     @property
     def accepted_bytes(self) -> int:
         """The bytes of all messages that have ever been added."""
-        here = self.queued_bytes - self._control_bytes - self._here * MESSAGE_COST_BYTES
-        return self._gone_bytes + here
+        self.collect()
+        return self._counted_bytes
+
+    @property
+    def _counted_bytes(self) -> int:
+        here = self.waiting_bytes - self._control_bytes + self.untaken.size_bytes
+        return self.untaken.gone_bytes + here - self._here * MESSAGE_COST_BYTES
 
     @property
     def largest_bytes(self) -> int:
         self.collect()
+        return self._largest_here_bytes
+
+    @property
+    def _largest_here_bytes(self) -> int:
         return max((self._largest_bytes, *map(length_bytes, filter(is_message, self._waiting))))
 
 

@@ -16,13 +16,12 @@ import mmap
 import socket
 import struct
 import threading
-from collections import deque
 from collections.abc import MutableSequence, Sequence
 from typing import Any, Final
 
 from liteyuki._platform import is_sealed, open_shared_page
 from liteyuki.comm.frame_parser import FrameParser
-from liteyuki.comm.framing import Buffer, Frame, FrameError, FrameKind, pack_frame
+from liteyuki.comm.framing import Buffer, Frame, FrameError, FrameKind, Write, pack_frame
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.transport import COUNTERS, TransportEnded
 from liteyuki.locale import text
@@ -64,7 +63,9 @@ class PipeTransport:
     def __init__(self, end: socket.socket) -> None:
         end.setblocking(False)
         self._socket = end
-        self._queued: deque[tuple[list[Buffer], Sequence[Handle]]] = deque()
+        self.queued: list[Write] = []
+        self._sent: list[int] = []
+        """How many bytes of the first that is queued the OS has just taken, until they are no longer queued."""
         self._parser = FrameParser()
         self._error: Exception | None = None
         self._came: list[tuple[int, list[tuple[int, int, bytes]], int, Any]] = []
@@ -83,47 +84,35 @@ class PipeTransport:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def write(self, parts: Sequence[Buffer], handles: Sequence[Handle] = ()) -> None:
-        self._queued.append((list(parts), handles))
-
-    def send(self, frame: bytes) -> bool:
-        if self._queued:
-            self.write([frame])
-            return self.flush()
-        try:
-            sent = self._socket.send(frame)
-        except BlockingIOError:
-            sent = 0
-        except OSError as error:
-            raise TransportEnded from error
-        if sent == len(frame):
-            return True
-        self.write([memoryview(frame)[sent:]])
-        return False
-
     def flush(self) -> bool:
-        queued = self._queued
+        queued, sent = self.queued, self._sent
         while queued:
-            parts, handles = queued[0]
-            try:
-                sent = self._send(parts, handles)
-            except BlockingIOError:
-                return False
-            except OSError as error:
-                raise TransportEnded from error
-            if handles:
-                queued[0] = (parts, ())
-            if _drop(parts, sent):
-                queued.popleft()
+            if not sent:
+                try:
+                    self._send(*queued[0])
+                except BlockingIOError:
+                    return False
+                except OSError as error:
+                    raise TransportEnded from error
+            rest = _after(queued[0][0], sent[0])
+            # Without a call in between, so that a signal's handler raises before it or after it.
+            if rest:
+                queued[0] = (rest, ())
+            else:
+                del queued[0]
+            del sent[:]
         return True
 
-    def _send(self, parts: list[Buffer], handles: Sequence[Handle]) -> int:
+    def _send(self, parts: Sequence[Buffer], handles: Sequence[Handle]) -> None:
+        # Sent and noted in one step of C, as in `_receive`.
         if handles:
             numbers = array.array("i", [handle.fileno() for handle in handles])
-            return self._socket.sendmsg(parts, [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)])
-        if len(parts) == 1:
-            return self._socket.send(parts[0])
-        return self._socket.sendmsg(parts[:_MAX_PARTS])
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)]
+            self._sent.extend(map(self._socket.sendmsg, (parts,), (rights,)))
+        elif len(parts) == 1:
+            self._sent.extend(map(self._socket.send, parts))
+        else:
+            self._sent.extend(map(self._socket.sendmsg, (parts[:_MAX_PARTS],)))
 
     @property
     def has_in_hand(self) -> bool:
@@ -167,7 +156,7 @@ class PipeTransport:
         buffer, room = _read_buffer(), self._parser.room()
         # Always with room for handles: the system closes those that are not asked for.
         buffers = [room, buffer] if room else [buffer]
-        # Asked and noted in one step: a signal's handler may raise between any two.
+        # Asked and noted in one step of C: a signal's handler may raise between any two of Python.
         self._came.extend(map(self._socket.recvmsg_into, (buffers,), (_ANCILLARY_BYTES,), (_CLOSE_ON_EXEC,)))
         count, ancillary, flags, _ = self._came[-1]
         if not count:
@@ -213,7 +202,7 @@ class PipeTransport:
 
     def close(self) -> None:
         self._socket.close()
-        self._queued.clear()
+        self.queued.clear()
         if self._page is not None:
             # What the counters say is still asked for.
             self.own, self.peer = list(self.own), list(self.peer)
@@ -225,19 +214,13 @@ def _counters(page: mmap.mmap, at: int) -> memoryview:
     return memoryview(page)[at : at + COUNTERS * _COUNTER.size].cast("Q")
 
 
-def _drop(parts: list[Buffer], sent: int) -> bool:
-    """Forget the first `sent` bytes of `parts`; whether that is all."""
-    if len(parts) == 1 and sent == len(parts[0]):
-        return True
-    while parts:
-        size = len(parts[0])
-        if sent < size:
-            if sent:
-                parts[0] = memoryview(parts[0])[sent:]
-            return False
-        sent -= size
-        del parts[0]
-    return True
+def _after(parts: Sequence[Buffer], sent: int) -> list[Buffer]:
+    """What is left of `parts` without the first `sent` bytes."""
+    for number, part in enumerate(parts):
+        if sent < len(part):
+            return [memoryview(part)[sent:], *parts[number + 1 :]]
+        sent -= len(part)
+    return []
 
 
 def dead_end() -> Handle:

@@ -10,7 +10,7 @@ from collections.abc import MutableSequence
 from typing import Final
 
 from liteyuki.comm.framing import FrameError
-from liteyuki.comm.transport import BEGUN, COUNTERS, TAKEN
+from liteyuki.comm.transport import COUNTERS, TAKEN
 from liteyuki.locale import text
 
 __all__ = ["Receipts"]
@@ -31,7 +31,8 @@ class Receipts:
         self.wanted = NOBODY_WAITS
         """How many must be taken for the other side to be told that there is room."""
         self._wants: list[int] = []
-        self._begun = 0
+        self.begun = 0
+        """How many are, in mode "handled"; whoever begins with one counts up, and writes that to `own`."""
         self._finished: set[int] = set()
 
     @classmethod
@@ -54,14 +55,8 @@ class Receipts:
             heapq.heappop(self._wants)
         self.wanted = self._wants[0] if self._wants else NOBODY_WAITS
 
-    def begin(self) -> int:
-        """The next message is begun; its number, for `finish`."""
-        self._begun += 1
-        self.own[BEGUN] = self._begun
-        return self._begun
-
     def finish(self, number: int) -> bool:
-        """That message is finished. Whether the other side waits for what that makes taken."""
+        """The message begun with that number is finished. Whether the other side waits for what that makes taken."""
         self._finished.add(number)
         while self.taken + 1 in self._finished:
             self._finished.remove(self.taken + 1)

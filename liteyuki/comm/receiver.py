@@ -18,7 +18,7 @@ from liteyuki.comm.handlers import (
 )
 from liteyuki.comm.inbox import Inbox
 from liteyuki.comm.receipts import Receipts
-from liteyuki.comm.transport import TAKEN
+from liteyuki.comm.transport import BEGUN, TAKEN
 from liteyuki.comm.typed import Checker
 from liteyuki.errors import ChannelModeError, WrongType
 from liteyuki.log import logger
@@ -113,13 +113,20 @@ class Receiver:
         inbox, receipts = self.inbox, self.receipts
         if not inbox.values:
             inbox.open_run()
-        value = inbox.values.popleft()
-        self.received += 1
+        value = inbox.values[0]
+        # Taken and counted without a call in between, as in the inbox.
         if receipts is None or inbox.is_earlier:
+            del inbox.values[0]
+            self.received += 1
             return value, None
         if self._ack == "handled":
-            return value, (receipts, receipts.begin())
-        # Spelled out here, since every message goes through it.
+            del inbox.values[0]
+            self.received += 1
+            receipts.begun += 1
+            receipts.own[BEGUN] = receipts.begun
+            return value, (receipts, receipts.begun)
+        del inbox.values[0]
+        self.received += 1
         receipts.taken += 1
         receipts.own[TAKEN] = receipts.taken
         if receipts.taken >= receipts.wanted:
@@ -163,7 +170,7 @@ class Receiver:
         if self.inbox.values:
             return True
         with self._lock:
-            run = self.inbox.next_run() if self.inbox else None
+            run = self.inbox.take_run() if self.inbox else None
         if run is None:
             return False
         values = self.inbox.decoded(run)
@@ -174,7 +181,7 @@ class Receiver:
     def _hand_out_run(self, loop: asyncio.AbstractEventLoop, at_most: int) -> int:
         """The values of one run, in the way that costs least; how many."""
         with self._lock:
-            values = self.inbox.take_values(at_most)
+            values = self.inbox.begin_to_hand_out(at_most)
             is_earlier = self.inbox.is_earlier
             receipts = self.receipts if self.receipts is not None and not is_earlier else Receipts.nobodys()
         # From here on without the lock: in this mode nobody else takes values, or counts them.
@@ -200,7 +207,8 @@ class Receiver:
         finally:
             self.received += taken - before
             self._count(receipts, taken)
-            self.inbox.put_back(values, taken - before)
+            with self._lock:
+                self.inbox.were_handed_out(taken - before)
         return taken - before
 
     def _call_all(self, loop: asyncio.AbstractEventLoop, value: object) -> None:

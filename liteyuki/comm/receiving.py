@@ -104,8 +104,7 @@ def _receive_alone(endpoint: "Endpoint") -> Any:
     with endpoint.lock:
         if inbox.threads or inbox or link.transport is not transport or link.loop is not None:
             return _NOTHING
-        frame = link.read_only(_MESSAGE)
-        return _NOTHING if frame is None else endpoint.take_at_once(frame)
+        return endpoint.take() if link.read_only(_MESSAGE, inbox.add) else _NOTHING
 
 
 def _begin_to_wait(endpoint: "Endpoint") -> ThreadWaiter:

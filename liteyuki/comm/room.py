@@ -107,4 +107,4 @@ class Room:
         # As long as that much is not even written, no answer of the other side's would help.
         if not need.is_message or self._outbox.waiting_bytes > need.level_bytes:
             return None
-        return self._outbox.taken_when_down_to(need.level_bytes)
+        return self._outbox.untaken.taken_when_down_to(need.level_bytes, self._outbox.queued_bytes)

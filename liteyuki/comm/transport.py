@@ -12,7 +12,7 @@ from collections.abc import MutableSequence, Sequence
 from typing import Final, Protocol
 
 from liteyuki.comm.frame_parser import FrameParser
-from liteyuki.comm.framing import MAX_MESSAGE_BYTES, Buffer, Frame, FrameError
+from liteyuki.comm.framing import MAX_MESSAGE_BYTES, Frame, FrameError, Write
 from liteyuki.comm.handle import Handle
 
 __all__ = ["BEGUN", "COUNTERS", "TAKEN", "UNWRITTEN", "MemoryTransport", "Transport", "TransportEnded", "memory_pair"]
@@ -48,6 +48,9 @@ class Transport(Protocol):
 
     max_message_bytes: int
     """The largest message that is accepted."""
+    queued: list[Write]
+    """What the channel has put here to be written; it leaves with `flush`. Handles stay the channel's, which keeps them
+    open until `flush` is done."""
 
     @property
     def own(self) -> MutableSequence[int] | memoryview:
@@ -63,22 +66,11 @@ class Transport(Protocol):
         """The OS handle that becomes readable when `read` has something to return or to raise."""
         ...
 
-    def write(self, parts: Sequence[Buffer], handles: Sequence[Handle] = ()) -> None:
-        """Queue bytes, in several parts, and the handles that travel with them; they leave with `flush`.
-
-        The handles stay the caller's, who keeps them open until `flush` is done.
-        """
-        ...
-
     def flush(self) -> bool:
-        """Pass on what is queued; whether all of it is out.
+        """Pass on what is queued; whether all of it is out. Interrupted at any place, it may be called again.
 
         Raises `TransportEnded` if nobody will ever read it.
         """
-        ...
-
-    def send(self, frame: bytes) -> bool:
-        """`write` of one frame without handles, and `flush`."""
         ...
 
     def read(self) -> list[Frame]:
@@ -124,7 +116,7 @@ class MemoryTransport:
         self.own, self.peer = counters
         self._bell = bell
         self._lock = lock
-        self._queued: list[tuple[bytes, list[Handle]]] = []
+        self.queued: list[Write] = []
         self._parser = FrameParser()
         self._error: Exception | None = None
         self.has_in_hand = False
@@ -133,22 +125,21 @@ class MemoryTransport:
     def fileno(self) -> int:
         return self._bell.fileno()
 
-    def write(self, parts: Sequence[Buffer], handles: Sequence[Handle] = ()) -> None:
-        self._queued.append((b"".join(parts), [Handle(os.dup(handle.fileno())) for handle in handles]))
-
     def flush(self) -> bool:
         with self._lock:
             if self._incoming.ended:
                 raise TransportEnded
-            if self._queued:
-                self._outgoing.pieces.extend(self._queued)
-                self._queued.clear()
+            if self.queued:
+                count = len(self.queued)
+                pieces = [
+                    (b"".join(parts), [Handle(os.dup(handle.fileno())) for handle in handles])
+                    for parts, handles in self.queued
+                ]
+                # Without a call in between, so that a signal's handler raises before it or after it.
+                self._outgoing.pieces += pieces
+                del self.queued[:count]
                 self._ring()
         return True
-
-    def send(self, frame: bytes) -> bool:
-        self.write([frame])
-        return self.flush()
 
     def passed_on(self) -> None:
         self.has_in_hand = False
@@ -187,11 +178,11 @@ class MemoryTransport:
         with self._lock:
             if not self._outgoing.ended:
                 self._outgoing.ended = True
-                for _, handles in (*self._incoming.pieces, *self._queued):
+                for _, handles in self._incoming.pieces:
                     for handle in handles:
                         handle.close()
                 self._incoming.pieces.clear()
-                self._queued.clear()
+                self.queued.clear()
                 self._ring()
                 self._bell.close()
 

@@ -239,6 +239,7 @@ class Keeper:
         if timeout and generation.uptime >= timeout:
             logger.error(text("process.start_timeout", name=self.spec.name, seconds=timeout))
             generation.ended_for = Cause.START_TIMEOUT
+            self.state = ProcessState.STOPPING  # it is too late to become ready now
             generation.kill()
             await asyncio.wait({generation.exited})
         elif not warned:

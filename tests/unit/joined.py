@@ -92,7 +92,7 @@ def hello(version: object = PROTOCOL_VERSION) -> bytes:
 
 def send_raw(transport: Transport, *frames: bytes) -> None:
     for frame in frames:
-        transport.write([frame])
+        transport.queued.append(([frame], ()))
     assert transport.flush()
 
 

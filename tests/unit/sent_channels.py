@@ -30,7 +30,7 @@ def check_broken_by(frame: bytes, handle: Handle, child: Channel[Any], raw: Tran
     """`frame`, which comes with `handle` over `raw`, breaks `child`, and leaves no handle open."""
     send_raw(raw, hello())
     before = handles_so_far() - 1  # but for `handle`
-    raw.write([frame], [handle])
+    raw.queued.append(([frame], [handle]))
     assert raw.flush()
     handle.close()
     with pytest.raises(ChannelBroken):

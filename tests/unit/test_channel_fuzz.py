@@ -76,7 +76,7 @@ def write(raw: Transport, stream: list[bytes], *, greets: bool) -> None:
     """What fits is written; the other side may have hung up."""
     with contextlib.suppress(TransportEnded):
         for frame in [hello(), *stream] if greets else stream:
-            raw.write([frame])
+            raw.queued.append(([frame], ()))
             raw.flush()
 
 

@@ -1,4 +1,4 @@
-"""A signal's handler that raises while something is sent, or read."""
+"""A signal's handler that raises while something is sent, read or received."""
 
 import itertools
 import signal
@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Any
+
+import pytest
 
 import liteyuki
 from liteyuki.comm.channel import Channel
@@ -49,24 +52,99 @@ def test_no_lock_is_left_behind() -> None:
         signal.signal(signal.SIGALRM, before)
 
 
-@contextmanager
-def interrupted_at(step: int) -> Iterator[None]:
-    """Raise `Interrupted` at a place where Python looks for signals: where a call begins, or one of C has returned.
+class Interruption:
+    """Whether there were as many places as that, and where it was, for whoever reads the test's failure."""
 
-    Whether there were so many places tells whether it is raised.
-    """
+    place = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.place)
+
+
+@contextmanager
+def interrupted_at(step: int, interruption: Interruption) -> Iterator[None]:
+    """Raise `Interrupted` at a place where Python looks for signals: where a call begins, or one of C has returned."""
     steps = itertools.count()
 
     def look(frame: FrameType, event: str, argument: object) -> None:
         is_ours = frame.f_code.co_filename.startswith(OWN_CODE)  # not what the garbage collector calls
         if is_ours and event in ("call", "c_return") and next(steps) == step:
+            interruption.place = f"{event} {frame.f_code.co_name}:{frame.f_lineno} {argument}"
             raise Interrupted
 
     sys.setprofile(look)
     try:
         yield
+    except (Interrupted, TypeError):
+        # The codec's library makes TypeErrors of what is raised within it.
+        assert interruption
     finally:
         sys.setprofile(None)
+
+
+def each_step(joiner: Joiner) -> Iterator[tuple[int, Channel[Any], Channel[Any]]]:
+    """Numbers, with two fresh channels each, which have greeted."""
+    for step in itertools.count():
+        fresh = with_options(joiner)
+        main, child = fresh.channels(f"talk-{step}")
+        for one, other in (main, child), (child, main):
+            one.send("here")
+            assert other.receive(DEADLINE) == "here"
+        try:
+            yield step, main, child
+        finally:
+            fresh.close()
+
+
+@pytest.mark.parametrize("value", [["v"], "v", bytes(200_000)], ids=["small", "text", "in pieces"])
+def test_what_is_sent_arrives_once_and_in_order_wherever_that_is_interrupted(joiner: Joiner, value: Any) -> None:
+    """Whether the value that was being sent itself arrives is open: who sends it does not know either."""
+    for step, main, child in each_step(joiner):
+        with main.lock:
+            for number in range(40):
+                main.outbox.add_small(f"{number}", 67)
+        was, sent = Interruption(), [f"{number}" for number in range(40)]
+        with interrupted_at(step, was):
+            main.send(value)
+            main.link.flush()
+        main.send("end")
+        assert main.link.write_out(DEADLINE)
+        arrived = list(itertools.takewhile(lambda each: each != "end", iter(partial(child.receive, DEADLINE), None)))
+        assert arrived[: len(sent)] == sent
+        assert len(arrived[len(sent) :]) in ((0, 1) if was else (1,))
+        assert main.stats.queued == 0, was.place
+        if not was:
+            break
+    assert step > 20, "sending has more places than that"
+
+
+@pytest.mark.parametrize("count", [1, 2, 100])
+def test_receiving_loses_no_more_than_the_value_on_its_way_to_who_asked(joiner: Joiner, count: int) -> None:
+    """And that one counts as taken: it is in nobody's hands, and comes no second time."""
+    for step, main, child in each_step(joiner):
+        sent = [f"{number}" for number in range(count)]
+        with main.lock:
+            for value in sent:
+                main.outbox.add_small(value, 67)
+            main.link.flush()
+        if count > 1:
+            with child.lock:
+                child.link.read()
+        arrived: list[str] = []
+        was = Interruption()
+        try:
+            with interrupted_at(step, was):
+                arrived.append(child.receive())
+            while len(arrived) < count:
+                arrived.append(child.receive(0.05 if was else DEADLINE))
+        except (TimeoutError, ChannelBroken):
+            assert was
+        if child.closed is None:
+            assert arrived in (sent, sent[1:]), was.place
+            assert main.stats.queued == 0, was.place
+        if not was:
+            break
+    assert step > 20, "receiving has more places than that"
 
 
 def was_interrupted(main: Channel[str], child: Channel[str], step: int) -> bool:
@@ -74,12 +152,9 @@ def was_interrupted(main: Channel[str], child: Channel[str], step: int) -> bool:
     main.send("first")
     assert child.receive(DEADLINE) == "first"
     main.send("second")
-    was = False
-    try:
-        with child.lock, interrupted_at(step):
-            child.link.read()
-    except Interrupted:
-        was = True
+    was = Interruption()
+    with child.lock, interrupted_at(step, was):
+        child.link.read()
     try:
         assert child.receive(DEADLINE) == "second"
         main.send("third")
@@ -88,7 +163,7 @@ def was_interrupted(main: Channel[str], child: Channel[str], step: int) -> bool:
         assert was
         assert child.closed is not None
         assert "Interrupted" in child.closed.reason
-    return was
+    return bool(was)
 
 
 def test_what_is_being_read_is_not_lost_in_silence(joiner: Joiner) -> None:
@@ -108,11 +183,11 @@ def test_an_interrupted_look_that_found_nothing_breaks_nothing(joiner: Joiner) -
     main.send("first")
     assert child.receive(DEADLINE) == "first"
     for step in itertools.count():
-        try:
-            with child.lock, interrupted_at(step):
-                assert not child.link.read()
+        was = Interruption()
+        with child.lock, interrupted_at(step, was):
+            assert not child.link.read()
+        if not was:
             break
-        except Interrupted:
-            main.send(str(step))
-            assert child.receive(DEADLINE) == str(step)
+        main.send(str(step))
+        assert child.receive(DEADLINE) == str(step)
     assert step > 2

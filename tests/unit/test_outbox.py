@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from liteyuki.comm.batches import runs_of
 from liteyuki.comm.codec import TAGGED, decode_batch
 from liteyuki.comm.frame_parser import FrameParser
-from liteyuki.comm.framing import HEADER, HEADER_BYTES, LARGE_HEAD, RAW, Frame, FrameKind, pack_frame
+from liteyuki.comm.framing import HEADER, HEADER_BYTES, LARGE_HEAD, RAW, Frame, FrameKind, Write, pack_frame
 from liteyuki.comm.handle import Handle
 from liteyuki.comm.items import (
     BATCH_BYTES,
@@ -91,6 +91,14 @@ def add_text(outbox: Outbox, number: int, size_bytes: int) -> bytes:
     text = str(number).rjust(size_bytes)
     add(outbox, text)
     return ormsgpack.packb(text)
+
+
+def next_write(outbox: Outbox) -> Write | None:
+    """What goes out next."""
+    queued: list[Write] = []
+    is_any = outbox.next_write(queued)
+    assert len(queued) == is_any
+    return queued[0] if is_any else None
 
 
 def arrived_in(frames: list[Frame]) -> list[tuple[bytes, int, tuple[Handle, ...]]]:
@@ -171,7 +179,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def let_gather(self, somebody_comes: bool, may_add: bool) -> None:
         self.outbox.let_add(may_add)
         self.outbox.let_gather(somebody_comes)
-        room = BOUND - self.outbox.waiting_bytes - self.outbox.untaken_bytes
+        room = BOUND - self.outbox.waiting_bytes - self.outbox.untaken.size_bytes
         assert bool(self.outbox.gather_at_most) == (somebody_comes and may_add and room >= GATHER_ROOM_BYTES)
 
     # --- what goes out
@@ -179,7 +187,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(writes=st.one_of(st.integers(1, 4), st.just(10_000)))
     def write(self, writes: int) -> None:
         for _ in range(writes):
-            write = self.outbox.next_write()
+            write = next_write(self.outbox)
             if write is None:
                 assert not self.waiting
                 assert not self.urgent
@@ -227,7 +235,11 @@ class OutboxMachine(RuleBasedStateMachine):
         entry = str(self.number).rjust(size) if is_text else value_bytes(self.number, size)
         self.number += 1
         sent = Sent(ormsgpack.packb(entry) if isinstance(entry, str) else entry, is_text)
-        self.outbox.give_one(entry, cost_bytes(entry), is_out)
+        queued: list[Write] = []
+        self.outbox.give_one(entry, cost_bytes(entry), queued)
+        assert queued == [([frame_of(entry)], ())]
+        if not is_out:
+            self.outbox.untaken.last_is_not_out()
         self.parser.feed(frame_of(entry), self.frames)
         last = self.given[len(self.given) - self.batches[-1] :] if self.batches else []
         joins = self.last_is_open and is_out and last and sum(one.cost_bytes for one in last) < OPEN_BYTES
@@ -246,7 +258,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(share=SHARES)
     def forget_taken(self, share: float) -> None:
-        self.outbox.forget_taken(self.taken_by(share))
+        self.outbox.untaken.forget_taken(self.taken_by(share))
         self.forget(self.taken_by(share))
 
     def forget(self, taken: int) -> None:
@@ -283,20 +295,24 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule()
     def it_is_known_when_there_is_room(self) -> None:
         number, queued = self.forgotten, self.outbox.queued_bytes
-        assert self.outbox.taken_when_down_to(queued) == number
+        assert self.taken_when_down_to(queued) == number
         for batch in self.batches:
-            assert self.outbox.taken_when_down_to(queued - 1) == number + batch
+            assert self.taken_when_down_to(queued - 1) == number + batch
             queued -= sum(sent.cost_bytes for sent in self.given[number : number + batch])
             number += batch
-            assert self.outbox.taken_when_down_to(queued) == number
+            assert self.taken_when_down_to(queued) == number
+
+    def taken_when_down_to(self, level_bytes: int) -> int:
+        return self.outbox.untaken.taken_when_down_to(level_bytes, self.outbox.queued_bytes)
 
     def teardown(self) -> None:
         """Whatever has happened, the end leaves nothing, and tells how many messages are lost by it."""
         is_written_lost = self.number % 2 == 0
         lost = [sent for sent in self.waiting if sent.is_message]
         lost += self.given[max(self.forgotten, self.known_taken) :] if is_written_lost else []
+        self.outbox.let_add(False)
         assert self.outbox.drop_all(is_written_lost=is_written_lost) == len(lost)
-        assert self.outbox.next_write() is None
+        assert next_write(self.outbox) is None
         self.outbox.take_back(len(self.given), 0, lambda: WatchedHandle(-1))
         self.dropped = len(lost)
         self.begin_transport([])
@@ -317,17 +333,17 @@ class OutboxMachine(RuleBasedStateMachine):
     def figures_are_exact(self) -> None:
         outbox, untaken = self.outbox, self.given[self.forgotten :]
         messages = [sent for sent in self.waiting if sent.is_message]
-        assert outbox.untaken_bytes == sum(sent.cost_bytes for sent in untaken)
+        assert outbox.untaken.size_bytes == sum(sent.cost_bytes for sent in untaken)
         assert outbox.messages == len(messages) + len(self.given) - max(self.forgotten, self.known_taken)
         assert outbox.dropped == self.dropped
-        assert outbox.is_unsent == bool(self.waiting or self.urgent)
+        assert outbox.is_unsent == bool(self.waiting or self.urgent or self.has_pieces)
         assert outbox.accepted == sum(sent.is_message for sent in self.added)
 
     @rule()
     def bytes_are_exact(self) -> None:
         """Not an invariant: to ask is to collect what was gathered."""
         outbox, everything = self.outbox, [sent for sent in self.added if sent.is_message]
-        assert outbox.queued_bytes == outbox.waiting_bytes + outbox.untaken_bytes
+        assert outbox.queued_bytes == outbox.waiting_bytes + outbox.untaken.size_bytes
         assert outbox.waiting_bytes == sum(sent.cost_bytes for sent in self.waiting)
         assert outbox.accepted_bytes == sum(sent.counted_bytes for sent in everything)
         assert outbox.largest_bytes == max((self.largest_given_bytes, *(sent.counted_bytes for sent in everything)))
@@ -335,7 +351,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(asks_first=st.booleans())
     def there_is_room_up_to_the_bound_or_for_one(self, asks_first: bool) -> None:
         queued = self.outbox.queued_bytes if asks_first else sum(sent.cost_bytes for sent in self.waiting)
-        queued += 0 if asks_first else self.outbox.untaken_bytes
+        queued += 0 if asks_first else self.outbox.untaken.size_bytes
         assert self.outbox.has_room(BOUND - queued)
         assert self.outbox.has_room(BOUND - queued + 1) == (queued == 0)
 
@@ -369,10 +385,10 @@ def test_small_messages_leave_together(add: Callable[[Outbox, int, int], bytes],
     outbox = Outbox(BOUND)
     added = [add(outbox, number, 3) for number in range(count)]
     frames: list[Frame] = []
-    write = outbox.next_write()
+    write = next_write(outbox)
     assert write is not None
     FrameParser().feed(b"".join(write[0]), frames)
-    assert outbox.next_write() is None
+    assert next_write(outbox) is None
     assert len(frames) == 1
     if count > 1:
         # Containers come a few to a run, text as it likes.
@@ -394,7 +410,7 @@ def test_a_frame_of_small_messages_is_small_though_something_else_waits_behind_t
     for number in range(60):
         add_bytes(outbox, number, number * 1000)
     outbox.add_item(Item(FrameKind.REQUEST, 0, [bytes(10)]))
-    while (write := outbox.next_write()) is not None:
+    while (write := next_write(outbox)) is not None:
         assert sum(map(len, write[0])) <= 3 * BATCH_BYTES + 64
     assert not outbox.is_unsent
 
@@ -404,13 +420,13 @@ def test_small_messages_are_just_added_as_long_as_they_may_and_there_is_room() -
     assert outbox.may_just_add(1000)
     assert not outbox.may_just_add(1001)
     payload = add_bytes(outbox, 1, 100)
-    assert outbox.next_write() is not None
+    assert next_write(outbox) is not None
     room = 1000 - len(payload) - MESSAGE_COST_BYTES
     assert outbox.may_just_add(room)
     assert not outbox.may_just_add(room + 1)
     outbox.let_add(False)
     assert not outbox.may_just_add(1)
-    outbox.forget_taken(1)
+    outbox.untaken.forget_taken(1)
     assert not outbox.may_just_add(1)
     outbox.let_add(True)
     assert outbox.may_just_add(1000)

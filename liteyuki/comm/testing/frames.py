@@ -84,7 +84,7 @@ def label_of(handle: Handle) -> str:
 
 def write(transport: Transport, *frames: Frame) -> None:
     for frame in frames:
-        transport.write([packed(frame)], frame.handles)
+        transport.queued.append(([packed(frame)], frame.handles))
 
 
 def is_readable(transport: Transport, timeout: float = DEADLINE) -> bool:

@@ -92,10 +92,10 @@ class HandleContract(ABC):
         large = with_handles(message(1, 500_000), labelled("first"), labelled("second"))
         between = with_handles(Frame(FrameKind.TELL, 0, b"between"), labelled("third"))
         head, *pieces = in_pieces(large, 100_000)
-        pair.here.write([head], large.handles)
-        pair.here.write([pieces[0]])
+        pair.here.queued.append(([head], large.handles))
+        pair.here.queued.append(([pieces[0]], ()))
         write(pair.here, between)
-        pair.here.write(pieces[1:])
+        pair.here.queued.append((pieces[1:], ()))
         received = receive(pair.there, 2, writer=pair.here)
         assert [frame[:3] for frame in received] == [between[:3], large[:3]]
         assert labels_of(received) == [["third"], ["first", "second"]]
@@ -130,7 +130,7 @@ class HandleContract(ABC):
     def test_handles_of_whole_frames_arrive_before_a_cut(self, pair: Pair) -> None:
         cut = with_handles(message(2, 100), labelled("cut"))
         write(pair.here, with_handles(message(1), labelled("whole")))
-        pair.here.write([packed(cut)[:50]], cut.handles)
+        pair.here.queued.append(([packed(cut)[:50]], cut.handles))
         assert pair.here.flush()
         pair.here.close()
         received, end = read_to_the_end(pair.there)
@@ -140,7 +140,7 @@ class HandleContract(ABC):
 
     def test_a_frame_whose_handles_have_not_come_is_an_error(self, pair: Pair) -> None:
         write(pair.here, with_handles(message(1), labelled("one")))
-        pair.here.write([packed(with_handles(message(2), labelled("not sent")))])
+        pair.here.queued.append(([packed(with_handles(message(2), labelled("not sent")))], ()))
         assert pair.here.flush()
         received, end = read_to_the_end(pair.there)
         assert labels_of(received) == [["one"]]
@@ -151,7 +151,7 @@ class HandleContract(ABC):
         with tracked() as (handle, reading):
             here, there = self.make()
             with contextlib.closing(here), contextlib.closing(there):
-                here.write([packed(with_handles(message(1, 100), handle))[:50]], [handle])
+                here.queued.append(([packed(with_handles(message(1, 100), handle))[:50]], [handle]))
                 if is_flushed:
                     assert here.flush()
                 here.close()

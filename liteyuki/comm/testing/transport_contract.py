@@ -104,8 +104,8 @@ class TransportContract(PieceContract, HandleContract):
     def test_the_parts_of_a_write_arrive_joined_whatever_they_are(self, pair: Pair) -> None:
         frames = [message(number, number) for number in range(200)]
         stream = b"".join(map(packed, frames))
-        pair.here.write([bytearray(stream[:1000]), b"", memoryview(stream)[1000:2000], stream[2000:]])
-        pair.here.write([stream[at : at + 7] for at in range(0, len(stream), 7)])
+        pair.here.queued.append(([bytearray(stream[:1000]), b"", memoryview(stream)[1000:2000], stream[2000:]], ()))
+        pair.here.queued.append(([stream[at : at + 7] for at in range(0, len(stream), 7)], ()))
         assert receive(pair.there, 400, writer=pair.here) == frames * 2
 
     def test_many_small_frames_arrive_in_order(self, pair: Pair) -> None:
@@ -159,7 +159,7 @@ class TransportContract(PieceContract, HandleContract):
 
     def test_a_frame_that_was_cut_off_is_told_of_at_the_end(self, pair: Pair) -> None:
         write(pair.here, message(1))
-        pair.here.write([packed(message(2, 100))[:50]])
+        pair.here.queued.append(([packed(message(2, 100))[:50]], ()))
         assert pair.here.flush()
         pair.here.close()
         received, end = read_to_the_end(pair.there)
@@ -171,7 +171,7 @@ class TransportContract(PieceContract, HandleContract):
         write(pair.there, message(1))
         assert pair.there.flush()
         write(pair.here, message(2))
-        pair.here.write([packed(message(3, 100))[:50]])
+        pair.here.queued.append(([packed(message(3, 100))[:50]], ()))
         assert pair.here.flush()
         pair.here.close()
         received, end = read_to_the_end(pair.there)
@@ -210,7 +210,7 @@ class TransportContract(PieceContract, HandleContract):
 
     def test_garbage_is_an_error_after_the_good_frames(self, pair: Pair) -> None:
         write(pair.here, message(1), message(2))
-        pair.here.write([GARBAGE])
+        pair.here.queued.append(([GARBAGE], ()))
         assert pair.here.flush()
         assert pair.there.read() == [message(1), message(2)]
         with pytest.raises(FrameError):
@@ -218,21 +218,21 @@ class TransportContract(PieceContract, HandleContract):
 
     def test_whoever_waits_learns_of_an_error_behind_good_frames(self, pair: Pair) -> None:
         write(pair.here, message(1))
-        pair.here.write([GARBAGE])
+        pair.here.queued.append(([GARBAGE], ()))
         assert pair.here.flush()
         assert is_readable(pair.there)
         assert pair.there.read() == [message(1)]
         assert is_readable(pair.there, 0)
 
     def test_garbage_alone_is_an_error(self, pair: Pair) -> None:
-        pair.here.write([GARBAGE])
+        pair.here.queued.append(([GARBAGE], ()))
         assert pair.here.flush()
         received, end = read_to_the_end(pair.there)
         assert received == []
         assert isinstance(end, FrameError)
 
     def test_a_frame_over_the_limit_is_an_error(self, pair: Pair) -> None:
-        pair.here.write([(MAX_FRAME_BYTES + 1).to_bytes(4, "little") + bytes([FrameKind.MESSAGE, 0])])
+        pair.here.queued.append(([(MAX_FRAME_BYTES + 1).to_bytes(4, "little") + bytes([FrameKind.MESSAGE, 0])], ()))
         assert pair.here.flush()
         with pytest.raises(FrameError):
             pair.there.read()

@@ -21,8 +21,10 @@ OWN_PLUGIN: Final = "nonebot_plugin_liteyuki_comm"
 _VARIABLE: Final = "LITEYUKI_LOADING"
 _PAGE_BYTES: Final = 8192
 _LENGTH_BYTES: Final = 4
-_ERRORS: Final = "surrogateescape"
-"""Names of files need not be text."""
+_ERRORS: Final = "surrogatepass"
+"""For paths that are no text."""
+_MAX_NAME: Final = 1000
+"""Characters of a plugin's name, where its path is too long."""
 
 
 class Loaded(NamedTuple):
@@ -49,7 +51,7 @@ class LoadingPage:
             return
         data = "\n".join(loaded).encode("utf-8", _ERRORS)
         if len(data) > _PAGE_BYTES - _LENGTH_BYTES:
-            data = f"{loaded.plugin}\n".encode("utf-8", _ERRORS)[: _PAGE_BYTES - _LENGTH_BYTES]
+            data = f"{loaded.plugin[:_MAX_NAME]}\n".encode("utf-8", _ERRORS)
         self._memory[_LENGTH_BYTES : _LENGTH_BYTES + len(data)] = data
         self._set_length(len(data))
 
@@ -61,7 +63,10 @@ class LoadingPage:
         length = int.from_bytes(self._memory[:_LENGTH_BYTES], "little")
         if not 0 < length <= _PAGE_BYTES - _LENGTH_BYTES:
             return None
-        data = self._memory[_LENGTH_BYTES : _LENGTH_BYTES + length].decode("utf-8", _ERRORS)
+        try:
+            data = self._memory[_LENGTH_BYTES : _LENGTH_BYTES + length].decode("utf-8", _ERRORS)
+        except UnicodeDecodeError:
+            return None  # a process that writes anywhere has written here
         plugin, _, file = data.partition("\n")
         return Loaded(plugin, file) if plugin else None
 

@@ -11,7 +11,7 @@ from liteyuki.loading_page import Loaded, make_loading_page, offer_loading, take
 names = st.text(st.characters(exclude_characters="\n"), min_size=1, max_size=50)
 
 
-@given(st.lists(names), names, st.text(st.characters(exclude_categories=["Cs"])) | st.just("/x" * 5000))
+@given(st.lists(names), names, st.text() | st.just("/x" * 5000))
 def test_the_main_process_sees_what_the_child_has_noted_last(leave_out: list[str], plugin: str, file: str) -> None:
     ours, handle = make_loading_page()
     environment = offer_loading(handle, leave_out)
@@ -28,6 +28,25 @@ def test_the_main_process_sees_what_the_child_has_noted_last(leave_out: list[str
     assert ours.read() is None
     ours.close()
     theirs.close()
+
+
+@given(st.binary(min_size=1, max_size=50))
+def test_a_page_that_was_written_to_at_random_tells_a_plugin_or_none(data: bytes) -> None:
+    page, handle = make_loading_page()
+    page.write(Loaded("x" * (len(data) - 1), ""))  # and a line break
+    os.pwrite(handle, data, 4)
+    os.close(handle)
+    read = page.read()
+    assert read is None or "\n".join(read).encode("utf-8", "surrogatepass") in (data, data + b"\n")
+    page.close()
+
+
+def test_names_of_any_length_fit() -> None:
+    page, handle = make_loading_page()
+    os.close(handle)
+    page.write(Loaded("雪" * 5000, "/bot/snow.py"))
+    assert page.read() == Loaded("雪" * 1000, "")
+    page.close()
 
 
 def test_a_file_name_that_is_no_text() -> None:

@@ -222,7 +222,9 @@ class Link(ReadingLink):
     def flush_unless_loop_will(self) -> None:
         """Write what a loop that does not run now has left. Who sends and receives in turn is in no burst."""
         self.bursts.interrupted()
-        if self.transport is not None and self.outbox.is_unsent and not self.loop_runs():
+        if self.transport is None or self.loop_runs():
+            return
+        if self.outbox.is_unsent or self.transport.queued:
             self.flush()
 
     def flush_when_due(self) -> None:

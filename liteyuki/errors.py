@@ -223,6 +223,15 @@ class ChannelFull(ChannelError):
         self.max_queued_bytes = max_queued_bytes
 
 
+class ChannelBusy(ChannelError):
+    """A finalizer or a signal's handler, which has interrupted the channel's own work, would wait for the end of that,
+    which waits for it. Nothing was sent: do that elsewhere.
+    """
+
+    def __init__(self, channel: str) -> None:
+        super().__init__(channel, text("error.channel_busy", channel=channel))
+
+
 class ChannelInUse(ChannelError):
     """A channel that has its other end already, or stands twice in one message, cannot be sent."""
 

@@ -4,6 +4,7 @@
 test: each is used, and says the same in both languages.
 """
 
+import os
 from typing import Final
 
 from liteyuki.sentences import SENTENCES
@@ -11,9 +12,11 @@ from liteyuki.sentences import SENTENCES
 __all__ = ["LANGUAGES", "language", "set_language", "text"]
 
 LANGUAGES: Final = ("zh", "en")
-"""The first is what is spoken unless somebody chooses."""
+"""The first is what is spoken unless somebody chooses, with `LITEYUKI_LANG` or in the settings."""
 
-_language = LANGUAGES[0]
+_language = os.environ.get("LITEYUKI_LANG", "")
+if _language not in LANGUAGES:
+    _language = LANGUAGES[0]
 
 
 def language() -> str:

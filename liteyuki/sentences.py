@@ -723,6 +723,10 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     "frame.no_page": ("第一帧没有带来计数页", "the first frame came without the page of counters"),
     "codec.depth": ("嵌套太深", "nested too deep"),
+    "codec.not_rebuilt": (
+        "收到的 {name} 在这里无法还原，已作为 UnknownMessage 交付",
+        "what arrived as {name} could not be put together here, and is handed out as UnknownMessage",
+    ),
     "codec.structure": ("内容的结构不对", "its structure is none of ours"),
     "codec.extension": ("没有扩展类型 {code}", "there is no extension type {code}"),
     "channel.reason_stopping": ("主进程正在停止本进程", "the main process is stopping this one"),
@@ -876,6 +880,27 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "LITEYUKI_HANDLES cannot be used ({value}): {error}",
     ),
     "error.no_socket": ("句柄 {handle} 不是套接字", "handle {handle} is no socket"),
+    "error.channel_name": (
+        "通道的名字应为非空的字符串，不是 {value}",
+        "the name of a channel is a string that is not empty, not {value}",
+    ),
+    "error.channel_bound": (
+        "通道的 {option} 应为正整数（字节数），不是 {value}",
+        "{option} of a channel is a positive whole number of bytes, not {value}",
+    ),
+    "error.channel_ack": (
+        '通道的 ack 应为 "taken" 或 "handled"，不是 {value}',
+        'ack of a channel is "taken" or "handled", not {value}',
+    ),
+    "error.no_channel_given": (
+        "set_channel 需要一个 Channel，不是 {value}",
+        "set_channel takes a Channel, not {value}",
+    ),
+    "error.filter": (
+        "on_receive 与 on_request 要带括号使用（@channel.on_receive()），括号里可写一个普通函数作为过滤器，不是 {value}",
+        "on_receive and on_request take parentheses (@channel.on_receive()), and in them a plain function as the "
+        "filter, not {value}",
+    ),
     "error.channel_closed": ("通道 {channel} 已关闭：{reason}", "channel {channel} is closed: {reason}"),
     "error.channel_not_found": (
         "没有名为 {channel} 的通道，现有：{known}",
@@ -919,6 +944,11 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "通道 {channel} 已有 {limit} 字节待对方接收，这条消息没有发送；请用 asend 等待，或稍后再发",
         "channel {channel} holds {limit} bytes that the other side has not taken, so this message was not sent; "
         "wait with asend, or send it later",
+    ),
+    "error.channel_busy": (
+        "析构函数或信号处理函数打断了通道 {channel} 的收发，在这里等待永远等不到；什么也没有发送，请换个地方做",
+        "a finalizer or a signal's handler has interrupted the work of channel {channel}, and would wait for itself; "
+        "nothing was sent: do it elsewhere",
     ),
     "error.channel_in_use": (
         "通道 {channel} 已经连接，或在一条消息里出现了两次，不能发送；请新建一个 Channel 再发送",

@@ -1,6 +1,7 @@
 """Fixtures for all tests, and the time limit that every test has."""
 
 import faulthandler
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,9 @@ TEST_LIMIT = 120
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So it is in what a shell starts with `&`, and in all that is started from there; here Ctrl+C is tested.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+os.environ.pop("LITEYUKI_LANG", None)  # all that is started here speaks the first language
 
 
 @pytest.fixture(autouse=True)

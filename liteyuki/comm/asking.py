@@ -9,11 +9,11 @@ from liteyuki.comm.calls import NO_REPLY, pack_number
 from liteyuki.comm.endpoint import Endpoint
 from liteyuki.comm.ends import ChannelOptions
 from liteyuki.comm.framing import FrameKind
-from liteyuki.comm.handlers import FilterFunc, Handler
+from liteyuki.comm.handlers import FilterFunc, Handler, check_filter
 from liteyuki.comm.items import Item
 from liteyuki.comm.packing import pack
 from liteyuki.comm.queueing import admit, need_of
-from liteyuki.comm.sending import admit_in_thread, admit_on_loop, answer_in_thread
+from liteyuki.comm.sending import admit_in_thread, admit_on_loop, answer_in_thread, raise_if_busy
 from liteyuki.comm.waiting import ThreadWaiter
 from liteyuki.errors import ChannelFull, PeerGone
 from liteyuki.locale import text
@@ -63,8 +63,10 @@ class AskingEndpoint(Endpoint):
     def call(self, value: object, *, timeout: float | None = None) -> Any:
         """Like `request`, for threads, and for processes without an event loop. From any thread.
 
-        On the event loop's own thread it holds that up: better there, `request`.
+        On the event loop's own thread it holds that up: better there, `request`. Raises `ChannelBusy` in a finalizer or
+        a signal's handler that has interrupted this channel's work.
         """
+        raise_if_busy(self)
         waiter = ThreadWaiter()
         deadline = None if timeout is None else time.monotonic() + timeout
         with self.lock:
@@ -120,8 +122,9 @@ class AskingEndpoint(Endpoint):
         """Decorator: let a function, plain or `async`, answer the other side's `request`s.
 
         The first one whose filter accepts the value answers it, on the event loop. What it raises arrives over
-        there as `RemoteError`. Independent of the receive mode.
+        there as `RemoteError`. Independent of the receive mode. Raises `TypeError` as `on_receive` does.
         """
+        check_filter(filter_func)
 
         def register(function: F) -> F:
             with self.lock:

@@ -8,9 +8,9 @@ from typing import Any, Final, Generic, TypeVar, get_args
 from liteyuki.comm.asking import AskingEndpoint
 from liteyuki.comm.closing import begin_to_close, close_in_background, close_in_thread, close_on_loop
 from liteyuki.comm.codec import TAGGED, encode_plain
-from liteyuki.comm.ends import Ack, ChannelEnd, ChannelOptions
+from liteyuki.comm.ends import Ack, ChannelEnd, ChannelOptions, check_options
 from liteyuki.comm.framing import MAX_MESSAGE_BYTES, FrameKind
-from liteyuki.comm.handlers import FilterFunc, Handler
+from liteyuki.comm.handlers import FilterFunc, Handler, check_filter
 from liteyuki.comm.items import (
     BATCH_BYTES,
     MAX_GATHERED_BYTES,
@@ -55,8 +55,9 @@ class Channel(AskingEndpoint, Generic[T]):
     A channel may also be sent over a channel: whoever receives it holds its other end.
 
     `max_queued_bytes` bounds what each side may have sent and the other not taken; `max_message_bytes` one message,
-    which may be larger than that bound when nothing else is queued. With `ack="handled"` a message counts as taken
-    when its handlers have finished, not when they start: a process that dies in one gets it again, `redelivered`.
+    which may be larger than that bound when nothing else is queued. With `ack="handled"` a message
+    counts as taken when its handlers have finished, not when they start: a process that dies in one gets it again,
+    `redelivered`. Raises `ValueError` for options that are none.
     """
 
     def __init__(
@@ -67,13 +68,17 @@ class Channel(AskingEndpoint, Generic[T]):
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         ack: Ack = "taken",
     ) -> None:
-        super().__init__(name, ChannelOptions(max_queued_bytes, max_message_bytes, ack))
+        options = ChannelOptions(max_queued_bytes, max_message_bytes, ack)
+        check_options(name, options)
+        super().__init__(name, options)
         self._type: Any = None
         self._type_error: TypeError | None = None
         self._is_checked = False
         self._max_small_cost_bytes = min(BATCH_BYTES, max_message_bytes) + MESSAGE_COST_BYTES
         self._max_gathered_bytes = min(MAX_GATHERED_BYTES, max_message_bytes) - TEXT_HEAD_BYTES
         self._waits = self._sent_in_turn_bytes = 0
+        self._turning_loop: asyncio.AbstractEventLoop | None = None
+        """The loop that is to turn before `asend` sends more."""
 
     @property
     def __orig_class__(self) -> Any:
@@ -134,7 +139,8 @@ class Channel(AskingEndpoint, Generic[T]):
         Raises `TypeError`, before anything is queued, for a value that no channel carries, or that is not of this
         one's type (`WrongType`); `MessageTooLarge`; `ChannelClosed`. When `max_queued_bytes` are queued already, a
         thread waits for the other side, `timeout` seconds if given, and the event loop's own thread not at all:
-        then it raises `ChannelFull`. On the loop, `asend` waits without holding it up. From any thread.
+        then it raises `ChannelFull`. On the loop, `asend` waits without holding it up. From any thread. A finalizer or
+        a signal's handler that has interrupted this channel's work cannot wait, and gets `ChannelBusy` instead.
         """
         entry = self._send_fast(value)
         if entry is None:
@@ -155,9 +161,8 @@ class Channel(AskingEndpoint, Generic[T]):
 
         Raises `ChannelFull` after `timeout` seconds. On the event loop only.
         """
-        if self._sent_in_turn_bytes >= _SENT_IN_TURN_BYTES:
-            self._sent_in_turn_bytes = 0
-            await asyncio.sleep(0)  # the loop must turn, or nobody takes anything
+        while self._sent_in_turn_bytes >= _SENT_IN_TURN_BYTES:
+            await self._next_turn()  # the loop must turn, or nobody takes anything
         entry = self._send_fast(value)
         if entry is None:
             return
@@ -167,6 +172,18 @@ class Channel(AskingEndpoint, Generic[T]):
         if not is_sent and not await admit_on_loop(self, need_of(self, entry), lambda: add(self, entry), timeout):
             self._refused += 1
             raise ChannelFull(self.name, self.outbox.max_queued_bytes)
+
+    async def _next_turn(self) -> None:
+        """Wait until the loop has turned. So does whoever comes meanwhile, in order, so that nobody overtakes."""
+        loop = asyncio.get_running_loop()
+        if self._turning_loop is not loop:
+            self._turning_loop = loop
+            loop.call_soon(self._has_turned)
+        await asyncio.sleep(0)
+
+    def _has_turned(self) -> None:
+        self._turning_loop = None
+        self._sent_in_turn_bytes = 0
 
     def _send_fast(self, value: T) -> Entry | None:
         """None if it is sent, as a small plain message is for which there is room; else what is to be sent."""
@@ -258,10 +275,11 @@ class Channel(AskingEndpoint, Generic[T]):
         Handlers start in the order of arrival, on the event loop (in a NoneBot child the driver's, so that
         `await bot.send(...)` works in them); every one whose filter accepts a value gets it. One that raises is
         logged. Values that come before the first handler is registered, or before the loop runs, wait.
-        Raises `ChannelModeError` if the channel is received from with `receive`.
+        Raises `ChannelModeError` if the channel is received from with `receive`, and `TypeError` for what can be no
+        filter, such as the handler itself where the parentheses were forgotten.
         """
-
         self._raise_if_type_is_bad()
+        check_filter(filter_func)
 
         def register(function: F) -> F:
             with self.lock:

@@ -48,8 +48,8 @@ def register_codec_hook(
 
     `take_apart(value)` returns `(fields, buffers)`: anything a channel carries, and contiguous objects with the
     buffer protocol, which are copied once. `put_together(fields, buffers)` makes the value again; what it raises
-    ends the channel, as broken data does. A name that the receiver does not know arrives as `UnknownMessage`
-    with `fields` and `buffers`. Raises `ValueError` if another class has the name. From any thread, at import time.
+    is logged, and the value arrives as `UnknownMessage` with `fields` and `buffers`, as that of a name does which
+    the receiver does not know. Raises `ValueError` if another class has the name. From any thread, at import time.
     """
     taken = _by_name.get(name)
     if taken is not None and taken.cls is not cls:

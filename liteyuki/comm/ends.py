@@ -1,7 +1,7 @@
 """Channel ends that travel inside values: the sender keeps one end of a new pair, the receiver gets the other."""
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import ormsgpack
 
@@ -12,7 +12,7 @@ from liteyuki.comm.tagging import CodecError, TakeIn
 from liteyuki.comm.transport import Transport
 from liteyuki.locale import text
 
-__all__ = ["Ack", "ChannelEnd", "ChannelOptions", "OpenEnd", "pack_end", "take_in"]
+__all__ = ["Ack", "ChannelEnd", "ChannelOptions", "OpenEnd", "check_options", "pack_end", "take_in"]
 
 Ack = Literal["taken", "handled"]
 
@@ -23,6 +23,18 @@ class ChannelOptions(NamedTuple):
     max_queued_bytes: int = 16 * 1024 * 1024
     max_message_bytes: int = MAX_MESSAGE_BYTES
     ack: Ack = "taken"
+
+
+def check_options(name: object, options: ChannelOptions) -> None:
+    """Raises `ValueError` for what no channel can go by."""
+    if type(name) is not str or not name:
+        raise ValueError(text("error.channel_name", value=repr(name)))
+    for option in ("max_queued_bytes", "max_message_bytes"):
+        limit = getattr(options, option)
+        if type(limit) is not int or limit < 1:
+            raise ValueError(text("error.channel_bound", option=option, value=repr(limit)))
+    if options.ack not in get_args(Ack):
+        raise ValueError(text("error.channel_ack", value=repr(options.ack)))
 
 
 class OpenEnd:

@@ -19,6 +19,7 @@ __all__ = [
     "Handler",
     "TaskStarter",
     "accepts",
+    "check_filter",
     "log_failure",
     "name_of",
     "rest_of",
@@ -42,6 +43,12 @@ class Handler:
 
     function: Callable[[Any], Any]
     filter_func: FilterFunc | None
+
+
+def check_filter(filter_func: object) -> None:
+    """Raises `TypeError` for what can be no filter: a coroutine function, whose result would always count as true."""
+    if filter_func is not None and (not callable(filter_func) or inspect.iscoroutinefunction(filter_func)):
+        raise TypeError(text("error.filter", value=summary(filter_func)))
 
 
 def summary(value: object) -> str:

@@ -58,6 +58,8 @@ class Link(ReadingLink):
         self.has_ended = False
         """Whether writing has shown that the other side is gone."""
         self._said_unwritten = False
+        self.is_writing = False
+        """True while this thread writes: what runs in between, a finalizer or a signal's handler, leaves that alone."""
         self._background = BackgroundWriting(self)
 
     # --- the transport comes and goes
@@ -117,7 +119,8 @@ class Link(ReadingLink):
     def send_small(self, entry: SmallEntry, cost_bytes: int) -> None:
         """Send a message for which there is room: at once, or in a burst with its neighbours."""
         outbox, transport = self.outbox, self.transport
-        may_go = transport is not None and outbox.is_idle and not (self.flush_is_due or self.is_blocked)
+        is_free = not (self.flush_is_due or self.is_blocked or self.is_writing)
+        may_go = transport is not None and is_free and outbox.is_idle
         if may_go and not self.bursts.is_one():
             assert transport is not None
             self._send_one(transport, entry, cost_bytes)
@@ -129,15 +132,19 @@ class Link(ReadingLink):
             self.flush_soon()
 
     def _send_one(self, transport: Transport, entry: SmallEntry, cost_bytes: int) -> None:
-        untaken = self.outbox.untaken
-        self.outbox.give_one(entry, cost_bytes, transport.queued)
-        is_out = False
-        with contextlib.suppress(TransportEnded):  # which the flush below meets again
-            is_out = transport.flush()
-            if len(untaken.batches) > 1:
-                untaken.forget_taken(transport.peer[TAKEN])
+        untaken, is_out = self.outbox.untaken, False
+        self.is_writing = True
+        try:
+            self.outbox.give_one(entry, cost_bytes, transport.queued)
+            with contextlib.suppress(TransportEnded):  # which the flush below meets again
+                is_out = transport.flush()
+                if len(untaken.batches) > 1:
+                    untaken.forget_taken(transport.peer[TAKEN])
+            if not is_out:
+                untaken.last_is_not_out()
+        finally:
+            self.is_writing = False
         if not is_out:
-            untaken.last_is_not_out()
             self.flush()
         elif self.on_loop_thread():
             self._spin.sent(self.loop)  # type: ignore[arg-type]
@@ -180,6 +187,8 @@ class Link(ReadingLink):
             with self.lock:
                 if self.flush_now() or self.transport is None:
                     return True
+                if self.is_writing:
+                    return False
                 handle = self.transport.fileno()
             left = deadline - time.monotonic()
             if left <= 0:
@@ -188,24 +197,32 @@ class Link(ReadingLink):
 
     def flush_now(self) -> bool:
         """Write what the OS takes without blocking; whether nothing is left."""
-        transport, outbox, left = self.transport, self.outbox, _FLUSH_BYTES
-        if transport is None:
+        if self.transport is None:
             return True
-        outbox.let_gather(False)
-        outbox.untaken.forget_taken(transport.peer[TAKEN])
+        if self.is_writing:
+            return False
+        self.is_writing = True
         try:
-            while transport.flush() and left > 0:
-                if not outbox.next_write(transport.queued):
-                    if self._said_unwritten:
-                        transport.own[UNWRITTEN] = 0
-                        self._said_unwritten = False
-                    return True
-                left -= len(transport.queued[0][0][-1])
+            return self._write(self.transport)
         except TransportEnded:
             self.has_ended = True
-            if not self._is_reading:  # or whoever reads gets to the end by itself, in order
-                self.read_all()
-            return True
+        finally:
+            self.is_writing = False
+        if not self._is_reading:  # or whoever reads gets to the end by itself, in order
+            self.read_all()
+        return True
+
+    def _write(self, transport: Transport) -> bool:
+        outbox, left = self.outbox, _FLUSH_BYTES
+        outbox.let_gather(False)
+        outbox.untaken.forget_taken(transport.peer[TAKEN])
+        while transport.flush() and left > 0:
+            if not outbox.next_write(transport.queued):
+                if self._said_unwritten:
+                    transport.own[UNWRITTEN] = 0
+                    self._said_unwritten = False
+                return True
+            left -= len(transport.queued[0][0][-1])
         return False
 
     def flush(self) -> None:
@@ -222,9 +239,7 @@ class Link(ReadingLink):
     def flush_unless_loop_will(self) -> None:
         """Write what a loop that does not run now has left. Who sends and receives in turn is in no burst."""
         self.bursts.interrupted()
-        if self.transport is None or self.loop_runs():
-            return
-        if self.outbox.is_unsent or self.transport.queued:
+        if self._is_unwritten and not self.loop_runs():
             self.flush()
 
     def flush_when_due(self) -> None:
@@ -234,9 +249,19 @@ class Link(ReadingLink):
             self.flush_is_due = False
             self.outbox.gather_at_most = 0
             self.outbox.let_gather(False)
-            if self.outbox.is_unsent:
+            if self._is_unwritten:
                 self.flush()
             self.on_progress()
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether this thread is in the middle of reading or writing already."""
+        return self.is_writing or self._is_reading
+
+    @property
+    def _is_unwritten(self) -> bool:
+        transport = self.transport
+        return transport is not None and bool(self.outbox.is_unsent or transport.queued)
 
     # --- the event loop
 

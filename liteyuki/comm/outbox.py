@@ -5,7 +5,8 @@ Small plain messages wait as bare bytes and leave many to a frame; everything el
 did not. All that is here counts against one bound, so a receiver that stops costs this side no more than that.
 
 A signal's handler may raise wherever Python has just called something. So whatever is moved from one place to another
-is computed first, and then moved by statements without a call: all of them are done, or none.
+is computed first, and then moved by statements without a call: all of them are done, or none. What runs in between, a
+finalizer or a handler, may add a message, but writes nothing (`Link` sees to that).
 """
 
 from collections.abc import Callable
@@ -62,6 +63,8 @@ class Outbox:
         self._largest_bytes = 0
         self._may_add = True
         self._somebody_comes = False
+        self._collected = 0
+        """How many times something was."""
         self._urgent: list[bytes] = []
         self._writes: list[Write] = []
         """The rest of a message that leaves in pieces."""
@@ -113,12 +116,15 @@ class Outbox:
         if not self.gathered:
             return 0
         self.gather_at_most = 0
-        entries = self.gathered[:]
-        count, size = len(entries), total_cost_bytes(entries)
-        # What comes meanwhile comes behind these.
+        before, entries = self._collected, self.gathered[:]
+        size, these = total_cost_bytes(entries), slice(len(entries))
+        if self._collected != before:
+            return 0  # by what has run in between
+        # Nor may anything be made here that the garbage collector counts. What comes meanwhile comes behind these.
+        self._collected += 1
         self._waiting += entries
         self.waiting_bytes += size
-        del self.gathered[:count]
+        del self.gathered[these]
         return size
 
     def add_urgent(self, frame: bytes) -> None:

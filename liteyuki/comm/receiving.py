@@ -71,7 +71,7 @@ def receive_in_thread(endpoint: "Endpoint", timeout: float | None) -> Any:
                 inbox.wait_in_thread(waiter, handle, left)
     finally:
         with endpoint.lock:
-            if waiter is not None:
+            if waiter in inbox.threads:  # or a signal's handler has raised when it had just been removed
                 inbox.threads.remove(waiter)
             _wake_next(endpoint)
 

@@ -18,6 +18,7 @@ from liteyuki.comm.storage_server import StorageServer
 from liteyuki.comm.storage_subscribers import Subscribers
 from liteyuki.comm.waiting import LoopWaiter, ThreadWaiter, Waiter
 from liteyuki.errors import ChannelNotFound, NoMainProcess
+from liteyuki.locale import text
 from liteyuki.pulse import start_heartbeat
 
 __all__ = [
@@ -83,6 +84,8 @@ class Registry:
 
     def set(self, name: str, channel: Channel[Any], to: str | None) -> None:
         """Make `channel` available under its name, here and over there."""
+        if not isinstance(channel, Channel):
+            raise TypeError(text("error.no_channel_given", value=repr(channel)))
         if self.broker is not None:
             self.broker.connect(name, channel, to)
         else:
@@ -192,7 +195,8 @@ def set_channel(name: str, channel: Channel[Any], *, to: str | None = None) -> N
 
     Raises `UnknownProcess`; `ValueError` if `to` is left out and there are several, for a name whose channel is in
     use in this process, and for those of the core's own channels; `ChannelInUse` if `channel` belongs elsewhere;
-    `NoHandlesLeft`; and in a child, where it waits for the main process to answer, `PeerGone` if that is gone.
+    `NoHandlesLeft`; `TypeError` for what is no `Channel`; and in a child, where it waits for the main process to
+    answer, `PeerGone` if that is gone.
     From any thread.
     """
     current_registry().set(name, channel, to)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from liteyuki.comm.bell import wait_readable
 from liteyuki.comm.room import Need
 from liteyuki.comm.waiting import LoopWaiter, ThreadWaiter, Waiter
+from liteyuki.errors import ChannelBusy
 
 if TYPE_CHECKING:
     from liteyuki.comm.endpoint import Endpoint
 
-__all__ = ["admit_in_thread", "admit_on_loop", "answer_in_thread", "wait_in_thread"]
+__all__ = ["admit_in_thread", "admit_on_loop", "answer_in_thread", "raise_if_busy", "wait_in_thread"]
 
 _LOOK_AGAIN: Final = 1.0
 """Seconds after which a thread looks whether the loop that reads for it still does."""
@@ -60,7 +61,8 @@ async def _wait_on_loop_to_be_woken(endpoint: "Endpoint", waiter: LoopWaiter, de
 
 
 def admit_in_thread(endpoint: "Endpoint", need: Need, admit: Admit, timeout: float | None) -> bool:
-    """The same, blocking this thread."""
+    """The same, blocking this thread. Raises `ChannelBusy`."""
+    raise_if_busy(endpoint)
     deadline = None if timeout is None else time.monotonic() + timeout
     ticket = endpoint.room.take_ticket()
     while True:
@@ -78,6 +80,13 @@ def admit_in_thread(endpoint: "Endpoint", need: Need, admit: Admit, timeout: flo
             return False
         if _try(endpoint, waiter, admit):
             return True
+
+
+def raise_if_busy(endpoint: "Endpoint") -> None:
+    """Raises `ChannelBusy` if this thread reads or writes already, and must not wait for what comes of that."""
+    with endpoint.lock:
+        if endpoint.link.is_in_use:
+            raise ChannelBusy(endpoint.name)
 
 
 def _wait_to_be_woken(endpoint: "Endpoint", waiter: ThreadWaiter, deadline: float | None) -> bool:

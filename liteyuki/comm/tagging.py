@@ -14,8 +14,10 @@ from liteyuki._platform_memory import fresh_memory
 from liteyuki.comm import scalars
 from liteyuki.comm.codec_hooks import CodecHook, hook_named, hook_of
 from liteyuki.comm.framing import Buffer
+from liteyuki.comm.handlers import PLUGIN_ERRORS
 from liteyuki.comm.registered import RegisteredClass, UnknownMessage, class_named, entry_of
 from liteyuki.locale import text
+from liteyuki.log import logger
 
 __all__ = ["MAX_DEPTH", "CodecError", "HandOver", "LargeBuffer", "Tagger", "TakeIn", "Unsendable", "Untagger"]
 
@@ -208,8 +210,8 @@ class Untagger:
             return UnknownMessage(name, {"fields": fields, "buffers": [bytes(buffer) for buffer in buffers]})
         try:
             return hook.put_together(fields, buffers)
-        except Exception as error:
-            raise CodecError(f"{name}: {type(error).__name__}: {error}") from error
+        except PLUGIN_ERRORS as error:
+            return _not_rebuilt(name, {"fields": fields, "buffers": [bytes(buffer) for buffer in buffers]}, error)
 
 
 def _dict_from(flat: list[Any]) -> dict[Hashable, Any]:
@@ -223,7 +225,18 @@ def _message_from(parts: list[Any]) -> object:
     if type(fields) is not dict:
         raise CodecError(text("codec.structure"))
     entry = class_named(name)
-    return UnknownMessage(name, fields) if entry is None or entry.is_enum else entry.put_together(fields)
+    if entry is None or entry.is_enum:
+        return UnknownMessage(name, fields)
+    try:
+        return entry.put_together(fields)
+    except PLUGIN_ERRORS as error:
+        return _not_rebuilt(name, fields, error)
+
+
+def _not_rebuilt(name: str, fields: dict[str, Any], error: BaseException) -> UnknownMessage:
+    """The same as if nobody had that name here: what one plugin cannot make sense of must not end the channel."""
+    logger.opt(exception=error).error(text("codec.not_rebuilt", name=name))
+    return UnknownMessage(name, fields)
 
 
 def _enum_from(parts: list[Any]) -> object:

@@ -64,6 +64,8 @@ class Untaken:
             batch, count = batches[0], len(batches[0].entries)
             if batch.has_handles:
                 close_handles(batch.entries)
+            if not batches or batches[0] is not batch:
+                continue  # a finalizer has sent something, and has come by here
             # From here on without a call, since a signal's handler may raise after each: all is done, or nothing.
             del batches[0]
             self._first_number += count

@@ -256,10 +256,16 @@ def test_what_a_hook_cannot_take_apart_is_refused_with_the_cause(how: str, told:
         encode([Fickle(how)])
 
 
-def test_what_a_hook_raises_while_putting_together_is_a_codec_error() -> None:
-    flags, payload = encode([Fickle("this")])
-    with pytest.raises(CodecError, match=r"test_codec_parts\.Fickle.*LookupError.*not put this"):
-        decode(flags, payload)
+def test_what_a_hook_cannot_put_together_arrives_as_what_nobody_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    flags, payload = encode([1, Fickle("this"), 2])
+    one, unknown, two = decode(flags, payload)
+    assert (one, two) == (1, 2)
+    assert type(unknown) is UnknownMessage
+    assert unknown.name == "test_codec_parts.Fickle"
+    assert set(unknown.fields) == {"fields", "buffers"}
+    told = capsys.readouterr()
+    assert "test_codec_parts.Fickle" in told.out + told.err
+    assert "LookupError" in told.out + told.err
 
 
 def test_subclasses_of_a_hooked_class_are_not_hooked() -> None:

@@ -100,7 +100,7 @@ def test_a_test_of_a_plugin_passes(tmp_path: Path, key: tuple[str, int]) -> None
 @pytest.mark.parametrize("key", PROJECTS, ids=str)
 def test_a_project_prints_what_the_page_says(project: Project, key: tuple[str, int]) -> None:
     others = {block.kind: block.code for block in BLOCKS if block[:2] == key and block.kind != "python"}
-    project.write_pyproject(others["toml"])
+    (project.directory / "pyproject.toml").write_text(others["toml"], "utf-8")
     write_files(project.directory, key)
     said = others["text"].splitlines()
     assert said

@@ -55,9 +55,9 @@ class Channel(AskingEndpoint, Generic[T]):
     A channel may also be sent over a channel: whoever receives it holds its other end.
 
     `max_queued_bytes` bounds what each side may have sent and the other not taken; `max_message_bytes` one message,
-    which may be larger than that bound when nothing else is queued. With `ack="handled"` a message
-    counts as taken when its handlers have finished, not when they start: a process that dies in one gets it again,
-    `redelivered`. Raises `ValueError` for options that are none.
+    which may be larger than that bound when nothing else is queued. With `ack="handled"` a message counts as taken
+    when its handlers have finished, not when they start: a process that dies in one gets it again, `redelivered`.
+    Raises `ValueError` for options that are none.
     """
 
     def __init__(
@@ -276,7 +276,7 @@ class Channel(AskingEndpoint, Generic[T]):
         `await bot.send(...)` works in them); every one whose filter accepts a value gets it. One that raises is
         logged. Values that come before the first handler is registered, or before the loop runs, wait.
         Raises `ChannelModeError` if the channel is received from with `receive`, and `TypeError` for what can be no
-        filter, such as the handler itself where the parentheses were forgotten.
+        filter, such as an `async` handler whose parentheses after `on_receive` were forgotten.
         """
         self._raise_if_type_is_bad()
         check_filter(filter_func)

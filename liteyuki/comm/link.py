@@ -1,7 +1,7 @@
 """A channel's connection: transports come and go, and what is to be sent is written to the one of the moment.
 
 A link outlives its transports. A message leaves at once where that is possible. In a burst that would hold the sender
-up: then messages leave together, when the event loop turns, another thread gets to it, or 64 KiB have come together.
+up: then messages leave together, when the event loop turns, another thread gets to it, or about 64 KiB have come.
 What the OS does not take yet, the loop writes when it can, or a thread where no loop runs.
 """
 
@@ -58,7 +58,7 @@ class Link(ReadingLink):
         self.has_ended = False
         """Whether writing has shown that the other side is gone."""
         self._said_unwritten = False
-        self.is_writing = False
+        self._is_writing = False
         """True while this thread writes: what runs in between, a finalizer or a signal's handler, leaves that alone."""
         self._background = BackgroundWriting(self)
 
@@ -119,7 +119,7 @@ class Link(ReadingLink):
     def send_small(self, entry: SmallEntry, cost_bytes: int) -> None:
         """Send a message for which there is room: at once, or in a burst with its neighbours."""
         outbox, transport = self.outbox, self.transport
-        is_free = not (self.flush_is_due or self.is_blocked or self.is_writing)
+        is_free = not (self.flush_is_due or self.is_blocked or self._is_writing)
         may_go = transport is not None and is_free and outbox.is_idle
         if may_go and not self.bursts.is_one():
             assert transport is not None
@@ -133,7 +133,7 @@ class Link(ReadingLink):
 
     def _send_one(self, transport: Transport, entry: SmallEntry, cost_bytes: int) -> None:
         untaken, is_out = self.outbox.untaken, False
-        self.is_writing = True
+        self._is_writing = True
         try:
             self.outbox.give_one(entry, cost_bytes, transport.queued)
             with contextlib.suppress(TransportEnded):  # which the flush below meets again
@@ -143,7 +143,7 @@ class Link(ReadingLink):
             if not is_out:
                 untaken.last_is_not_out()
         finally:
-            self.is_writing = False
+            self._is_writing = False
         if not is_out:
             self.flush()
         elif self.on_loop_thread():
@@ -159,7 +159,7 @@ class Link(ReadingLink):
             self.flush()
 
     def _flush_with_what_follows(self) -> None:
-        """Write when the loop turns, another thread gets to it, or 64 KiB have come together."""
+        """Write when the loop turns, another thread gets to it, or about 64 KiB have come."""
         # Or now, if whoever was to write has gone: a loop may have ended.
         if self.outbox.waiting_bytes >= BATCH_BYTES or (self.flush_is_due and not self._background.is_alive()):
             self.flush()
@@ -187,7 +187,7 @@ class Link(ReadingLink):
             with self.lock:
                 if self.flush_now() or self.transport is None:
                     return True
-                if self.is_writing:
+                if self._is_writing:
                     return False
                 handle = self.transport.fileno()
             left = deadline - time.monotonic()
@@ -199,15 +199,15 @@ class Link(ReadingLink):
         """Write what the OS takes without blocking; whether nothing is left."""
         if self.transport is None:
             return True
-        if self.is_writing:
+        if self._is_writing:
             return False
-        self.is_writing = True
+        self._is_writing = True
         try:
             return self._write(self.transport)
         except TransportEnded:
             self.has_ended = True
         finally:
-            self.is_writing = False
+            self._is_writing = False
         if not self._is_reading:  # or whoever reads gets to the end by itself, in order
             self.read_all()
         return True
@@ -256,7 +256,7 @@ class Link(ReadingLink):
     @property
     def is_in_use(self) -> bool:
         """Whether this thread is in the middle of reading or writing already."""
-        return self.is_writing or self._is_reading
+        return self._is_writing or self._is_reading
 
     @property
     def _is_unwritten(self) -> bool:

@@ -56,7 +56,7 @@ class RegisteredClass:
         """An instance with these fields; defaults for those that are missing, foreign ones left out.
 
         No code of the class runs, but for default factories and what pydantic's `model_construct` calls.
-        An instance that cannot be completed becomes an `UnknownMessage`.
+        An instance that cannot be completed becomes an `UnknownMessage`. Raises what that code raises.
         """
         if _is_pydantic(self.cls):
             missing = (
@@ -72,18 +72,11 @@ class RegisteredClass:
             elif field.default is not dataclasses.MISSING:
                 value = field.default
             elif field.default_factory is not dataclasses.MISSING:
-                value = _made_by(field.default_factory)
+                value = field.default_factory()
             else:
                 return UnknownMessage(self.name, fields)
             object.__setattr__(built, field.name, value)
         return built
-
-
-def _made_by(factory: Callable[[], Any]) -> Any:
-    try:
-        return factory()
-    except Exception as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 # The process's own registry: classes are registered where they are defined, once per process.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from benchmarks.channel_values import value_named
-from liteyuki.comm.codec import decode, encode
+from liteyuki.codec import decode, encode
 
 __all__ = ["codec_cost", "pickle_cost"]
 

@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-from liteyuki.comm.codec_hooks import register_codec_hook
+from liteyuki.codec import register_codec_hook
 
 __all__ = ["register_numpy"]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
-from liteyuki.comm.codec import encode
+from liteyuki.codec import encode
 
 __all__ = ["MEBIBYTE", "packages_of", "same", "value_named"]
 

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.channel_asyncio import run_on_loop
 from benchmarks.channel_run import Orders, Plan
 from benchmarks.channel_systems import PutGet
-from liteyuki.comm.codec import decode, encode
+from liteyuki.codec import decode, encode
 
 __all__ = ["Pyzmq", "PyzmqArray", "PyzmqLarge", "PyzmqOnLoop"]
 

@@ -16,9 +16,9 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from liteyuki._platform import is_init, make_standard_handles, take_signals_as_usual
 from liteyuki._platform_memory import give_memory_back, take_memory_from_one_place
-from liteyuki.comm.handles import drop_inheritance
-from liteyuki.comm.messages import Origin, RestartAnswer
+from liteyuki.comm.protocol import Origin, RestartAnswer
 from liteyuki.comm.registry import current_registry
+from liteyuki.comm.transport import drop_inheritance
 from liteyuki.config import Settings, load_settings
 from liteyuki.config_layers import read_language
 from liteyuki.control.server import ControlServer

@@ -29,7 +29,7 @@ from liteyuki._platform import (
 from liteyuki._platform_conditions import apply_conditions
 from liteyuki._platform_tree import STOP_SIGNAL
 from liteyuki.child_loading import Loading, inherit_loading
-from liteyuki.comm.messages import StateReport
+from liteyuki.comm.protocol import StateReport
 from liteyuki.comm.registry import current_registry, own_channel, own_process
 from liteyuki.errors import LiteyukiError, ProjectError
 from liteyuki.loading_page import OWN_PLUGIN

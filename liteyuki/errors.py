@@ -30,12 +30,15 @@
 `TypeError` is raised for a value that no channel carries, `TimeoutError` when a stated time has passed.
 """
 
+import asyncio
 import os
 from pathlib import Path
 
 from liteyuki.locale import text
 
 __all__ = [
+    "PLUGIN_ERRORS",
+    "PLUGIN_ERRORS_OF_A_CALL",
     "AlreadyRunningError",
     "ChannelBroken",
     "ChannelClosed",
@@ -63,6 +66,11 @@ __all__ = [
     "UnreadableValue",
     "WrongType",
 ]
+
+PLUGIN_ERRORS = (Exception, SystemExit, KeyboardInterrupt)
+"""What a plugin's code may raise without ending the process that runs it; `sys.exit` in one is its mistake."""
+PLUGIN_ERRORS_OF_A_CALL = (*PLUGIN_ERRORS, asyncio.CancelledError)
+"""The same for a plain call, in which nobody has cancelled anything of ours."""
 
 
 class LiteyukiError(Exception):

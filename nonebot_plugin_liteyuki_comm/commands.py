@@ -12,7 +12,7 @@ from nonebot.params import CommandArg
 from nonebot.permission import SUPERUSER
 
 from liteyuki.comm import ProcessStatus, logs, own_process, restart, status
-from liteyuki.comm.messages import BeginRestart, Origin, RestartAnswer
+from liteyuki.comm.protocol import BeginRestart, Origin, RestartAnswer
 from liteyuki.comm.registry import own_channel
 from liteyuki.errors import LiteyukiError
 from liteyuki.locale import text

@@ -10,7 +10,7 @@ import nonebot
 from nonebot import get_driver, logger
 from nonebot.adapters import Bot, Event
 
-from liteyuki.comm.messages import ClaimNotice, DeliverNotice, NoticeOutcome
+from liteyuki.comm.protocol import ClaimNotice, DeliverNotice, NoticeOutcome
 from liteyuki.comm.registry import own_channel, own_process
 from liteyuki.locale import text
 

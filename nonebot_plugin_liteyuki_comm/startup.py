@@ -7,7 +7,7 @@ from nonebot import get_driver, logger
 from nonebot.drivers import ASGIMixin
 
 from liteyuki.comm import attach_channels, own_process
-from liteyuki.comm.messages import ConnectionPoint, DeliverNotice, SandboxUsers, StateReport, TellSuperusers
+from liteyuki.comm.protocol import ConnectionPoint, DeliverNotice, SandboxUsers, StateReport, TellSuperusers
 from liteyuki.comm.registry import current_registry, own_channel
 from liteyuki.locale import set_language, text
 from nonebot_plugin_liteyuki_comm.notice import deliver

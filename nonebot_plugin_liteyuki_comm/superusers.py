@@ -6,7 +6,7 @@ import nonebot
 from nonebot import get_driver, logger
 from nonebot.adapters import Bot
 
-from liteyuki.comm.messages import FIRST_SANDBOX_ID, ClaimTelling, TellSuperusers
+from liteyuki.comm.protocol import FIRST_SANDBOX_ID, ClaimTelling, TellSuperusers
 from liteyuki.comm.registry import own_channel
 from liteyuki.locale import text
 from nonebot_plugin_liteyuki_comm.notice import private_chat, send

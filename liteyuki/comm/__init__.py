@@ -2,11 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.codec_hooks import register_codec_hook
+from liteyuki.codec import UnknownMessage, message, register_codec_hook
+from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.main_process import logs, restart, status
-from liteyuki.comm.messages import Origin, ProcessStatus, RestartAnswer
-from liteyuki.comm.registered import UnknownMessage, message
+from liteyuki.comm.protocol import Origin, ProcessStatus, RestartAnswer
 from liteyuki.comm.registry import (
     attach_channels,
     get_channel,
@@ -17,8 +16,8 @@ from liteyuki.comm.registry import (
     set_channel,
     set_channels,
 )
-from liteyuki.comm.stats import ChannelStats
-from liteyuki.comm.storage import MISSING, Change, SharedMemory, Watch, shared_memory
+from liteyuki.comm.session.stats import ChannelStats
+from liteyuki.comm.storage.shared_memory import MISSING, Change, SharedMemory, Watch, shared_memory
 
 if TYPE_CHECKING:
     active_channel: Channel[Any]

@@ -1,6 +1,6 @@
 """What a child asks of the main process."""
 
-from liteyuki.comm.messages import (
+from liteyuki.comm.protocol import (
     LogsRequest,
     Origin,
     ProcessStatus,

@@ -8,15 +8,14 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.child_broker import ChildBroker
-from liteyuki.comm.handlers_loop import HandlersLoop
-from liteyuki.comm.handles import take_over
-from liteyuki.comm.pipe import PipeTransport
-from liteyuki.comm.sending import wait_in_thread
-from liteyuki.comm.storage_server import StorageServer
-from liteyuki.comm.storage_subscribers import Subscribers
-from liteyuki.comm.waiting import LoopWaiter, ThreadWaiter, Waiter
+from liteyuki.comm.broker.child import ChildBroker
+from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel.handler_loop import HandlersLoop
+from liteyuki.comm.channel.sending import wait_in_thread
+from liteyuki.comm.io.waiters import LoopWaiter, ThreadWaiter, Waiter
+from liteyuki.comm.storage.pubsub import Subscribers
+from liteyuki.comm.storage.server import StorageServer
+from liteyuki.comm.transport import PipeTransport, take_over
 from liteyuki.errors import ChannelNotFound, NoMainProcess
 from liteyuki.locale import text
 from liteyuki.pulse import start_heartbeat

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from liteyuki.comm.messages import FIRST_SANDBOX_ID, Origin
+from liteyuki.comm.protocol import FIRST_SANDBOX_ID, Origin
 from liteyuki.control.protocol import (
     INTERNAL_ERROR,
     INVALID_PARAMS,

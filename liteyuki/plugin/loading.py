@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from liteyuki.comm.handlers import PLUGIN_ERRORS_OF_A_CALL
+from liteyuki.errors import PLUGIN_ERRORS_OF_A_CALL
 from liteyuki.locale import text
 from liteyuki.log import logger
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from liteyuki.comm.handlers_loop import HandlersLoop
+from liteyuki.comm.channel.handler_loop import HandlersLoop
 from liteyuki.locale import text
 from liteyuki.log import logger
 

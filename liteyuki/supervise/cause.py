@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from liteyuki.comm.messages import Origin
+from liteyuki.comm.protocol import Origin
 from liteyuki.supervise.spec import Program, ProgramKind
 
 __all__ = ["Asked", "Cause", "cause_of_exit", "cause_of_origin", "describe"]

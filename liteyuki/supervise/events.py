@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
-from liteyuki.comm.messages import Origin
+from liteyuki.comm.protocol import Origin
 from liteyuki.supervise.cause import Cause, describe
 
 __all__ = ["TOPIC", "Event", "EventKind", "Listener", "as_text"]

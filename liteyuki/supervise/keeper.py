@@ -9,8 +9,8 @@ from typing import Any, Final
 from liteyuki._platform import signal_name
 from liteyuki._platform_oom import OomKills
 from liteyuki._platform_processes import anonymous_memory_bytes
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.messages import Origin, ProcessStatus
+from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.protocol import Origin, ProcessStatus
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.cause import Asked, Cause, cause_of_exit, cause_of_origin

@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from liteyuki.comm.messages import DeliverNotice, NoticeOutcome, Origin
+from liteyuki.comm.protocol import DeliverNotice, NoticeOutcome, Origin
 from liteyuki.locale import text
 from liteyuki.log import logger
 

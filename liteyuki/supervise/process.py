@@ -16,11 +16,10 @@ from typing import Any, Final
 from liteyuki._platform import spawn_options, watch_exit
 from liteyuki._platform_terminal import tell_resized
 from liteyuki._platform_tree import STOP_SIGNAL, send_signal
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.handles import offer
-from liteyuki.comm.pipe import PipeTransport, pipe_pair
+from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.registry import current_registry
-from liteyuki.comm.storage_server import detached, end_watches
+from liteyuki.comm.storage.server import detached, end_watches
+from liteyuki.comm.transport import PipeTransport, offer, pipe_pair
 from liteyuki.loading_page import Loaded, LoadingPage, make_loading_page, offer_loading
 from liteyuki.locale import text
 from liteyuki.log import logger

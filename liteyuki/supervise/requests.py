@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.messages import (
+from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.protocol import (
     BeginRestart,
     ClaimNotice,
     ClaimTelling,
@@ -16,7 +16,7 @@ from liteyuki.comm.messages import (
     StatusRequest,
 )
 from liteyuki.comm.registry import current_registry
-from liteyuki.comm.storage_server import serve_storage
+from liteyuki.comm.storage.server import serve_storage
 from liteyuki.log import logger
 from liteyuki.supervise.spec import ProcessState
 

@@ -6,7 +6,7 @@ The bot is told when it is ready, and asks right before it writes to a superuser
 import itertools
 from dataclasses import dataclass, field
 
-from liteyuki.comm.messages import TellSuperusers
+from liteyuki.comm.protocol import TellSuperusers
 
 __all__ = ["SuperuserNotices"]
 

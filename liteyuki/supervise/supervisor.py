@@ -9,14 +9,14 @@ from typing import Any
 
 from liteyuki._platform_oom import OomKills
 from liteyuki._platform_tree import send_signal
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.messages import ConnectionPoint, Origin, ProcessStatus, RestartAnswer, SandboxUsers
+from liteyuki.comm.broker.main import Broker
+from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.protocol import ConnectionPoint, Origin, ProcessStatus, RestartAnswer, SandboxUsers
 from liteyuki.comm.registry import current_registry
-from liteyuki.comm.storage import shared_memory
+from liteyuki.comm.storage.shared_memory import shared_memory
 from liteyuki.errors import UnknownProcess
 from liteyuki.locale import text
 from liteyuki.log import logger
-from liteyuki.supervise.broker import Broker
 from liteyuki.supervise.cause import Cause, describe
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import TOPIC, Event, EventKind, Listener

@@ -11,12 +11,10 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["liteyuki"]):
-    from liteyuki.comm.batches import runs_of
-    from liteyuki.comm.codec import CodecError, decode, decode_batch
-    from liteyuki.comm.ends import ChannelEnd, take_in
-    from liteyuki.comm.frame_parser import FrameParser
-    from liteyuki.comm.framing import COUNT, Frame, FrameError, FrameKind
-    from liteyuki.comm.hello import check_hello
+    from liteyuki.codec import CodecError, decode, decode_batch
+    from liteyuki.comm.channel.ends import ChannelEnd, take_in
+    from liteyuki.comm.session.batches import runs_of
+    from liteyuki.comm.wire import COUNT, Frame, FrameError, FrameKind, FrameParser, check_hello
 
 _LIMIT_BYTES = 1024 * 1024
 

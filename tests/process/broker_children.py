@@ -18,8 +18,8 @@ from liteyuki.comm import (
     set_channel,
     shared_memory,
 )
-from liteyuki.comm.ends import Ack, ChannelOptions
-from liteyuki.comm.messages import OpenChannel
+from liteyuki.comm.channel.ends import Ack, ChannelOptions
+from liteyuki.comm.protocol import OpenChannel
 from liteyuki.comm.registry import current_registry
 from liteyuki.errors import LiteyukiError
 from tests.harness import DEADLINE, open_handles

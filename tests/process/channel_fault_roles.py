@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.handles import take_over
+from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.transport import take_over
 from liteyuki.errors import ChannelClosed, NoHandlesLeft
 from tests.harness import DEADLINE
 from tests.process.channel_roles import HOUR, inherited, say

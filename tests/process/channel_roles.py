@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.handles import take_over
-from liteyuki.comm.pipe import PipeTransport
+from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.transport import PipeTransport, take_over
 from liteyuki.errors import ChannelFull
 from liteyuki.log import configure
 from tests.process.numbers import STREAM_BOUND, Record, number_of, numbered

@@ -15,9 +15,8 @@ from typing_extensions import Self
 
 from liteyuki._platform import spawn_options
 from liteyuki._platform_tree import kill_group
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.handles import offer
-from liteyuki.comm.pipe import PipeTransport, pipe_pair
+from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.transport import PipeTransport, offer, pipe_pair
 from tests.harness import DEADLINE
 
 ROOT = Path(__file__).parents[2]

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from liteyuki._platform_oom import OomKills
-from liteyuki.comm.messages import Origin
+from liteyuki.comm.protocol import Origin
 from liteyuki.comm.registry import current_registry
-from liteyuki.comm.storage import shared_memory
+from liteyuki.comm.storage.shared_memory import shared_memory
 from liteyuki.supervise import history as history_module
 from liteyuki.supervise import supervisor as supervisor_module
 from liteyuki.supervise.cause import Cause

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.pipe import PipeTransport, pipe_pair
+from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.transport import PipeTransport, pipe_pair
 from liteyuki.errors import ChannelClosed, ChannelFull, PeerGone
 from liteyuki.log import logger
 from tests.harness import DEADLINE, is_alive, open_handles, wait_until, wait_until_gone

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from liteyuki.comm.ends import ChannelOptions
-from liteyuki.comm.pipe import pipe_pair
+from liteyuki.comm.channel.ends import ChannelOptions
+from liteyuki.comm.transport import pipe_pair
 from tests.process import channel_roles
 from tests.process.peers import Peer
 

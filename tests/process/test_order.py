@@ -5,7 +5,7 @@ import os
 import signal
 from pathlib import Path
 
-from liteyuki.comm.messages import Origin
+from liteyuki.comm.protocol import Origin
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.spec import Backoff, GiveUp, GiveUpThen, ProcessSpec, ProcessState, Program, ProgramKind
 from tests.harness import DEADLINE

@@ -7,7 +7,7 @@ import time
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from liteyuki.comm.messages import Origin
+from liteyuki.comm.protocol import Origin
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import Event, EventKind
 from liteyuki.supervise.spec import Backoff, GiveUp

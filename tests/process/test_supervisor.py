@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.messages import Origin
+from liteyuki.comm.protocol import Origin
 from liteyuki.comm.registry import get_channel, replaced_registry
 from liteyuki.errors import UnknownProcess
 from liteyuki.log import configure

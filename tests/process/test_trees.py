@@ -16,7 +16,7 @@ import pytest
 
 from liteyuki._platform_cgroup import enter_cgroup, frozen_cgroup, leave_cgroup, own_cgroup, remove_cgroup
 from liteyuki._platform_oom import OomKills
-from liteyuki.comm.messages import Origin
+from liteyuki.comm.protocol import Origin
 from liteyuki.supervise import orphans
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.spec import Backoff, ProcessSpec

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 import ormsgpack
 
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.closing import begin_to_close, end_closing
-from liteyuki.comm.framing import PROTOCOL_VERSION, FrameKind, pack_frame
-from liteyuki.comm.pipe import PipeTransport, pipe_pair
-from liteyuki.comm.transport import Transport, memory_pair
+from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel.closing import begin_to_close, end_closing
+from liteyuki.comm.transport import PipeTransport, Transport, memory_pair, pipe_pair
+from liteyuki.comm.wire import FrameKind, pack_frame
+from liteyuki.comm.wire.frames import PROTOCOL_VERSION
 
 DEADLINE = 10.0
 """Seconds for anything that must happen at all."""

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from liteyuki.comm.channel import Channel
+from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.transport import Transport
 from tests.unit.joined import DEADLINE, Joiner
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from liteyuki.comm import attach_channels
-from liteyuki.comm.storage import MISSING, shared_memory
+from liteyuki.comm.storage.shared_memory import MISSING, shared_memory
 from liteyuki.errors import LiteyukiError
 
 

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.handles import offer
-from liteyuki.comm.pipe import PipeTransport, pipe_pair
+from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.registry import Registry
-from liteyuki.comm.storage_server import detached, serve_storage
+from liteyuki.comm.storage.server import detached, serve_storage
+from liteyuki.comm.transport import PipeTransport, offer, pipe_pair
 
 __all__ = ["ChildProcess", "MainProcess"]
 

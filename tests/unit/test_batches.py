@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liteyuki.comm.batches import pack_batch, runs_of
-from liteyuki.comm.codec import TAGGED, CodecError, decode_batch, encode
-from liteyuki.comm.frame_parser import FrameParser
-from liteyuki.comm.framing import RUN_HEAD, Frame, FrameKind
-from liteyuki.comm.items import SmallEntry, Tagged
+from liteyuki.codec import TAGGED, CodecError, decode_batch, encode
+from liteyuki.comm.session.batches import pack_batch, runs_of
+from liteyuki.comm.session.items import SmallEntry, Tagged
+from liteyuki.comm.wire import RUN_HEAD, Frame, FrameKind, FrameParser
 
 values = st.one_of(
     st.text(max_size=5),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from liteyuki.comm.bell import Bell, wait_readable
+from liteyuki.comm.io.bell import Bell, wait_readable
 
 
 def test_a_bell_is_readable_from_the_first_ring_until_it_is_cleared() -> None:

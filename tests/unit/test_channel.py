@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from liteyuki.comm import message
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.transport import MemoryTransport, memory_pair
-from liteyuki.comm.writer import Bursts
+from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.io.writer import Bursts
+from liteyuki.comm.transport import memory_pair
+from liteyuki.comm.transport.memory import MemoryTransport
 from liteyuki.errors import ChannelClosed, MessageTooLarge
 from tests.unit.joined import DEADLINE, Joiner, run
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.framing import HEADER, HEADER_BYTES, MAX_FRAME_BYTES, FrameKind, pack_frame
-from liteyuki.comm.pipe import PipeTransport, pipe_pair
+from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.transport import PipeTransport, pipe_pair
+from liteyuki.comm.wire import HEADER, FrameKind, pack_frame
+from liteyuki.comm.wire.frames import HEADER_BYTES, MAX_FRAME_BYTES
 from liteyuki.errors import ChannelBroken, ChannelFull, MessageTooLarge
 from tests.unit.joined import DEADLINE, Joiner, close_at_once, hello, in_thread, run, send_raw, until
 from tests.unit.optioned import COST_BYTES, HEAD_BYTES, wait_for_sender, weighing, with_options

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.framing import HANDLES_SHIFT, LARGE_HEAD, RUN_HEAD, Frame, FrameKind, pack_frame
+from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.transport import Transport, TransportEnded
+from liteyuki.comm.wire import HANDLES_SHIFT, LARGE_HEAD, RUN_HEAD, Frame, FrameKind, pack_frame
 from liteyuki.errors import ChannelClosed, ChannelError
 from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, hello, run, until
 

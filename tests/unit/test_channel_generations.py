@@ -7,9 +7,9 @@ from typing import Any, Literal
 import ormsgpack
 import pytest
 
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.framing import FrameKind, pack_frame
+from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.transport import BEGUN, TAKEN
+from liteyuki.comm.wire import FrameKind, pack_frame
 from liteyuki.errors import ChannelClosed
 from tests.unit.joined import DEADLINE, Joiner, hello, in_thread, run, send_raw, until
 from tests.unit.optioned import crash, wait_for_sender, with_options

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.bell import wait_readable
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.waiting import ThreadWaiter
-from liteyuki.comm.writer import Bursts
+from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.io.bell import wait_readable
+from liteyuki.comm.io.waiters import ThreadWaiter
+from liteyuki.comm.io.writer import Bursts
 from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread, run
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.ends import ChannelEnd
+from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel.ends import ChannelEnd
 from liteyuki.errors import (
     ChannelFull,
     MessageTooLarge,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from liteyuki.comm import message
-from liteyuki.comm.framing import FrameKind, pack_frame
+from liteyuki.comm.wire import FrameKind, pack_frame
 from liteyuki.errors import ChannelBroken, MessageTooLarge, PeerGone, RemoteError
 from tests.unit.joined import DEADLINE, Joiner, hello, in_thread, run, send_raw, soon
 

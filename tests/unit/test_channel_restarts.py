@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.framing import PROTOCOL_VERSION, FrameKind, pack_frame
-from liteyuki.comm.testing.frames import receive
 from liteyuki.comm.transport import BEGUN, TAKEN
+from liteyuki.comm.wire import FrameKind, pack_frame
+from liteyuki.comm.wire.frames import PROTOCOL_VERSION
 from liteyuki.errors import ChannelBroken, ChannelClosed
+from tests.contracts.frames import receive
 from tests.unit.joined import DEADLINE, Arrivals, Joiner, hello, run, send_raw, until
 
 GARBAGE = b"\xff" * 32

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel import Channel
+from liteyuki.comm.channel.channel import Channel
 from liteyuki.errors import ChannelClosed, ChannelFull
 from tests.unit.joined import DEADLINE, Joiner, close_at_once, in_thread, run, soon, until
 from tests.unit.optioned import crash, weighing, with_options

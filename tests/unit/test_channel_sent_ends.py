@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.codec import TAGGED
-from liteyuki.comm.ends import ChannelOptions, pack_end
-from liteyuki.comm.framing import HANDLES_SHIFT, MAX_HANDLES, FrameKind, pack_frame
-from liteyuki.comm.handle import Handle
+from liteyuki.codec import TAGGED
+from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel.ends import ChannelOptions, pack_end
+from liteyuki.comm.wire import HANDLES_SHIFT, MAX_HANDLES, FrameKind, Handle, pack_frame
 from liteyuki.errors import (
     ChannelBroken,
     ChannelClosed,

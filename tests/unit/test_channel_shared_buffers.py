@@ -10,13 +10,11 @@ import ormsgpack
 import pytest
 
 from liteyuki._platform_memory import map_shared_copy, shared_copy
-from liteyuki.comm import shared_buffers
-from liteyuki.comm.codec import TAGGED
-from liteyuki.comm.codec_hooks import register_codec_hook
-from liteyuki.comm.framing import HANDLES_SHIFT, MAX_HANDLES, FrameKind, pack_frame
-from liteyuki.comm.handle import Handle
-from liteyuki.comm.items import MESSAGE_COST_BYTES
-from liteyuki.comm.shared_buffers import pack_buffer
+from liteyuki.codec import TAGGED, register_codec_hook
+from liteyuki.comm.channel import shared_buffers
+from liteyuki.comm.channel.shared_buffers import pack_buffer
+from liteyuki.comm.session.items import MESSAGE_COST_BYTES
+from liteyuki.comm.wire import HANDLES_SHIFT, MAX_HANDLES, FrameKind, Handle, pack_frame
 from liteyuki.errors import MessageTooLarge
 from tests.harness import open_handles
 from tests.unit.joined import DEADLINE, Joiner, close_at_once
@@ -124,7 +122,7 @@ def test_it_counts_against_the_largest_message(joiner: Joiner) -> None:
 
 
 def test_more_than_a_frame_counts_come_as_well(joiner: Joiner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("liteyuki.comm.tagging._LARGE_BYTES", 1000)
+    monkeypatch.setattr("liteyuki.codec.containers._LARGE_BYTES", 1000)
     main, child = joiner.channels()
     main.send(Image(*(plane(number, 1000) for number in range(MAX_HANDLES + 1))))
     got = child.receive(DEADLINE).planes

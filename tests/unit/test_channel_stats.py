@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from liteyuki.comm.channel import Channel
+from liteyuki.comm.channel.channel import Channel
 from liteyuki.errors import ChannelClosed, ChannelFull
 from tests.unit.joined import DEADLINE, Joiner, in_thread, run, until
 from tests.unit.optioned import crash, weighing, with_options

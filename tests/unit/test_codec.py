@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from pydantic import BaseModel, create_model
 
+from liteyuki.codec import CodecError, decode, encode
 from liteyuki.comm import UnknownMessage, message
-from liteyuki.comm.codec import CodecError, decode, encode
 from tests.unit.values import Colour, Frozen, Level, Model, OpenModel, Point, Right, Slotted, Word, same, values
 
 
@@ -260,7 +260,7 @@ Row = collections.namedtuple("Row", "a b")
         (type("Text", (str,), {})("x"), f"{__name__}.Text"),
         (type("Bytes", (bytes,), {})(b"x"), f"{__name__}.Bytes"),
         (Unregistered(key=1), f"{__name__}.Unregistered"),
-        (UnknownMessage("a", {}), "liteyuki.comm.registered.UnknownMessage"),
+        (UnknownMessage("a", {}), "liteyuki.codec.classes.UnknownMessage"),
         (ormsgpack.Ext(5, b""), "ormsgpack.Ext"),
     ],
     ids=lambda value: type(value).__name__,

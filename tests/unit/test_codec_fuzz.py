@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, field_validator
 
+from liteyuki.codec import TAGGED, CodecError, decode, encode
 from liteyuki.comm import UnknownMessage, message
-from liteyuki.comm.codec import TAGGED, CodecError, decode, encode
 from tests.unit.values import values
 
 RAN: list[str] = []

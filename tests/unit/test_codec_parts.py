@@ -12,10 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liteyuki.comm import UnknownMessage
-from liteyuki.comm.codec import (
-    BUFFERS,
-    LARGE_BYTES,
+from liteyuki.codec import (
+    RAW,
     TAGGED,
     CodecError,
     decode,
@@ -23,9 +21,10 @@ from liteyuki.comm.codec import (
     encode,
     encode_parts,
     encode_plain,
+    register_codec_hook,
 )
-from liteyuki.comm.codec_hooks import register_codec_hook
-from liteyuki.comm.framing import RAW
+from liteyuki.codec.payload import BUFFERS, LARGE_BYTES
+from liteyuki.comm import UnknownMessage
 from tests.unit.values import Point, same, values
 
 

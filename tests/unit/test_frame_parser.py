@@ -12,21 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liteyuki._platform_processes import anonymous_memory_bytes
-from liteyuki.comm import frame_parser
-from liteyuki.comm.frame_parser import FrameParser
-from liteyuki.comm.framing import (
+from liteyuki.codec import RAW
+from liteyuki.comm.wire import (
     HANDLES_SHIFT,
-    HEADER_BYTES,
     LARGE_HEAD,
-    MAX_FRAME_BYTES,
     MAX_MESSAGE_BYTES,
-    RAW,
     Frame,
     FrameError,
     FrameKind,
+    FrameParser,
+    Handle,
     pack_frame,
 )
-from liteyuki.comm.handle import Handle
+from liteyuki.comm.wire.frames import HEADER_BYTES, MAX_FRAME_BYTES
 
 KINDS = [int(kind) for kind in FrameKind]
 WHOLE = sorted({*KINDS} - {FrameKind.LARGE, FrameKind.PIECE})
@@ -320,7 +318,7 @@ def test_a_message_that_memory_has_no_room_for_is_refused(monkeypatch: pytest.Mo
     def none_left(size: int) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(frame_parser, "fresh_memory", none_left)
+    monkeypatch.setattr("liteyuki.comm.wire.parser.fresh_memory", none_left)
     with pytest.raises(FrameError, match="1000000"):
         FrameParser().feed(large(1_000_000), [])
 

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 import liteyuki.comm
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.handles import offer, take_over
-from liteyuki.comm.pipe import PipeTransport, pipe_pair
+from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.registry import Registry, replaced_registry
+from liteyuki.comm.transport import PipeTransport, offer, pipe_pair, take_over
 from liteyuki.errors import ChannelNotFound, NoMainProcess
 from tests.unit.joined import DEADLINE, run
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from liteyuki.comm.messages import Origin
+from liteyuki.comm.protocol import Origin
 from liteyuki.errors import HistoryUnreadable
 from liteyuki.supervise import history as history_module
 from liteyuki.supervise.cause import Cause

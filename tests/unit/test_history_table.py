@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from liteyuki.cli.history import history_lines
 from liteyuki.cli.table import aligned, width_of, wrapped
-from liteyuki.comm.messages import Origin
+from liteyuki.comm.protocol import Origin
 from liteyuki.errors import UnknownProcess
 from liteyuki.locale import set_language, text
 from liteyuki.supervise.cause import Cause

@@ -30,8 +30,10 @@ MAY_IMPORT = {
     "liteyuki.pulse": ("BASE",),
     "liteyuki.loading_page": ("BASE",),
     "liteyuki.child_loading": ("BASE", "liteyuki.loading_page"),
-    "liteyuki.comm": ("BASE", "liteyuki.pulse"),
-    "liteyuki.supervise": ("BASE", "liteyuki.comm", "liteyuki.pulse", "liteyuki.loading_page"),
+    "liteyuki.codec": ("BASE",),
+    "liteyuki.comm": ("BASE", "liteyuki.codec", "liteyuki.pulse"),
+    "liteyuki.comm.broker.main": ("BASE", "liteyuki.comm", "liteyuki.supervise"),
+    "liteyuki.supervise": ("BASE", "liteyuki.codec", "liteyuki.comm", "liteyuki.pulse", "liteyuki.loading_page"),
     "liteyuki.supervise.plugin_files": ("BASE", "liteyuki.project"),
     "liteyuki.config_values": ("liteyuki.errors", "liteyuki.locale"),
     "liteyuki.config_conditions": ("BASE", "liteyuki.config_values", "liteyuki.supervise.spec"),
@@ -122,15 +124,14 @@ def test_imports_point_one_way(package: str) -> None:
             assert any(imported == p or imported.startswith(p + ".") for p in allowed), f"{module} -> {imported}"
 
 
-def test_pytest_is_imported_only_where_transports_are_tested() -> None:
+def test_pytest_is_not_imported() -> None:
     importing = {
         path.relative_to(ROOT).as_posix()
         for package in ("liteyuki", "nonebot_plugin_liteyuki_comm")
         for path in (ROOT / package).rglob("*.py")
         if any(name == "pytest" or name.startswith(("pytest.", "_pytest", "tests")) for name in imported_by(path))
     }
-    contracts = ("handle_contract", "piece_contract", "transport_contract")
-    assert importing == {f"liteyuki/comm/testing/{name}.py" for name in contracts}
+    assert importing == set()
 
 
 def test_no_cycle_among_modules() -> None:

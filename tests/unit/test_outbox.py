@@ -11,12 +11,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from liteyuki.comm.batches import runs_of
-from liteyuki.comm.codec import TAGGED, decode_batch
-from liteyuki.comm.frame_parser import FrameParser
-from liteyuki.comm.framing import HEADER, HEADER_BYTES, LARGE_HEAD, RAW, Frame, FrameKind, Write, pack_frame
-from liteyuki.comm.handle import Handle
-from liteyuki.comm.items import (
+from liteyuki.codec import RAW, TAGGED, decode_batch
+from liteyuki.comm.session.batches import runs_of
+from liteyuki.comm.session.items import (
     BATCH_BYTES,
     MAX_GATHERED_BYTES,
     MESSAGE_COST_BYTES,
@@ -27,7 +24,9 @@ from liteyuki.comm.items import (
     cost_bytes,
     frame_of,
 )
-from liteyuki.comm.outbox import Outbox, pack_room_wanted
+from liteyuki.comm.session.outbox import Outbox, pack_room_wanted
+from liteyuki.comm.wire import HEADER, LARGE_HEAD, Frame, FrameKind, FrameParser, Handle, Write, pack_frame
+from liteyuki.comm.wire.frames import HEADER_BYTES
 
 BOUND = 4_000_000
 GATHER_ROOM_BYTES = 128 * (MAX_GATHERED_BYTES + TEXT_HEAD_BYTES + MESSAGE_COST_BYTES)

@@ -5,10 +5,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from liteyuki.comm import receipts
-from liteyuki.comm.framing import FrameError
-from liteyuki.comm.receipts import NOBODY_WAITS, Receipts
+from liteyuki.comm.session import acks
+from liteyuki.comm.session.acks import NOBODY_WAITS, Receipts
 from liteyuki.comm.transport import BEGUN, COUNTERS, TAKEN, UNWRITTEN, memory_pair
+from liteyuki.comm.wire import FrameError
 
 
 class ReceiptsMachine(RuleBasedStateMachine):
@@ -76,7 +76,7 @@ TestReceipts.settings = settings(deadline=None, max_examples=100, stateful_step_
 
 
 def test_nobody_may_want_to_be_told_of_more_than_there_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receipts, "_MAX_WANTS", 3)
+    monkeypatch.setattr(acks, "_MAX_WANTS", 3)
     asked = Receipts([0] * COUNTERS)
     for wanted in (5, 4, 6):
         assert not asked.want(wanted)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liteyuki.comm.spin import SPIN, LoopSpin, Spin
+from liteyuki.comm.io.spin import SPIN, LoopSpin, Spin
 
 SHORT, LONG = 50e-6, 1.0
 
@@ -75,7 +75,7 @@ class Turns:
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, in a list so that it may be changed."""
     time = [100.0]
-    monkeypatch.setattr("liteyuki.comm.spin.time.perf_counter", lambda: time[0])
+    monkeypatch.setattr("liteyuki.comm.io.spin.time.perf_counter", lambda: time[0])
     return time
 
 

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from liteyuki.comm import message, storage_owner
-from liteyuki.comm.channel import Channel
+from liteyuki.comm import message
+from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.registry import Registry, replaced_registry
-from liteyuki.comm.storage import MISSING, shared_memory
-from liteyuki.comm.storage_messages import StorageSet
-from liteyuki.comm.storage_server import StorageServer
-from liteyuki.comm.store import MAX_STORE_BYTES
+from liteyuki.comm.storage import client
+from liteyuki.comm.storage.messages import StorageSet
+from liteyuki.comm.storage.server import StorageServer
+from liteyuki.comm.storage.shared_memory import MISSING, shared_memory
+from liteyuki.comm.storage.store import MAX_STORE_BYTES
 from liteyuki.errors import ChannelClosed, NotANumber, NumberTooLarge, PeerGone, StorageFull, UnreadableValue
 from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread, run
 from tests.unit.values import same, values
@@ -318,7 +319,7 @@ CALLS: list[Callable[[], object]] = [
 @pytest.mark.usefixtures("main")
 @pytest.mark.parametrize("call", CALLS)
 def test_a_call_does_not_wait_for_ever(call: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage_owner, "_ANSWER_TIMEOUT", 0.05)
+    monkeypatch.setattr(client, "_ANSWER_TIMEOUT", 0.05)
     with pytest.raises(TimeoutError, match=r"0\.05"):
         call()
 

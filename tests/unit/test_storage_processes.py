@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from liteyuki.comm.registry import replaced_registry
-from liteyuki.comm.storage import MISSING, shared_memory
-from liteyuki.comm.storage_server import end_watches
+from liteyuki.comm.storage.server import end_watches
+from liteyuki.comm.storage.shared_memory import MISSING, shared_memory
 from liteyuki.errors import StorageFull
 from tests.unit import storage_children as children
 from tests.unit.histories import Act, is_linearizable, judged_by_key

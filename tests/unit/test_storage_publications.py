@@ -8,15 +8,16 @@ from typing import Any, cast
 
 import pytest
 
-from liteyuki.comm import attach_channels, storage_owner
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.codec import encode
+from liteyuki.codec import encode
+from liteyuki.comm import attach_channels
+from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.registry import Registry, replaced_registry
-from liteyuki.comm.storage import shared_memory
-from liteyuki.comm.storage_messages import Publication
-from liteyuki.comm.storage_server import detached, serve_storage
-from liteyuki.comm.storage_subscribers import MAX_WAITING_BYTES
-from liteyuki.comm.storage_topics import RemoteSubscriber, Topics
+from liteyuki.comm.storage import client
+from liteyuki.comm.storage.messages import Publication
+from liteyuki.comm.storage.pubsub import MAX_WAITING_BYTES
+from liteyuki.comm.storage.server import detached, serve_storage
+from liteyuki.comm.storage.shared_memory import shared_memory
+from liteyuki.comm.storage.topics import RemoteSubscriber, Topics
 from liteyuki.errors import ChannelFull
 from tests.unit.joined import DEADLINE, TRANSPORTS, Arrivals, Joiner, in_thread, run, soon, until
 
@@ -326,7 +327,7 @@ def main(registry: Registry) -> Iterator[Channel[Any]]:
 def test_a_module_may_subscribe_while_the_main_process_is_busy(
     main: Channel[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage_owner, "_ANSWER_TIMEOUT", 0.05)
+    monkeypatch.setattr(client, "_ANSWER_TIMEOUT", 0.05)
     arrivals: list[Any] = []
     shared_memory.on_subscriber_receive("news")(arrivals.append)
     monkeypatch.undo()

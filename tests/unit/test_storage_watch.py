@@ -8,12 +8,12 @@ from uuid import uuid4
 import pytest
 
 from liteyuki.comm import attach_channels
-from liteyuki.comm.channel import Channel
+from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.registry import Registry, replaced_registry
-from liteyuki.comm.storage import Change, shared_memory
-from liteyuki.comm.storage_messages import StorageWait
-from liteyuki.comm.storage_server import StorageServer, serve_storage
-from liteyuki.comm.store import ABSENT
+from liteyuki.comm.storage.messages import StorageWait
+from liteyuki.comm.storage.server import StorageServer, serve_storage
+from liteyuki.comm.storage.shared_memory import Change, shared_memory
+from liteyuki.comm.storage.store import ABSENT
 from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread, run, until
 
 

@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from liteyuki.comm.codec import TAGGED, decode, encode
-from liteyuki.comm.store import ABSENT, ENTRY_BYTES, MAX_STORE_BYTES, Store
+from liteyuki.codec import TAGGED, decode, encode
+from liteyuki.comm.storage.store import ABSENT, ENTRY_BYTES, MAX_STORE_BYTES, Store
 from liteyuki.errors import NotANumber, NumberTooLarge, StorageFull
 
 LIMIT = 4 * ENTRY_BYTES + 60

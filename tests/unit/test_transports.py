@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from liteyuki._platform import open_shared_page
-from liteyuki.comm.framing import HANDLES_SHIFT, Frame, FrameError, FrameKind, pack_frame
-from liteyuki.comm.handle import Handle
-from liteyuki.comm.pipe import PipeTransport, pipe_pair
-from liteyuki.comm.testing.frames import (
+from liteyuki.comm.transport import TAKEN, PipeTransport, Transport, TransportEnded, memory_pair, pipe_pair
+from liteyuki.comm.wire import HANDLES_SHIFT, Frame, FrameError, FrameKind, Handle, pack_frame
+from tests.contracts.frames import (
     Pair,
     is_readable,
     labelled,
@@ -23,8 +22,7 @@ from liteyuki.comm.testing.frames import (
     with_handles,
     write,
 )
-from liteyuki.comm.testing.transport_contract import TransportContract
-from liteyuki.comm.transport import TAKEN, Transport, TransportEnded, memory_pair
+from tests.contracts.transport_contract import TransportContract
 
 
 class TestMemory(TransportContract):

@@ -42,8 +42,8 @@ import typing_extensions
 from pydantic import BaseModel, Field, FutureDate, PositiveInt
 from typing_extensions import NotRequired, ReadOnly, Required, TypeAliasType, TypedDict
 
-from liteyuki.comm.messages import Origin, RestartRequest
-from liteyuki.comm.typed import check_for
+from liteyuki.comm.protocol import Origin, RestartRequest
+from liteyuki.comm.typecheck import check_for
 from liteyuki.errors import ChannelError, WrongType
 from liteyuki.locale import set_language
 
@@ -619,8 +619,8 @@ def test_the_error_says_what_the_channel_carries_and_where_the_value_is_wrong() 
 def test_checking_imports_no_framework() -> None:
     code = """
 import sys
-from liteyuki.comm import typed
-typed.check_for(dict[str, list[int] | None]).problem({"a": [1]})
+from liteyuki.comm.typecheck import check_for
+check_for(dict[str, list[int] | None]).problem({"a": [1]})
 assert "pydantic" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)

@@ -1,0 +1,29 @@
+"""Values to payloads and back: bytes and flags, with no I/O and no pickle.
+
+It knows nothing of channels, frames or processes, and imports nothing of `liteyuki.comm`; whoever sends or keeps
+values imports it.
+"""
+
+from liteyuki.codec.classes import UnknownMessage, entry_of, message
+from liteyuki.codec.codec_hooks import register_codec_hook
+from liteyuki.codec.containers import CodecError, LargeBuffer, TakeIn
+from liteyuki.codec.encoding import decode, decode_batch, encode, encode_parts, encode_plain
+from liteyuki.codec.payload import RAW, TAGGED, Buffer
+
+__all__ = [
+    "RAW",
+    "TAGGED",
+    "Buffer",
+    "CodecError",
+    "LargeBuffer",
+    "TakeIn",
+    "UnknownMessage",
+    "decode",
+    "decode_batch",
+    "encode",
+    "encode_parts",
+    "encode_plain",
+    "entry_of",
+    "message",
+    "register_codec_hook",
+]

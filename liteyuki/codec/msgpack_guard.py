@@ -1,0 +1,69 @@
+"""Whether a payload promises more than it holds, for versions of ormsgpack that crash on such a promise.
+
+Before 1.13, which is the last for Python 3.10, ormsgpack makes a list of as many items as an array says it has, and
+dereferences a null pointer if that many do not fit into memory. The format: https://github.com/msgpack/msgpack.
+"""
+
+from typing import Final
+
+import ormsgpack
+
+from liteyuki.codec.payload import Buffer
+
+__all__ = ["CRASHES_ON_CLAIMS", "claims_too_much"]
+
+CRASHES_ON_CLAIMS: Final = tuple(int(part) for part in ormsgpack.__version__.split(".")[:2]) < (1, 13)
+
+_ARRAY_32: Final = 0xDD
+_FIXED_BYTES: Final = {
+    **dict.fromkeys((0xC0, 0xC2, 0xC3), 0),
+    0xCA: 4,
+    0xCB: 8,
+    0xCC: 1,
+    0xCD: 2,
+    0xCE: 4,
+    0xCF: 8,
+    0xD0: 1,
+    0xD1: 2,
+    0xD2: 4,
+    0xD3: 8,
+    0xD4: 2,
+    0xD5: 3,
+    0xD6: 5,
+    0xD7: 9,
+    0xD8: 17,
+}
+"""By first byte: how many bytes follow it."""
+_SIZED: Final = {0xC4: (1, 0), 0xC5: (2, 0), 0xC6: (4, 0), 0xC7: (1, 1), 0xC8: (2, 1), 0xC9: (4, 1)} | {
+    0xD9: (1, 0),
+    0xDA: (2, 0),
+    0xDB: (4, 0),
+}
+"""By first byte: of how many bytes the length is, and how many more follow beside what it counts."""
+_COUNTED: Final = {0xDC: 2, 0xDD: 4, 0xDE: 2, 0xDF: 4}
+"""By first byte, of arrays and maps: of how many bytes the count is."""
+
+
+def claims_too_much(payload: Buffer) -> bool:
+    """Whether an array in `payload` says that it has more items than bytes follow. Takes time only if one might."""
+    data = bytes(payload)
+    if _ARRAY_32 not in data:
+        return False
+    position = 0
+    while position < len(data):
+        first = data[position]
+        position += 1
+        if first in _COUNTED:
+            size = _COUNTED[first]
+            if int.from_bytes(data[position : position + size], "big") > len(data) - position - size:
+                return True
+            position += size
+        elif first in _SIZED:
+            size, more = _SIZED[first]
+            position += size + more + int.from_bytes(data[position : position + size], "big")
+        elif 0xA0 <= first < 0xC0:
+            position += first & 0x1F
+        else:
+            # Small numbers, and the heads of small arrays and maps, are one byte.
+            position += _FIXED_BYTES.get(first, 0)
+    return False

@@ -1,0 +1,236 @@
+"""What the core of the main process and the child's plugin say to each other over `{process}-passive`."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from liteyuki.codec import message
+from liteyuki.comm.channel.ends import ChannelEnd
+
+__all__ = [
+    "FIRST_SANDBOX_ID",
+    "BeginRestart",
+    "ChannelOffer",
+    "ChannelRefused",
+    "ClaimNotice",
+    "ClaimTelling",
+    "ConnectionPoint",
+    "DeliverNotice",
+    "LogsRequest",
+    "NoticeOutcome",
+    "OpenChannel",
+    "Origin",
+    "ProcessStatus",
+    "RestartAnswer",
+    "RestartRequest",
+    "SandboxUsers",
+    "StateReport",
+    "StatusRequest",
+    "TellSuperusers",
+]
+
+FIRST_SANDBOX_ID: Final = 2**62
+"""Account numbers from here on are those of sandbox chats; no platform has any that long."""
+
+RestartOutcome = Literal["accepted", "already", "repeated", "unknown", "stopping"]
+
+
+@message(name="liteyuki.OpenChannel")
+@dataclass(frozen=True)
+class OpenChannel:
+    """Child to main: it has set a channel whose other end is for `to` (None: for the main process).
+
+    Answered, after the offer that follows from it, with None or `ChannelRefused`.
+    """
+
+    name: str
+    to: str | None
+    options: tuple[Any, ...]
+    """Those of `ChannelOptions`."""
+
+
+@message(name="liteyuki.ChannelOffer")
+@dataclass(frozen=True)
+class ChannelOffer:
+    """Main to child: here is your end of that channel; the other one is the main process's, or another child's."""
+
+    name: str
+    end: ChannelEnd
+    is_direct: bool
+
+
+@message(name="liteyuki.ChannelRefused")
+@dataclass(frozen=True)
+class ChannelRefused:
+    """Main to child: a channel that it has set cannot be connected.
+
+    Because only the processes `known` have channels; or, if that is empty, because of the system's `errno`.
+    """
+
+    known: tuple[str, ...] = ()
+    errno: int = 0
+
+
+@message(name="liteyuki.Origin")
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Who asked, where and when; `target` is where an answer after the restart is to go, if anywhere."""
+
+    kind: Literal["chat", "plugin", "control", "main"]
+    who: str = ""
+    where: str = ""
+    adapter: str = ""
+    self_id: str = ""
+    message_id: str = ""
+    event_time: float | None = None
+    """Seconds since the epoch, as the platform says."""
+    target: dict[str, Any] | None = None
+
+
+@message(name="liteyuki.RestartRequest")
+@dataclass(frozen=True)
+class RestartRequest:
+    """Child to main: restart `process` (None: the one that asks). Answered with `RestartAnswer`."""
+
+    process: str | None
+    reason: str
+    origin: Origin
+
+
+@message(name="liteyuki.RestartAnswer")
+@dataclass(frozen=True)
+class RestartAnswer:
+    """`outcome`: accepted; already under way; the same chat message again; no such process (see
+    `known`); the main process is stopping."""
+
+    outcome: RestartOutcome
+    process: str
+    known: tuple[str, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        return self.outcome == "accepted"
+
+
+@message(name="liteyuki.BeginRestart")
+@dataclass(frozen=True)
+class BeginRestart:
+    """Child to main: the chat has been answered, so the restart of this process that it asked for may begin."""
+
+
+@message(name="liteyuki.StatusRequest")
+@dataclass(frozen=True)
+class StatusRequest:
+    """Child to main. Answered with a list of `ProcessStatus`."""
+
+
+@message(name="liteyuki.ProcessStatus")
+@dataclass(frozen=True)
+class ProcessStatus:
+    """`uptime` in seconds since the spawn of the running generation, None if there is none; `memory_bytes` as
+    `memory_limit` counts it, and that limit, None if there is none; `restart_for`: who asked for a restart whose new
+    generation is not ready yet."""
+
+    name: str
+    state: str
+    pid: int | None
+    generation: int
+    restarts: int
+    uptime: float | None
+    memory_bytes: int | None
+    memory_limit_bytes: int | None
+    restart_for: str | None
+    left_out: list[str] = field(default_factory=list)
+    """Plugins that it runs without (safe mode)."""
+
+
+@message(name="liteyuki.LogsRequest")
+@dataclass(frozen=True)
+class LogsRequest:
+    """Child to main. Answered with the last `lines` lines of output as a list of str."""
+
+    process: str | None
+    lines: int
+
+
+@message(name="liteyuki.ConnectionPoint")
+@dataclass(frozen=True)
+class ConnectionPoint:
+    """Where a OneBot v11 client reaches the bot; `access_token` is empty if it wants none."""
+
+    url: str
+    access_token: str
+
+
+@message(name="liteyuki.StateReport")
+@dataclass(frozen=True)
+class StateReport:
+    """Child to main: it has come this far. `problems` are sentences for the log.
+
+    `not_loaded`: plugins that did not load because they need one that is left out.
+    """
+
+    state: Literal["loaded", "ready", "cannot_start"]
+    problems: list[str] = field(default_factory=list)
+    connection_point: ConnectionPoint | None = None
+    not_loaded: list[str] = field(default_factory=list)
+
+
+@message(name="liteyuki.SandboxUsers")
+@dataclass(frozen=True)
+class SandboxUsers:
+    """Main to child: these ids, and only these, are superusers of open sandbox chats."""
+
+    user_ids: list[str]
+
+
+@message(name="liteyuki.DeliverNotice")
+@dataclass(frozen=True)
+class DeliverNotice:
+    """Main to child: say in `origin`'s chat that `process` is back, once its account is connected.
+
+    `wait` is how many seconds the account may take to come back.
+    """
+
+    notice_id: str
+    process: str
+    origin: Origin
+    wait: float
+
+
+@message(name="liteyuki.ClaimNotice")
+@dataclass(frozen=True)
+class ClaimNotice:
+    """Child to main, right before sending. Answered with the seconds since the request, or None: do not."""
+
+    notice_id: str
+
+
+@message(name="liteyuki.NoticeOutcome")
+@dataclass(frozen=True)
+class NoticeOutcome:
+    """Child to main: how a notice ended. `problem` is empty if it was sent."""
+
+    notice_id: str
+    problem: str
+
+
+@message(name="liteyuki.TellSuperusers")
+@dataclass(frozen=True)
+class TellSuperusers:
+    """Main to child: say that to each superuser in private, as soon as an account is connected that reaches them.
+
+    `told` are those who have been told already.
+    """
+
+    notice_id: str
+    sentence: str
+    told: list[str]
+
+
+@message(name="liteyuki.ClaimTelling")
+@dataclass(frozen=True)
+class ClaimTelling:
+    """Child to main, right before it tells that superuser. Answered with whether it is to."""
+
+    notice_id: str
+    superuser: str

@@ -1,0 +1,25 @@
+"""What carries frames: `Transport`, the pipe between processes, and its twin within one.
+
+It imports `liteyuki.comm.wire` and `liteyuki.codec`, and knows nothing of sessions and channels.
+"""
+
+from liteyuki.comm.transport.base import BEGUN, COUNTERS, TAKEN, UNWRITTEN, Transport, TransportEnded
+from liteyuki.comm.transport.inheritance import drop_inheritance, offer, take_over
+from liteyuki.comm.transport.memory import memory_pair
+from liteyuki.comm.transport.pipe import PipeTransport, dead_end, pipe_pair
+
+__all__ = [
+    "BEGUN",
+    "COUNTERS",
+    "TAKEN",
+    "UNWRITTEN",
+    "PipeTransport",
+    "Transport",
+    "TransportEnded",
+    "dead_end",
+    "drop_inheritance",
+    "memory_pair",
+    "offer",
+    "pipe_pair",
+    "take_over",
+]

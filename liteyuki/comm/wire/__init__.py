@@ -1,0 +1,42 @@
+"""What goes over a transport: frames and the handles beside them, as bytes and back, with no I/O.
+
+It imports `liteyuki.codec`, and nothing else of `liteyuki.comm`.
+"""
+
+from liteyuki.comm.wire.frames import (
+    COUNT,
+    HANDLES_SHIFT,
+    HEADER,
+    LARGE_HEAD,
+    MAX_HANDLES,
+    MAX_MESSAGE_BYTES,
+    RUN_HEAD,
+    Frame,
+    FrameError,
+    FrameKind,
+    Write,
+    pack_frame,
+)
+from liteyuki.comm.wire.handle import Handle, SharedHandle
+from liteyuki.comm.wire.hello import check_hello, pack_hello
+from liteyuki.comm.wire.parser import FrameParser
+
+__all__ = [
+    "COUNT",
+    "HANDLES_SHIFT",
+    "HEADER",
+    "LARGE_HEAD",
+    "MAX_HANDLES",
+    "MAX_MESSAGE_BYTES",
+    "RUN_HEAD",
+    "Frame",
+    "FrameError",
+    "FrameKind",
+    "FrameParser",
+    "Handle",
+    "SharedHandle",
+    "Write",
+    "check_hello",
+    "pack_frame",
+    "pack_hello",
+]

@@ -1,0 +1,1 @@
+"""What every transport promises, as suites that each of them passes."""

@@ -14,8 +14,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn, TypeVar
 
-from liteyuki._platform import is_init, make_standard_handles, take_signals_as_usual
-from liteyuki._platform_memory import give_memory_back, take_memory_from_one_place
+from liteyuki._platform import (
+    give_memory_back,
+    is_init,
+    make_standard_handles,
+    take_memory_from_one_place,
+    take_signals_as_usual,
+)
 from liteyuki.comm.protocol import Origin, RestartAnswer
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.transport import drop_inheritance

@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from liteyuki._platform import (
+    STOP_SIGNAL,
+    apply_conditions,
     forbid_inheriting,
     give_signals_back,
     listener_of_port,
     port_is_taken,
     take_signals_as_usual,
 )
-from liteyuki._platform_conditions import apply_conditions
-from liteyuki._platform_tree import STOP_SIGNAL
 from liteyuki.child_loading import Loading, inherit_loading
 from liteyuki.comm.protocol import StateReport
 from liteyuki.comm.registry import current_registry, own_channel, own_process

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from liteyuki._platform_conditions import first_out_of_reach
+from liteyuki._platform import first_out_of_reach
 from liteyuki.config import Settings
 from liteyuki.errors import ProjectError
 from liteyuki.locale import text

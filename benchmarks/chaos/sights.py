@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.chaos.project import RUN
-from liteyuki._platform_tree import environment_of, running_processes
+from liteyuki._platform import environment_of, running_processes
 from liteyuki.supervise.tree import words_in
 
 __all__ = ["Member", "Sight", "State", "look"]

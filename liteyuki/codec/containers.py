@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import ormsgpack
 
-from liteyuki._platform_memory import fresh_memory
+from liteyuki._platform import fresh_memory
 from liteyuki.codec import scalars
 from liteyuki.codec.classes import RegisteredClass, UnknownMessage, class_named, entry_of
 from liteyuki.codec.codec_hooks import CodecHook, hook_named, hook_of

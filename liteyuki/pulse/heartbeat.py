@@ -5,7 +5,7 @@ import contextlib
 import faulthandler
 from typing import Final
 
-from liteyuki._platform_processes import STACKS_SIGNAL
+from liteyuki._platform import STACKS_SIGNAL
 from liteyuki.pulse.blocked import BlockedWatch
 from liteyuki.pulse.page import Pulse, take_pulse
 

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from liteyuki._platform_cgroup import end_cgroup, remove_cgroup
-from liteyuki._platform_tree import (
+from liteyuki._platform import (
     STOP_SIGNAL,
     Running,
+    end_cgroup,
     environment_of,
     kill_group,
+    remove_cgroup,
     running,
     running_processes,
     send_signal,

@@ -9,20 +9,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from liteyuki._platform_cgroup import enter_cgroup, frozen_cgroup, leave_cgroup
-from liteyuki._platform_guard import spawn_guard
-from liteyuki._platform_tree import (
+from liteyuki._platform import (
     STOP_SIGNAL,
     Running,
     adopt_orphans,
     child_pids,
     command_of,
+    enter_cgroup,
     environment_of,
+    frozen_cgroup,
     is_ending,
     kill_group,
+    leave_cgroup,
     running,
     running_children,
     send_signal,
+    spawn_guard,
 )
 from liteyuki.supervise.after_main import ending_program
 from liteyuki.supervise.hunt import find, hunt

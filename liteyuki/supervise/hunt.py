@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from liteyuki._platform_tree import Running, environment_of, running_processes, send_signal, youngest_pids
+from liteyuki._platform import Running, environment_of, running_processes, send_signal, youngest_pids
 from liteyuki.supervise.tree import below
 
 __all__ = ["find", "hunt"]

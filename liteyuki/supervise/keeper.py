@@ -6,9 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from liteyuki._platform import signal_name
-from liteyuki._platform_oom import OomKills
-from liteyuki._platform_processes import anonymous_memory_bytes
+from liteyuki._platform import OomKills, anonymous_memory_bytes, signal_name
 from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.protocol import Origin, ProcessStatus
 from liteyuki.locale import text

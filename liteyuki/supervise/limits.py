@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from liteyuki._platform_processes import anonymous_memory_bytes
+from liteyuki._platform import anonymous_memory_bytes
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.cause import Cause

@@ -15,8 +15,7 @@ from collections.abc import Callable, Collection, Iterable
 from enum import Enum, auto
 from typing import Final
 
-from liteyuki._platform import watch_children
-from liteyuki._platform_tree import child_pids, ended_child, is_zombie, reap, session_of
+from liteyuki._platform import child_pids, ended_child, is_zombie, reap, session_of, watch_children
 
 __all__ = ["OrphanCollector", "Whose", "whose"]
 

@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Final
 
-from liteyuki._platform_terminal import copy_terminal_size, open_terminal
+from liteyuki._platform import copy_terminal_size, open_terminal
 from liteyuki.supervise.transcript import Transcript
 
 __all__ = ["Output"]

@@ -13,9 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from liteyuki._platform import spawn_options, watch_exit
-from liteyuki._platform_terminal import tell_resized
-from liteyuki._platform_tree import STOP_SIGNAL, send_signal
+from liteyuki._platform import STOP_SIGNAL, send_signal, spawn_options, tell_resized, watch_exit
 from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.storage.server import detached, end_watches

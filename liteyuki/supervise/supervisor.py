@@ -7,8 +7,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from liteyuki._platform_oom import OomKills
-from liteyuki._platform_tree import send_signal
+from liteyuki._platform import OomKills, send_signal
 from liteyuki.comm.broker.main import Broker
 from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.protocol import ConnectionPoint, Origin, ProcessStatus, RestartAnswer, SandboxUsers

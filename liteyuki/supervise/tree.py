@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from liteyuki._platform_tree import Running
+from liteyuki._platform import Running
 
 __all__ = ["VARIABLE", "Marks", "belongs", "below", "words_in"]
 

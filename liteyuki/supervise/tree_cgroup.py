@@ -4,8 +4,7 @@ import contextlib
 import threading
 from pathlib import Path
 
-from liteyuki._platform_cgroup import end_cgroup, is_populated, join_cgroup, make_cgroup, members_of, remove_cgroup
-from liteyuki._platform_tree import child_pids
+from liteyuki._platform import child_pids, end_cgroup, is_populated, join_cgroup, make_cgroup, members_of, remove_cgroup
 
 __all__ = ["TreeCgroup"]
 

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Final
 
-from liteyuki._platform_processes import RunState, ask_for_stacks, let_go_on, run_state
+from liteyuki._platform import RunState, ask_for_stacks, let_go_on, run_state
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.cause import Cause

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from liteyuki._platform_oom import OomKills
+from liteyuki._platform import OomKills
 from liteyuki.comm.protocol import Origin
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.storage.shared_memory import shared_memory

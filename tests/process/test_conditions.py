@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from liteyuki._platform_conditions import first_out_of_reach
+from liteyuki._platform import first_out_of_reach
 from liteyuki.config import load_settings
 from liteyuki.errors import ProjectError
 from liteyuki.project_check import check_processes

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from liteyuki import _platform
+from liteyuki._platform import listener_of_port, lock_file, port_is_taken, signal_name, spawn_options, watch_exit
+from liteyuki._platform.exits import _watch_exit_by_signal
 from tests.harness import DEADLINE, free_port, listening
 
 WATCHES: dict[str, Callable[..., Callable[[], None]]] = {
-    "the best there is": _platform.watch_exit,
-    "by signal": _platform._watch_exit_by_signal,
+    "the best there is": watch_exit,
+    "by signal": _watch_exit_by_signal,
 }
 
 
@@ -77,17 +78,17 @@ def test_to_stop_watching_twice_touches_no_handle_that_others_have_opened_since(
 
 def test_who_listens_on_a_port() -> None:
     port = free_port()
-    assert not _platform.port_is_taken("127.0.0.1", port)
-    assert _platform.listener_of_port(port) is None
+    assert not port_is_taken("127.0.0.1", port)
+    assert listener_of_port(port) is None
     with listening(port):
-        assert _platform.port_is_taken("127.0.0.1", port)
-        assert _platform.listener_of_port(port) == os.getpid()
+        assert port_is_taken("127.0.0.1", port)
+        assert listener_of_port(port) == os.getpid()
 
 
 def test_a_lock_has_one_holder_and_goes_with_it(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     code = (
-        "import sys, pathlib; from liteyuki._platform import lock_file\n"
+        "import sys, pathlib; from liteyuki._platform.handles import lock_file\n"
         "print(lock_file(pathlib.Path(sys.argv[1])), flush=True); sys.stdin.read()"
     )
     holder = subprocess.Popen(
@@ -95,17 +96,17 @@ def test_a_lock_has_one_holder_and_goes_with_it(tmp_path: Path) -> None:
     )
     assert holder.stdout is not None
     assert "None" in holder.stdout.readline()
-    assert _platform.lock_file(path) == (-1, holder.pid)
+    assert lock_file(path) == (-1, holder.pid)
     holder.kill()
     holder.communicate()
-    handle, other = _platform.lock_file(path)
+    handle, other = lock_file(path)
     assert other is None
     os.close(handle)
 
 
 def test_signal_names() -> None:
-    assert _platform.signal_name(9) == "SIGKILL"
-    assert _platform.signal_name(250) == "250"
+    assert signal_name(9) == "SIGKILL"
+    assert signal_name(250) == "250"
 
 
 def test_only_what_is_meant_is_passed_on() -> None:
@@ -117,7 +118,7 @@ def test_only_what_is_meant_is_passed_on() -> None:
             text=True,
             check=True,
             timeout=DEADLINE,
-            **_platform.spawn_options((one.fileno(),)),
+            **spawn_options((one.fileno(),)),
         )
         *handles, group, pid = ended.stdout.split()
         assert str(one.fileno()) in handles

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from liteyuki._platform_processes import RunState, anonymous_memory_bytes, let_go_on, run_state
+from liteyuki._platform import RunState, anonymous_memory_bytes, let_go_on, run_state
 from tests.harness import wait_until
 
 PTRACE_ATTACH, PTRACE_DETACH = 16, 17

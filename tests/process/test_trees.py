@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from liteyuki._platform_cgroup import enter_cgroup, frozen_cgroup, leave_cgroup, own_cgroup, remove_cgroup
-from liteyuki._platform_oom import OomKills
+from liteyuki._platform import OomKills, enter_cgroup, frozen_cgroup, leave_cgroup, remove_cgroup
+from liteyuki._platform.cgroup import own_cgroup
 from liteyuki.comm.protocol import Origin
 from liteyuki.supervise import orphans
 from liteyuki.supervise.events import EventKind
@@ -246,7 +246,7 @@ def test_the_kernel_is_asked_for_kills_where_it_counts_them(monkeypatch: pytest.
 
 TURNS_INTO_ANOTHER = """
 import asyncio, os, subprocess
-from liteyuki._platform_cgroup import own_cgroup
+from liteyuki._platform.cgroup import own_cgroup
 from liteyuki.supervise.guard import Guard
 async def main():
     guard = Guard()

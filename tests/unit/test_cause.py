@@ -5,7 +5,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from liteyuki._platform_oom import OomKills
+from liteyuki._platform import OomKills
 from liteyuki.comm.protocol import Origin
 from liteyuki.supervise.cause import Cause, cause_of_exit, cause_of_origin, describe
 from liteyuki.supervise.spec import Program, ProgramKind

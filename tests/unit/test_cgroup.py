@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liteyuki._platform_cgroup import _folder, own_cgroup
+from liteyuki._platform.cgroup import _folder, own_cgroup
 
 LEGACY = "9:name=systemd:/user.slice\n4:memory:/a\n"
 MOUNTS = """\

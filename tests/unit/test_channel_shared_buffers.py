@@ -9,7 +9,7 @@ from typing import Any
 import ormsgpack
 import pytest
 
-from liteyuki._platform_memory import map_shared_copy, shared_copy
+from liteyuki._platform import map_shared_copy, shared_copy
 from liteyuki.codec import TAGGED, register_codec_hook
 from liteyuki.comm.channel import shared_buffers
 from liteyuki.comm.channel.shared_buffers import pack_buffer

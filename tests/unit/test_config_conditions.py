@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from liteyuki import _platform_conditions, config_conditions
+from liteyuki import config_conditions
+from liteyuki._platform import conditions
 from liteyuki.config import load_settings
 from liteyuki.errors import ConfigError
 from liteyuki.supervise.spec import Conditions, ProcessSpec
@@ -78,7 +79,7 @@ def test_what_only_root_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for own in ("rlimits = { nofile = 101 }", 'rlimits = { nofile = "unlimited" }'):
         with pytest.raises(ConfigError, match=r"rlimits\.nofile.*100"):
             read(tmp_path, own)
-    other = _platform_conditions.User("other", "/home/other", is_current=False)
+    other = conditions.User("other", "/home/other", is_current=False)
     monkeypatch.setattr(config_conditions, "find_user", lambda name: other)
     with pytest.raises(ConfigError, match=r"processes\.a\.user.*root"):
         read(tmp_path, 'user = "other"')

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liteyuki._platform_processes import anonymous_memory_bytes
+from liteyuki._platform import anonymous_memory_bytes
 from liteyuki.codec import RAW
 from liteyuki.comm.wire import (
     HANDLES_SHIFT,

@@ -18,14 +18,6 @@ MAY_IMPORT = {
     "liteyuki.log": ("liteyuki.locale",),
     "liteyuki._late_tls": (),
     "liteyuki._platform": (),
-    "liteyuki._platform_memory": (),
-    "liteyuki._platform_cgroup": (),
-    "liteyuki._platform_oom": ("liteyuki._platform_cgroup",),
-    "liteyuki._platform_conditions": (),
-    "liteyuki._platform_guard": (),
-    "liteyuki._platform_terminal": (),
-    "liteyuki._platform_tree": (),
-    "liteyuki._platform_processes": (),
     "liteyuki.project": ("liteyuki.errors", "liteyuki.locale"),
     "liteyuki.pulse": ("BASE",),
     "liteyuki.loading_page": ("BASE",),
@@ -75,18 +67,7 @@ MAY_IMPORT = {
     "liteyuki": ("liteyuki",),
     "nonebot_plugin_liteyuki_comm": ("BASE", "liteyuki.comm"),
 }
-PLATFORM = (
-    "liteyuki._platform",
-    "liteyuki._platform_cgroup",
-    "liteyuki._platform_conditions",
-    "liteyuki._platform_guard",
-    "liteyuki._platform_memory",
-    "liteyuki._platform_oom",
-    "liteyuki._platform_processes",
-    "liteyuki._platform_terminal",
-    "liteyuki._platform_tree",
-)
-BASE = ("liteyuki.errors", "liteyuki.locale", "liteyuki.log", *PLATFORM)
+BASE = ("liteyuki.errors", "liteyuki.locale", "liteyuki.log", "liteyuki._platform")
 FRAMEWORKS = ("nonebot", "fastapi", "pydantic", "websockets", "starlette", "uvicorn", "watchfiles", "cronsim")
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liteyuki._platform_tree import Running
+from liteyuki._platform import Running
 from liteyuki.supervise.orphans import Whose, whose
 from liteyuki.supervise.tree import Marks, belongs, below, words_in
 

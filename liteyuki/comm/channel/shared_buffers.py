@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import ormsgpack
 
-from liteyuki._platform_memory import map_shared_copy, shared_copy
+from liteyuki._platform import map_shared_copy, shared_copy
 from liteyuki.codec import CodecError
 from liteyuki.comm.wire import Handle, SharedHandle
 from liteyuki.locale import text

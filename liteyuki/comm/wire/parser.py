@@ -7,7 +7,7 @@ import io
 from collections import deque
 from typing import Final
 
-from liteyuki._platform_memory import fresh_memory
+from liteyuki._platform import fresh_memory
 from liteyuki.codec import RAW, Buffer
 from liteyuki.comm.wire.frames import (
     HANDLES_SHIFT,

@@ -1,11 +1,10 @@
-"""What outlives this process to end its children: a shell that waits until whoever writes to it is gone."""
+"""How programs are started, and what outlives this process to end them: a shell that waits for its writer to go."""
 
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
-__all__ = ["spawn_guard"]
+__all__ = ["is_init", "spawn_guard", "spawn_options"]
 
 # Reads "add PID", "ask PID" (the same, and SIGTERM is how it is asked to stop), "drop PID" and "in FOLDER" (the cgroup
 # that all are in, out of which it goes itself) until whoever writes is gone, or "bye": nothing is left to do. It runs
@@ -50,6 +49,8 @@ def spawn_guard(ending: Sequence[str], environment: Mapping[str, str]) -> int:
     A child cannot be left to do this itself: it may be stopped, out of handles, or in C code that holds the
     interpreter. Raises `OSError` if the system cannot.
     """
+    import subprocess
+
     reader, writer = os.pipe()
     try:
         subprocess.run(
@@ -65,3 +66,17 @@ def spawn_guard(ending: Sequence[str], environment: Mapping[str, str]) -> int:
     finally:
         os.close(reader)
     return writer
+
+
+def spawn_options(handles: tuple[int, ...]) -> dict[str, Any]:
+    """Arguments for `subprocess.Popen`: only `handles` are passed, and the child leads a group of its own.
+
+    The own session keeps a terminal's Ctrl+C away from the child (the main process alone answers to it), and
+    lets `kill_group` reach what the child has started.
+    """
+    return {"pass_fds": handles, "close_fds": True, "start_new_session": True}
+
+
+def is_init() -> bool:
+    """Whether this is the first process of a container, which gets all orphans, and only the signals it asks for."""
+    return os.getpid() == 1

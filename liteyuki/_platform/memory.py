@@ -6,9 +6,18 @@ import fcntl
 import mmap
 import os
 import sys
+from pathlib import Path
 from typing import Final
 
-__all__ = ["fresh_memory", "give_memory_back", "map_shared_copy", "shared_copy", "take_memory_from_one_place"]
+__all__ = [
+    "fresh_memory",
+    "give_memory_back",
+    "is_sealed",
+    "map_shared_copy",
+    "open_shared_page",
+    "shared_copy",
+    "take_memory_from_one_place",
+]
 
 _SEALS: Final = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE if hasattr(fcntl, "F_GET_SEALS") else 0
 _M_ARENA_MAX: Final = -8
@@ -85,3 +94,30 @@ def map_shared_copy(handle: int, size_bytes: int) -> memoryview:
     if not is_sealed or not 0 < size_bytes == os.fstat(handle).st_size:
         raise ValueError(size_bytes)
     return memoryview(mmap.mmap(handle, size_bytes, flags=mmap.MAP_PRIVATE))
+
+
+def open_shared_page(size_bytes: int) -> int:
+    """A handle of memory that several processes can map. Raises `OSError` if handles run out."""
+    if not hasattr(os, "memfd_create"):
+        import tempfile
+
+        handle, path = tempfile.mkstemp(prefix="liteyuki-")
+        Path(path).unlink()
+        os.truncate(handle, size_bytes)
+        return handle
+    handle = os.memfd_create("liteyuki", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.truncate(handle, size_bytes)
+    fcntl.fcntl(handle, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+    return handle
+
+
+def is_sealed(handle: int, size_bytes: int) -> bool:
+    """Whether `handle` is memory of at least that size, and (where the system can tell) stays so."""
+    if os.fstat(handle).st_size < size_bytes:
+        return False
+    if not hasattr(os, "memfd_create"):
+        return True
+    try:
+        return bool(fcntl.fcntl(handle, fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK)
+    except OSError:
+        return False  # some other kind of file

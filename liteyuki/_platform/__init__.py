@@ -1,0 +1,140 @@
+"""The only place that asks which operating system this is.
+
+Everything here has one name and one meaning on every system; callers never branch. Windows is designed for
+(spawn flags, handle inheritance and the stop signal would get their second branch here) and not claimed yet.
+
+It imports nothing of ours, and whatever takes long to import only where it is needed: what ends the children of a
+main process that was killed has to be there in time.
+"""
+
+from liteyuki._platform.cgroup import (
+    OomKills,
+    end_cgroup,
+    enter_cgroup,
+    frozen_cgroup,
+    is_populated,
+    join_cgroup,
+    leave_cgroup,
+    make_cgroup,
+    members_of,
+    remove_cgroup,
+)
+from liteyuki._platform.conditions import (
+    apply_conditions,
+    find_user,
+    first_out_of_reach,
+    hard_limit,
+    is_privileged,
+    limit_names,
+)
+from liteyuki._platform.exits import watch_children, watch_exit
+from liteyuki._platform.handles import forbid_inheriting, lock_file, make_standard_handles
+from liteyuki._platform.memory import (
+    fresh_memory,
+    give_memory_back,
+    is_sealed,
+    map_shared_copy,
+    open_shared_page,
+    shared_copy,
+    take_memory_from_one_place,
+)
+from liteyuki._platform.ports import listener_of_port, port_is_taken
+from liteyuki._platform.processes import (
+    STACKS_SIGNAL,
+    STOP_SIGNAL,
+    Running,
+    RunState,
+    adopt_orphans,
+    anonymous_memory_bytes,
+    ask_for_stacks,
+    child_pids,
+    command_of,
+    ended_child,
+    environment_of,
+    is_ending,
+    is_zombie,
+    kill_group,
+    let_go_on,
+    reap,
+    run_state,
+    running,
+    running_children,
+    running_processes,
+    send_signal,
+    session_of,
+    youngest_pids,
+)
+from liteyuki._platform.signals import (
+    give_signals_back,
+    leave_signals_to_main_thread,
+    signal_name,
+    take_signals_as_usual,
+)
+from liteyuki._platform.spawn import is_init, spawn_guard, spawn_options
+from liteyuki._platform.terminal import copy_terminal_size, open_terminal, tell_resized
+
+__all__ = [
+    "STACKS_SIGNAL",
+    "STOP_SIGNAL",
+    "OomKills",
+    "RunState",
+    "Running",
+    "adopt_orphans",
+    "anonymous_memory_bytes",
+    "apply_conditions",
+    "ask_for_stacks",
+    "child_pids",
+    "command_of",
+    "copy_terminal_size",
+    "end_cgroup",
+    "ended_child",
+    "enter_cgroup",
+    "environment_of",
+    "find_user",
+    "first_out_of_reach",
+    "forbid_inheriting",
+    "fresh_memory",
+    "frozen_cgroup",
+    "give_memory_back",
+    "give_signals_back",
+    "hard_limit",
+    "is_ending",
+    "is_init",
+    "is_populated",
+    "is_privileged",
+    "is_sealed",
+    "is_zombie",
+    "join_cgroup",
+    "kill_group",
+    "leave_cgroup",
+    "leave_signals_to_main_thread",
+    "let_go_on",
+    "limit_names",
+    "listener_of_port",
+    "lock_file",
+    "make_cgroup",
+    "make_standard_handles",
+    "map_shared_copy",
+    "members_of",
+    "open_shared_page",
+    "open_terminal",
+    "port_is_taken",
+    "reap",
+    "remove_cgroup",
+    "run_state",
+    "running",
+    "running_children",
+    "running_processes",
+    "send_signal",
+    "session_of",
+    "shared_copy",
+    "signal_name",
+    "spawn_guard",
+    "spawn_options",
+    "take_memory_from_one_place",
+    "take_signals_as_usual",
+    "tell_resized",
+    "watch_children",
+    "watch_exit",
+    "youngest_pids",
+]

@@ -1,0 +1,48 @@
+"""Handles and locks of this process."""
+
+import fcntl
+import io
+import os
+import sys
+from pathlib import Path
+
+__all__ = ["forbid_inheriting", "lock_file", "make_standard_handles"]
+
+
+def forbid_inheriting(handle: int) -> None:
+    os.set_inheritable(handle, False)
+
+
+def make_standard_handles() -> None:
+    """Open what is closed of standard input, output and error, so that nothing else gets those numbers.
+
+    Python prints each line in one piece from then on, since several threads and handles print to the same place.
+    """
+    for handle in (0, 1, 2):
+        try:
+            os.fstat(handle)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name, handle in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(handle, "w", closefd=False))
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, write_through=False)
+
+
+def lock_file(path: Path) -> tuple[int, int | None]:
+    """Take `path` as a lock for this process's life: (handle, None), or (-1, pid of the holder).
+
+    The lock goes with the process, however it dies. The pid is 0 if the holder has not written it yet.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(handle, 32).decode("ascii", "replace").strip()
+        os.close(handle)
+        return -1, int(holder) if holder.isdecimal() else 0
+    os.truncate(handle, 0)
+    os.write(handle, str(os.getpid()).encode())
+    return handle, None

@@ -24,8 +24,7 @@ from liteyuki._platform import (
 from liteyuki.comm.protocol import Origin, RestartAnswer
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.transport import drop_inheritance
-from liteyuki.config import Settings, load_settings
-from liteyuki.config_layers import read_language
+from liteyuki.config import Settings, check_processes, load_settings, read_language
 from liteyuki.control.server import ControlServer
 from liteyuki.errors import AlreadyRunningError, NoMainProcess, StartError, UnknownProcess
 from liteyuki.hooks import Hook, WithHooks
@@ -33,16 +32,15 @@ from liteyuki.locale import set_language, text
 from liteyuki.log import configure, logger
 from liteyuki.plugin import load_plugin, load_plugins
 from liteyuki.plugin.thread import PluginThread
-from liteyuki.project_check import check_processes
-from liteyuki.pulse import drop_pulse
 from liteyuki.runtime_dir import RuntimeDirectory
-from liteyuki.service_manager import ServiceManager
+from liteyuki.sd_notify import ServiceManager
 from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind
 from liteyuki.supervise.history import HistoryWriter
 from liteyuki.supervise.log_writer import LogWriter
 from liteyuki.supervise.own_log import OWN_LOG, OwnLog
 from liteyuki.supervise.supervisor import Supervisor
+from liteyuki.vitals import drop_pulse
 
 __all__ = ["LiteyukiBot", "get_bot"]
 

@@ -7,9 +7,8 @@ from typing import Final
 
 from liteyuki.cli.table import aligned, width_of, wrapped
 from liteyuki.errors import UnknownProcess
-from liteyuki.locale import text
+from liteyuki.locale import SENTENCES, text
 from liteyuki.runtime_dir import HISTORY
-from liteyuki.sentences import SENTENCES
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.history_entry import HistoryEntry

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from liteyuki.config_outline import Outline
+from liteyuki.config import Outline
 from liteyuki.errors import UnknownProcess
 from liteyuki.locale import text
 from liteyuki.runtime_dir import LOGS

@@ -12,13 +12,10 @@ from typing import Any, NoReturn
 import click
 
 from liteyuki import __version__
-from liteyuki.config import DEFAULT_PROCESS, load_settings
-from liteyuki.config_layers import read_language
-from liteyuki.config_outline import Outline, read_outline
+from liteyuki.config import DEFAULT_PROCESS, Outline, check_processes, load_settings, read_language, read_outline
 from liteyuki.errors import LiteyukiError, StartError
 from liteyuki.locale import LANGUAGES, set_language, text
 from liteyuki.log import configure
-from liteyuki.project_check import check_processes
 
 __all__ = ["main"]
 

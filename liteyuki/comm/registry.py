@@ -18,7 +18,7 @@ from liteyuki.comm.storage.server import StorageServer
 from liteyuki.comm.transport import PipeTransport, take_over
 from liteyuki.errors import ChannelNotFound, NoMainProcess
 from liteyuki.locale import text
-from liteyuki.pulse import start_heartbeat
+from liteyuki.vitals import start_heartbeat
 
 __all__ = [
     "Broker",

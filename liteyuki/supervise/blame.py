@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Final
 
 from liteyuki._platform import signal_name
-from liteyuki.loading_page import OWN_PLUGIN, Loaded
 from liteyuki.locale import text
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import as_text
@@ -21,6 +20,7 @@ from liteyuki.supervise.stacks import (
     stacks_in,
 )
 from liteyuki.supervise.tail import Tail
+from liteyuki.vitals import OWN_PLUGIN, Loaded
 
 __all__ = ["blame"]
 

@@ -18,16 +18,15 @@ from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.storage.server import detached, end_watches
 from liteyuki.comm.transport import PipeTransport, offer, pipe_pair
-from liteyuki.loading_page import Loaded, LoadingPage, make_loading_page, offer_loading
 from liteyuki.locale import text
 from liteyuki.log import logger
-from liteyuki.pulse import Pulse, make_pulse, offer_pulse
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.guard import Guard, Tree
 from liteyuki.supervise.output import Output
 from liteyuki.supervise.spec import ProcessSpec, ProgramKind
 from liteyuki.supervise.tail import Tail
 from liteyuki.supervise.transcript import Transcript
+from liteyuki.vitals import Loaded, LoadingPage, Pulse, make_loading_page, make_pulse, offer_loading, offer_pulse
 
 __all__ = ["Generation", "child_arguments"]
 

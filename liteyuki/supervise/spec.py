@@ -1,4 +1,4 @@
-"""What a process is and how it must be kept: data, made by `config.py`, read by everybody."""
+"""What a process is and how it must be kept: data, made by `liteyuki.config`, read by everybody."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
 """Ends a child whose event loop turns no more.
 
-The child counts its turns in a page of memory (`liteyuki/pulse`). The main process looks at it four times per limit
+The child counts its turns in a page of memory (`liteyuki/vitals`). The main process looks at it four times per limit
 and counts the looks in a row that have found nothing new. It counts looks, not seconds, and none that comes late:
 when the machine was suspended, the main process stopped, or both of them short of processor time, the child has not
 had the time to turn, either.

@@ -84,7 +84,7 @@ def test_a_bot_whose_handler_blocks_is_started_again_with_the_stack_in_its_outpu
         shown = told_by_history(project)
         assert "most recent call first" in shown.partition(f'blocking.py", line {line} in')[0]
         # Of the main thread to its end, though that is far more than fifty lines.
-        assert "liteyuki/child.py" in shown.rpartition(f'blocking.py", line {line} in')[2]
+        assert "liteyuki/child/run.py" in shown.rpartition(f'blocking.py", line {line} in')[2]
         qq.say("/logs 150")
         assert "most recent call first" in qq.wait_said("most recent call first")["text"]
 

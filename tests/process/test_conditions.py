@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from liteyuki._platform import first_out_of_reach
-from liteyuki.config import load_settings
+from liteyuki.config import check_processes, load_settings
 from liteyuki.errors import ProjectError
-from liteyuki.project_check import check_processes
 from liteyuki.supervise.spec import Conditions, ProcessSpec
 from tests.process.test_supervisor import command, run, supervised, target
 

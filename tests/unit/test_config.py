@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from liteyuki.config import load_settings
-from liteyuki.config_values import parse_size
+from liteyuki.config.table import parse_size
 from liteyuki.errors import ConfigError, ProjectError
 from liteyuki.locale import set_language
 from liteyuki.supervise.schedule import next_time

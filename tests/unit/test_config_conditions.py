@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from liteyuki import config_conditions
 from liteyuki._platform import conditions
+from liteyuki.config import conditions as config_conditions
 from liteyuki.config import load_settings
 from liteyuki.errors import ConfigError
 from liteyuki.supervise.spec import Conditions, ProcessSpec

@@ -12,58 +12,28 @@ ROOT = Path(__file__).parents[2]
 
 # What each part may import of ours, by prefix; a part may always import its own.
 MAY_IMPORT = {
-    "liteyuki.sentences": (),
-    "liteyuki.locale": ("liteyuki.sentences",),
+    "liteyuki.locale": (),
     "liteyuki.errors": ("liteyuki.locale",),
     "liteyuki.log": ("liteyuki.locale",),
     "liteyuki._late_tls": (),
     "liteyuki._platform": (),
     "liteyuki.project": ("liteyuki.errors", "liteyuki.locale"),
-    "liteyuki.pulse": ("BASE",),
-    "liteyuki.loading_page": ("BASE",),
-    "liteyuki.child_loading": ("BASE", "liteyuki.loading_page"),
+    "liteyuki.vitals": ("BASE",),
     "liteyuki.codec": ("BASE",),
-    "liteyuki.comm": ("BASE", "liteyuki.codec", "liteyuki.pulse"),
+    "liteyuki.comm": ("BASE", "liteyuki.codec", "liteyuki.vitals"),
     "liteyuki.comm.broker.main": ("BASE", "liteyuki.comm", "liteyuki.supervise"),
-    "liteyuki.supervise": ("BASE", "liteyuki.codec", "liteyuki.comm", "liteyuki.pulse", "liteyuki.loading_page"),
+    "liteyuki.supervise": ("BASE", "liteyuki.codec", "liteyuki.comm", "liteyuki.vitals"),
     "liteyuki.supervise.plugin_files": ("BASE", "liteyuki.project"),
-    "liteyuki.config_values": ("liteyuki.errors", "liteyuki.locale"),
-    "liteyuki.config_conditions": ("BASE", "liteyuki.config_values", "liteyuki.supervise.spec"),
-    "liteyuki.config_order": ("BASE", "liteyuki.config_values", "liteyuki.supervise.order", "liteyuki.supervise.spec"),
-    "liteyuki.config_layers": ("BASE", "liteyuki.config_values", "liteyuki.project", "liteyuki.supervise.spec"),
-    "liteyuki.config_outline": (
-        "BASE",
-        "liteyuki.config",
-        "liteyuki.config_layers",
-        "liteyuki.config_order",
-        "liteyuki.config_values",
-    ),
-    "liteyuki.config": (
-        "BASE",
-        "liteyuki.config_conditions",
-        "liteyuki.config_layers",
-        "liteyuki.config_order",
-        "liteyuki.config_values",
-        "liteyuki.project",
-        "liteyuki.supervise.spec",
-    ),
-    "liteyuki.project_check": ("BASE", "liteyuki.config", "liteyuki.project", "liteyuki.supervise.spec"),
+    "liteyuki.config": ("BASE", "liteyuki.project", "liteyuki.supervise.order", "liteyuki.supervise.spec"),
     "liteyuki.runtime_dir": ("BASE",),
     "liteyuki.control": ("BASE", "liteyuki.comm", "liteyuki.supervise"),
-    "liteyuki.service_manager": (),
+    "liteyuki.sd_notify": (),
     "liteyuki.hooks": ("BASE", "liteyuki.comm"),
     "liteyuki.plugin": ("BASE", "liteyuki.comm"),
     "liteyuki.bot": ("liteyuki",),
     "liteyuki.cli": ("liteyuki",),
     "liteyuki.__main__": ("liteyuki.cli",),
-    "liteyuki.child": (
-        "BASE",
-        "liteyuki.child_loading",
-        "liteyuki.comm",
-        "liteyuki.loading_page",
-        "liteyuki.project",
-        "liteyuki.pulse",
-    ),
+    "liteyuki.child": ("BASE", "liteyuki.comm", "liteyuki.project", "liteyuki.vitals"),
     "liteyuki": ("liteyuki",),
     "nonebot_plugin_liteyuki_comm": ("BASE", "liteyuki.comm"),
 }
@@ -169,7 +139,7 @@ def test_importing_opens_nothing_and_starts_nothing(module: str) -> None:
     # `liteyuki chat` is no main process, and talks over a WebSocket.
     allowed = {"websockets"} if module in ("liteyuki.cli.chat", "liteyuki.cli.sandbox") else set()
     assert not (set(FRAMEWORKS) - allowed) & set(seen["modules"])
-    if module.startswith(("liteyuki.comm", "liteyuki.child")) or module == "liteyuki":
+    if module.startswith(("liteyuki.comm", "liteyuki.child.run")) or module == "liteyuki":
         assert not seen["supervise"]
 
 

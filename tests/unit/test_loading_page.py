@@ -6,7 +6,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liteyuki.loading_page import Loaded, make_loading_page, offer_loading, take_loading
+from liteyuki.vitals import Loaded, make_loading_page, offer_loading, take_loading
 
 names = st.text(st.characters(exclude_characters="\n"), min_size=1, max_size=50)
 

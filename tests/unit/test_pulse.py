@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liteyuki.pulse import heartbeat
-from liteyuki.pulse.heartbeat import inherit_pulse, start_heartbeat
-from liteyuki.pulse.page import Pulse, make_pulse, offer_pulse, take_pulse
+from liteyuki.vitals import Pulse, heartbeat, inherit_pulse, make_pulse, offer_pulse, start_heartbeat
+from liteyuki.vitals.pulse import take_pulse
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from liteyuki.service_manager import ServiceManager
+from liteyuki.sd_notify import ServiceManager
 from tests.harness import DEADLINE
 
 

@@ -14,7 +14,7 @@ from liteyuki.comm.io.bell import wait_readable
 from liteyuki.errors import ChannelClosed
 from liteyuki.locale import text
 from liteyuki.log import logger
-from liteyuki.pulse import expect_no_turn
+from liteyuki.vitals import expect_no_turn
 
 if TYPE_CHECKING:
     from liteyuki.comm.session.session import Endpoint

@@ -1,8 +1,8 @@
 """What a channel is still to send, and what the other side has not taken yet: the sender's half, with no I/O.
 
 Small plain messages wait as bare bytes and leave many to a frame; everything else waits as an `Item`. Messages stay
-(`untaken.py`) until the other side has *taken* them, so that the next process over there gets, in order, what this one
-did not. All that is here counts against one bound, so a receiver that stops costs this side no more than that.
+(`in_flight.py`) until the other side has *taken* them, so that the next process over there gets, in order, what this
+one did not. All that is here counts against one bound, so a receiver that stops costs this side no more than that.
 
 A signal's handler may raise wherever Python has just called something. So whatever is moved from one place to another
 is computed first, and then moved by statements without a call: all of them are done, or none. What runs in between, a

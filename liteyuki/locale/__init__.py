@@ -1,18 +1,26 @@
 """Every sentence a person reads, in Chinese and English.
 
 `text("process.ready", name="nonebot", ...)` gives the sentence in the language in force. The keys are checked by a
-test: each is used, and says the same in both languages.
+test: each is used, and says the same in both languages. They lie here by area; whatever a person reads is here, so
+everything may import this, and it imports nothing of ours.
 """
 
 import os
 from typing import Final
 
-from liteyuki.sentences import SENTENCES
+from liteyuki.locale import channels, chat, cli, config, main_process, processes
 
-__all__ = ["LANGUAGES", "language", "set_language", "text"]
+__all__ = ["LANGUAGES", "SENTENCES", "language", "set_language", "text"]
 
 LANGUAGES: Final = ("zh", "en")
 """The first is what is spoken unless somebody chooses, with `LITEYUKI_LANG` or in the settings."""
+
+SENTENCES: Final[dict[str, tuple[str, str]]] = {
+    key: sentences
+    for area in (main_process, processes, channels, config, cli, chat)
+    for key, sentences in area.SENTENCES.items()
+}
+"""Key -> one sentence for each of `LANGUAGES`."""
 
 _language = os.environ.get("LITEYUKI_LANG", "")
 if _language not in LANGUAGES:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from liteyuki.config_values import layered, written
+from liteyuki.config.table import layered, written
 from liteyuki.errors import ConfigError, StartError
 from liteyuki.locale import LANGUAGES, language, text
 from liteyuki.project import read_toml, tomllib
@@ -17,7 +17,7 @@ Layer = tuple[str, Mapping[str, Any]]
 
 _PREFIX: Final = "LITEYUKI_"
 _PROGRAM_KEYS: Final = frozenset(kind.value for kind in ProgramKind) | {"args", "kwargs"}
-# What a child is given (see comm/handles.py); a main process that runs inside a child is not configured by it.
+# What a child is given (see comm/transport/inheritance.py), and does not configure a main process that runs inside one.
 _NOT_SETTINGS: Final = frozenset(
     {
         "LITEYUKI_PROCESS",

@@ -2,7 +2,7 @@
 
 The innermost plugin whose code runs is what is noted: one that another one requires, not that other one. A note is
 taken back when the plugin is loaded, or has failed in a way that NoneBot takes, and stays when the process ends with
-it. What NoneBot has for loading is handed in by `child.py`, and calls of it are wrapped; nothing else is changed.
+it. What NoneBot has for loading is handed in by `run.py`, and calls of it are wrapped; nothing else is changed.
 """
 
 import functools
@@ -11,9 +11,9 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, TypeVar
 
-from liteyuki.loading_page import OWN_PLUGIN, Loaded, LoadingPage, take_loading
 from liteyuki.locale import text
 from liteyuki.log import logger
+from liteyuki.vitals import OWN_PLUGIN, Loaded, LoadingPage, take_loading
 
 __all__ = ["Loading", "PluginLeftOut", "inherit_loading"]
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from liteyuki.config import DEFAULT_DATA_DIR, DEFAULT_PROCESS, load_settings
-from liteyuki.config_layers import read_layers
-from liteyuki.config_order import instance_names
-from liteyuki.config_values import layered, written
+from liteyuki.config.layers import read_layers
+from liteyuki.config.order import instance_names
+from liteyuki.config.settings import DEFAULT_DATA_DIR, DEFAULT_PROCESS, load_settings
+from liteyuki.config.table import layered, written
 from liteyuki.errors import StartError
 
 __all__ = ["Outline", "read_outline"]

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from liteyuki.config_conditions import read_conditions
-from liteyuki.config_layers import read_layers
-from liteyuki.config_order import expand, read_instances
-from liteyuki.config_values import Table, layered, written
+from liteyuki.config.conditions import read_conditions
+from liteyuki.config.layers import read_layers
+from liteyuki.config.order import expand, read_instances
+from liteyuki.config.table import Table, layered, written
 from liteyuki.errors import ConfigError
 from liteyuki.locale import LANGUAGES, text
 from liteyuki.log import LEVELS

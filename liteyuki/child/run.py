@@ -28,19 +28,18 @@ from liteyuki._platform import (
     port_is_taken,
     take_signals_as_usual,
 )
-from liteyuki.child_loading import Loading, inherit_loading
+from liteyuki.child.plugin_loading import Loading, inherit_loading
 from liteyuki.comm.protocol import StateReport
 from liteyuki.comm.registry import current_registry, own_channel, own_process
 from liteyuki.errors import LiteyukiError, ProjectError
-from liteyuki.loading_page import OWN_PLUGIN
 from liteyuki.locale import set_language, text
 from liteyuki.log import configure
 from liteyuki.project import read_project
-from liteyuki.pulse import inherit_pulse, start_heartbeat
+from liteyuki.vitals import OWN_PLUGIN, inherit_pulse, start_heartbeat
 
 __all__ = ["main"]
 
-_LOADING: Final = ("nonebot/plugin", "importlib", "liteyuki/child_loading")
+_LOADING: Final = ("nonebot/plugin", "importlib", "liteyuki/child/plugin_loading")
 """What is in the names of files through which a plugin is loaded, whoever has written it."""
 _COULD_NOT_START: Final = 3
 """uvicorn's exit code for a failed startup hook or a port that is taken."""

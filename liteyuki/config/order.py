@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from liteyuki.config_values import Table
+from liteyuki.config.table import Table
 from liteyuki.locale import text
 from liteyuki.supervise.order import find_cycle
 from liteyuki.supervise.spec import ProcessSpec

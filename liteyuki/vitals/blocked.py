@@ -15,7 +15,7 @@ from typing import Final
 
 from liteyuki.locale import text
 from liteyuki.log import logger
-from liteyuki.pulse.page import Pulse
+from liteyuki.vitals.pulse import Pulse
 
 __all__ = ["BlockedWatch"]
 

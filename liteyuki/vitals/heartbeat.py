@@ -6,8 +6,8 @@ import faulthandler
 from typing import Final
 
 from liteyuki._platform import STACKS_SIGNAL
-from liteyuki.pulse.blocked import BlockedWatch
-from liteyuki.pulse.page import Pulse, take_pulse
+from liteyuki.vitals.blocked import BlockedWatch
+from liteyuki.vitals.pulse import Pulse, take_pulse
 
 __all__ = ["expect_no_turn", "inherit_pulse", "start_heartbeat"]
 

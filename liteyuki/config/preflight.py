@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from liteyuki._platform import first_out_of_reach
-from liteyuki.config import Settings
+from liteyuki.config.settings import Settings
 from liteyuki.errors import ProjectError
 from liteyuki.locale import text
 from liteyuki.log import logger
@@ -44,7 +44,7 @@ def _needed(spec: ProcessSpec) -> Iterator[Path]:
     """The folders that what runs in Python imports from after it has become another user."""
     if spec.program.has_channels:
         yield Path(os.__file__).resolve().parent
-        yield Path(__file__).resolve().parent
+        yield Path(__file__).resolve().parents[1]
     if spec.program.kind in (ProgramKind.APP, ProgramKind.SCRIPT):
         yield spec.cwd.resolve()
 

@@ -4,7 +4,7 @@ import re
 from typing import Any, Final
 
 from liteyuki._platform import find_user, hard_limit, is_privileged, limit_names
-from liteyuki.config_values import Table
+from liteyuki.config.table import Table
 from liteyuki.locale import text
 from liteyuki.supervise.spec import Conditions
 

@@ -34,11 +34,9 @@ from liteyuki.plugin import load_plugin, load_plugins
 from liteyuki.plugin.thread import PluginThread
 from liteyuki.runtime_dir import RuntimeDirectory
 from liteyuki.sd_notify import ServiceManager
-from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind
 from liteyuki.supervise.history import HistoryWriter
-from liteyuki.supervise.log_writer import LogWriter
-from liteyuki.supervise.own_log import OWN_LOG, OwnLog
+from liteyuki.supervise.output import OWN_LOG, Console, LogWriter, OwnLog
 from liteyuki.supervise.supervisor import Supervisor
 from liteyuki.vitals import drop_pulse
 

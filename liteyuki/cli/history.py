@@ -11,8 +11,8 @@ from liteyuki.locale import SENTENCES, text
 from liteyuki.runtime_dir import HISTORY
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
-from liteyuki.supervise.history_entry import HistoryEntry
-from liteyuki.supervise.history_reader import read_history, read_processes
+from liteyuki.supervise.history import HistoryEntry
+from liteyuki.supervise.history.reader import read_history, read_processes
 
 __all__ = ["history_lines"]
 

@@ -12,9 +12,7 @@ from liteyuki.config import Outline
 from liteyuki.errors import UnknownProcess
 from liteyuki.locale import text
 from liteyuki.runtime_dir import LOGS
-from liteyuki.supervise.log_file import numbered
-from liteyuki.supervise.log_writer import log_path
-from liteyuki.supervise.own_log import OWN_LOG
+from liteyuki.supervise.output import OWN_LOG, log_path, numbered
 
 __all__ = ["follow", "last_lines", "show_logs"]
 

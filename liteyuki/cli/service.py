@@ -11,7 +11,7 @@ from liteyuki.config import Settings
 from liteyuki.locale import text
 from liteyuki.supervise.order import longest_chain
 from liteyuki.supervise.spec import GiveUpThen
-from liteyuki.supervise.turns import PATIENCE
+from liteyuki.supervise.start_order import PATIENCE
 
 __all__ = ["systemd_unit"]
 

@@ -1,15 +1,17 @@
 """What the supervisor tells whoever listens (`LiteyukiBot`'s hooks, the notices, the history): frozen facts."""
 
+import asyncio
+import inspect
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from liteyuki.comm.protocol import Origin
-from liteyuki.supervise.cause import Cause, describe
+from liteyuki.supervise.cause import Asked, Cause, describe
 
-__all__ = ["TOPIC", "Event", "EventKind", "Listener", "as_text"]
+__all__ = ["TOPIC", "Event", "EventKind", "Listener", "Numbered", "Teller", "as_text"]
 
 TOPIC: Final = "liteyuki.process"
 """Under which events are published in `shared_memory`."""
@@ -93,3 +95,45 @@ def as_text(words: str) -> str:
 
 Listener = Callable[[Event], Awaitable[None] | None]
 """Called on the main loop. What it returns, if anything, is awaited before a stop goes on, and must be brief."""
+
+
+class Numbered(Protocol):
+    """A generation, as far as an event tells of it."""
+
+    number: int
+    pid: int
+
+
+class Teller:
+    """Speaks for `process`. `of` is a generation, or its number while there is none. On the loop's thread only."""
+
+    def __init__(self, process: str, listener: Listener) -> None:
+        self._process = process
+        self._listener = listener
+        self._telling: set[asyncio.Future[None]] = set()
+
+    async def tell(self, kind: EventKind, of: Numbered | int, asked: Asked) -> None:
+        """Returns when the listener has done what it wants to do first."""
+        told = self._listener(self._event(kind, of, asked))
+        if inspect.isawaitable(told):
+            await told
+
+    def tell_soon(self, kind: EventKind, of: Numbered | int, asked: Asked | None, **facts: Any) -> None:
+        """The listener is called at once; what it goes on with is not waited for."""
+        told = self._listener(self._event(kind, of, asked, **facts))
+        if inspect.isawaitable(told):
+            task = asyncio.ensure_future(told)
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    def _event(self, kind: EventKind, of: Numbered | int, asked: Asked | None, **facts: Any) -> Event:
+        return Event(
+            kind,
+            self._process,
+            of if isinstance(of, int) else of.number,
+            origin=asked.origin if asked else None,
+            cause=asked.cause if asked else None,
+            reason=asked.reason if asked else "",
+            pid=None if isinstance(of, int) else of.pid,
+            **facts,
+        )

@@ -12,14 +12,13 @@ from liteyuki.comm.protocol import Origin, ProcessStatus
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.cause import Asked, Cause, cause_of_exit, cause_of_origin
-from liteyuki.supervise.events import EventKind, Listener
-from liteyuki.supervise.guard import Guard
+from liteyuki.supervise.events import EventKind, Listener, Teller
+from liteyuki.supervise.generation import Generation
+from liteyuki.supervise.output import Transcript
 from liteyuki.supervise.policy import Action, Decision, Exit, History, decide, forgiven
-from liteyuki.supervise.process import Generation
-from liteyuki.supervise.safe_starts import SafeStarts
+from liteyuki.supervise.safe_mode import SafeStarts
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
-from liteyuki.supervise.telling import Teller
-from liteyuki.supervise.transcript import Transcript
+from liteyuki.supervise.tree.guard import Guard
 from liteyuki.supervise.triggers import Triggers
 
 __all__ = ["Keeper"]

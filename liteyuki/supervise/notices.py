@@ -1,19 +1,19 @@
-"""What is still to be said in a chat after a restart: kept here, because the child that was asked is gone.
+"""What is still to be said: in a chat after a restart, and to superusers. Kept here, whatever dies meanwhile.
 
 A notice is handed to the child when it is ready, and taken off the table when the child *claims* it, right before it
-sends: so it is said once, whatever dies when.
+sends: so it is said once, whatever dies when. A superuser's notice is claimed likewise, for each of them.
 """
 
 import itertools
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from liteyuki.comm.protocol import DeliverNotice, NoticeOutcome, Origin
+from liteyuki.comm.protocol import DeliverNotice, NoticeOutcome, Origin, TellSuperusers
 from liteyuki.locale import text
 from liteyuki.log import logger
 
-__all__ = ["NOTICE_WAIT", "Notices"]
+__all__ = ["NOTICE_WAIT", "Notices", "SuperuserNotices"]
 
 NOTICE_WAIT = 60.0
 """Seconds that the same bot account may take to come back."""
@@ -82,3 +82,34 @@ class Notices:
         self._open.pop(outcome.notice_id, None)
         if outcome.problem:
             logger.warning(text("notice.not_sent", problem=outcome.problem))
+
+
+@dataclass
+class _SuperuserNotice:
+    number: str
+    sentence: str
+    told: set[str] = field(default_factory=set)
+
+
+class SuperuserNotices:
+    """The latest notice of each process; an older one is no longer true."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._latest: dict[str, _SuperuserNotice] = {}
+
+    def put(self, process: str, sentence: str) -> None:
+        self._latest[process] = _SuperuserNotice(str(next(self._numbers)), sentence)
+
+    def became_ready(self, process: str) -> TellSuperusers | None:
+        """What to send to that process's bot now."""
+        notice = self._latest.get(process)
+        return None if notice is None else TellSuperusers(notice.number, notice.sentence, sorted(notice.told))
+
+    def claim(self, number: str, superuser: str) -> bool:
+        """Whether that superuser is to be told; from now on, it counts as done."""
+        notice = next((notice for notice in self._latest.values() if notice.number == number), None)
+        if notice is None or superuser in notice.told:
+            return False
+        notice.told.add(superuser)
+        return True

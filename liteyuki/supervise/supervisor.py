@@ -17,19 +17,16 @@ from liteyuki.errors import UnknownProcess
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.cause import Cause, describe
-from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import TOPIC, Event, EventKind, Listener
-from liteyuki.supervise.guard import Guard
 from liteyuki.supervise.history import HistoryWriter
 from liteyuki.supervise.keeper import Keeper
-from liteyuki.supervise.log_writer import LogWriter
-from liteyuki.supervise.notices import Notices
+from liteyuki.supervise.notices import Notices, SuperuserNotices
+from liteyuki.supervise.output import Console, LogWriter, transcripts
 from liteyuki.supervise.requests import serve_requests
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
-from liteyuki.supervise.superuser_notices import SuperuserNotices
-from liteyuki.supervise.transcript import transcripts
+from liteyuki.supervise.start_order import Turns
+from liteyuki.supervise.tree.guard import Guard
 from liteyuki.supervise.triggers import Triggers
-from liteyuki.supervise.turns import Turns
 
 __all__ = ["Supervisor"]
 

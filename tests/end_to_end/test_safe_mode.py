@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from liteyuki.supervise.history_reader import read_history
-from liteyuki.supervise.safe_mode import ATTEMPTS
+from liteyuki.supervise.history.reader import read_history
+from liteyuki.supervise.safe_mode.decision import ATTEMPTS
 from tests.harness import DEADLINE, OneBot, Project, listening
 
 pytestmark = pytest.mark.end_to_end

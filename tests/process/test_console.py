@@ -6,8 +6,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liteyuki.supervise.console import Console
-from liteyuki.supervise.tail import Tail
+from liteyuki.supervise.output import Console, Tail
 from tests.harness import DEADLINE
 
 

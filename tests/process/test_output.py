@@ -13,9 +13,7 @@ from pathlib import Path
 
 from liteyuki.comm.registry import replaced_registry
 from liteyuki.log import configure
-from liteyuki.supervise.console import Console
-from liteyuki.supervise.log_writer import LogWriter
-from liteyuki.supervise.own_log import OWN_LOG, OwnLog
+from liteyuki.supervise.output import OWN_LOG, Console, LogWriter, OwnLog
 from liteyuki.supervise.spec import Backoff, LogFiles, ProcessSpec, Program, ProgramKind, RestartMode
 from liteyuki.supervise.supervisor import Supervisor
 from tests.harness import DEADLINE

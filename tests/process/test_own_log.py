@@ -7,9 +7,7 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-from liteyuki.supervise.console import Console
-from liteyuki.supervise.log_writer import LogWriter
-from liteyuki.supervise.own_log import OwnLog
+from liteyuki.supervise.output import Console, LogWriter, OwnLog
 from liteyuki.supervise.spec import LogFiles
 from tests.unit.joined import until
 

@@ -16,10 +16,9 @@ from liteyuki.comm.protocol import Origin
 from liteyuki.comm.registry import get_channel, replaced_registry
 from liteyuki.errors import UnknownProcess
 from liteyuki.log import configure
-from liteyuki.supervise.console import Console
 from liteyuki.supervise.events import Event, EventKind
-from liteyuki.supervise.guard import Tree
 from liteyuki.supervise.history import HistoryWriter
+from liteyuki.supervise.output import Console
 from liteyuki.supervise.spec import (
     Backoff,
     GiveUp,
@@ -31,6 +30,7 @@ from liteyuki.supervise.spec import (
     RestartMode,
 )
 from liteyuki.supervise.supervisor import Supervisor
+from liteyuki.supervise.tree.guard import Tree
 from tests.harness import DEADLINE, is_alive, open_handles, wait_until_gone
 
 HERE = Path(__file__).parent

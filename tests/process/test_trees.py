@@ -17,9 +17,9 @@ import pytest
 from liteyuki._platform import OomKills, enter_cgroup, frozen_cgroup, leave_cgroup, remove_cgroup
 from liteyuki._platform.cgroup import own_cgroup
 from liteyuki.comm.protocol import Origin
-from liteyuki.supervise import orphans
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.spec import Backoff, ProcessSpec
+from liteyuki.supervise.tree import orphans
 from tests.harness import DEADLINE, is_alive, wait_until
 from tests.process.test_supervisor import command, run, supervised, target
 
@@ -46,7 +46,7 @@ def found_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     """How what a child leaves behind is found: `marks` where the main process can have no cgroup."""
     way: str = request.param
     if way == "marks":
-        monkeypatch.setattr("liteyuki.supervise.guard.enter_cgroup", lambda name: None)
+        monkeypatch.setattr("liteyuki.supervise.tree.guard.enter_cgroup", lambda name: None)
     return way
 
 
@@ -247,7 +247,7 @@ def test_the_kernel_is_asked_for_kills_where_it_counts_them(monkeypatch: pytest.
 TURNS_INTO_ANOTHER = """
 import asyncio, os, subprocess
 from liteyuki._platform.cgroup import own_cgroup
-from liteyuki.supervise.guard import Guard
+from liteyuki.supervise.tree.guard import Guard
 async def main():
     guard = Guard()
     print(own_cgroup(), flush=True)

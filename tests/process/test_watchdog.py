@@ -11,7 +11,7 @@ import pytest
 from liteyuki.comm.registry import get_channel
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
-from liteyuki.supervise.history_entry import HistoryEntry
+from liteyuki.supervise.history import HistoryEntry
 from liteyuki.supervise.spec import ProcessSpec, Program, ProgramKind
 from tests.process.test_supervisor import ROOT, Watched, run, supervised
 

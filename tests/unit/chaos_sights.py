@@ -6,7 +6,7 @@ from benchmarks.chaos.blows import PROCESSES
 from benchmarks.chaos.sights import Member, Sight, State
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
-from liteyuki.supervise.history_entry import HistoryEntry
+from liteyuki.supervise.history import HistoryEntry
 
 MAIN = 100
 GENERATIONS = {"nonebot": 3, "command": 1, "worker": 2}

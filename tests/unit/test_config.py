@@ -12,8 +12,8 @@ from liteyuki.config import load_settings
 from liteyuki.config.table import parse_size
 from liteyuki.errors import ConfigError, ProjectError
 from liteyuki.locale import set_language
-from liteyuki.supervise.schedule import next_time
 from liteyuki.supervise.spec import Backoff, GiveUp, GiveUpThen, LogFiles, ProgramKind, RestartMode
+from liteyuki.supervise.triggers.schedule import next_time
 
 
 def write(directory: Path, pyproject: str = "", own: str | None = None) -> Path:

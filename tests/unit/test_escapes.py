@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liteyuki.supervise.escapes import EscapeFilter, without_escapes
+from liteyuki.supervise.output.escapes import EscapeFilter, without_escapes
 
 SEQUENCES = [
     b"\x1b[0m",

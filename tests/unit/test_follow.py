@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 from liteyuki.cli.logs import follow
-from liteyuki.supervise.log_file import LogFile
+from liteyuki.supervise.output.log_file import LogFile
 from liteyuki.supervise.spec import LogFiles
 from tests.harness import wait_until
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from liteyuki.comm.protocol import Origin
 from liteyuki.errors import HistoryUnreadable
-from liteyuki.supervise import history as history_module
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import Event, EventKind
-from liteyuki.supervise.history import HistoryWriter
-from liteyuki.supervise.history_entry import RECORDED, Bounds, HistoryEntry
-from liteyuki.supervise.history_file import HistoryFile
-from liteyuki.supervise.history_reader import read_history, read_processes
+from liteyuki.supervise.history import HistoryEntry, HistoryWriter
+from liteyuki.supervise.history import writer as history_module
+from liteyuki.supervise.history.entry import RECORDED, Bounds
+from liteyuki.supervise.history.file import HistoryFile
+from liteyuki.supervise.history.reader import read_history, read_processes
 from tests.harness import wait_until
 
 CHAT = Origin(kind="chat", adapter="OneBot V11", who="10001", where="group 5")
@@ -302,9 +302,9 @@ def test_what_could_never_be_written_is_told(path: Path, logged: list[str]) -> N
 
 
 def test_a_python_without_sqlite_has_no_history(path: Path, logged: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "liteyuki.supervise.history_file", None)
+    monkeypatch.setitem(__import__("sys").modules, "liteyuki.supervise.history.file", None)
     record(path, event())
-    assert "history_file" in logged[0]
+    assert "history.file" in logged[0]
     assert not path.exists()
 
 

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "liteyuki.comm": ("BASE", "liteyuki.codec", "liteyuki.vitals"),
     "liteyuki.comm.broker.main": ("BASE", "liteyuki.comm", "liteyuki.supervise"),
     "liteyuki.supervise": ("BASE", "liteyuki.codec", "liteyuki.comm", "liteyuki.vitals"),
-    "liteyuki.supervise.plugin_files": ("BASE", "liteyuki.project"),
+    "liteyuki.supervise.safe_mode.plugin_files": ("BASE", "liteyuki.project"),
     "liteyuki.config": ("BASE", "liteyuki.project", "liteyuki.supervise.order", "liteyuki.supervise.spec"),
     "liteyuki.runtime_dir": ("BASE",),
     "liteyuki.control": ("BASE", "liteyuki.comm", "liteyuki.supervise"),

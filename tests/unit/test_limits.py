@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from liteyuki.supervise.limits import SAMPLES, MemorySight, lifetime
-from liteyuki.supervise.reload import matters
-from liteyuki.supervise.schedule import is_due, next_time
+from liteyuki.supervise.triggers.file_watch import matters
+from liteyuki.supervise.triggers.limits import SAMPLES, MemorySight, lifetime
+from liteyuki.supervise.triggers.schedule import is_due, next_time
 
 times = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1))
 DAILY = "0 4 * * *"

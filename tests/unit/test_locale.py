@@ -9,7 +9,7 @@ import pytest
 from liteyuki.locale import LANGUAGES, SENTENCES, set_language, text
 from liteyuki.log import LEVELS
 from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.history_entry import RECORDED
+from liteyuki.supervise.history.entry import RECORDED
 from liteyuki.supervise.spec import ProcessState
 
 ROOT = Path(__file__).parents[2]

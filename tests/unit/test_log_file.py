@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liteyuki.cli.logs import last_lines
-from liteyuki.supervise.log_file import LogFile, numbered
+from liteyuki.supervise.output import numbered
+from liteyuki.supervise.output.log_file import LogFile
 from liteyuki.supervise.spec import LogFiles
 
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liteyuki.log import configure
-from liteyuki.supervise import turns
+from liteyuki.supervise import start_order
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import Event, EventKind
 from liteyuki.supervise.order import find_cycle, longest_chain, turned_round, whose_turn
 from liteyuki.supervise.spec import ProcessSpec, Program, ProgramKind
-from liteyuki.supervise.turns import Turns
+from liteyuki.supervise.start_order import Turns
 
 Order = dict[str, tuple[str, ...]]
 
@@ -148,7 +148,7 @@ def told(main: Callable[[], Coroutine[Any, Any, None]]) -> str:
 
 
 def test_one_that_takes_long_is_waited_for_no_longer_from_its_own_start_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "PATIENCE", 0.01)
+    monkeypatch.setattr(start_order, "PATIENCE", 0.01)
 
     async def main() -> None:
         ways = Turns(specs({"a": (), "b": ("a",), "c": ("b",)}))
@@ -164,7 +164,7 @@ def test_one_that_takes_long_is_waited_for_no_longer_from_its_own_start_on(monke
 
 
 def test_one_with_a_start_timeout_has_that_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "PATIENCE", 0.0)
+    monkeypatch.setattr(start_order, "PATIENCE", 0.0)
 
     async def main() -> None:
         ways = Turns(specs({"a": (), "b": ("a",)}, start_timeout=300.0))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from liteyuki.supervise.plugin_files import home_of, homes_of_project, locate, stamp_of
+from liteyuki.supervise.safe_mode.plugin_files import home_of, homes_of_project, locate, stamp_of
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liteyuki.supervise.policy import Action, Decision, Exit, History, decide, forgiven
-from liteyuki.supervise.safe_mode import (
+from liteyuki.supervise.safe_mode.decision import (
     ATTEMPTS,
     LeftOut,
     SafeMode,

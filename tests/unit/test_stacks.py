@@ -8,7 +8,14 @@ from pathlib import Path, PurePath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liteyuki.supervise.stacks import crashed_outside, error_of, fatal_error, last_error, plugin_behind, stacks_in
+from liteyuki.supervise.safe_mode.stacks import (
+    crashed_outside,
+    error_of,
+    fatal_error,
+    last_error,
+    plugin_behind,
+    stacks_in,
+)
 
 HOMES = {
     "plugins.single": PurePath("/bot/plugins/single.py"),

@@ -1,6 +1,6 @@
 """What superusers are told: the latest, each of them once, whatever dies."""
 
-from liteyuki.supervise.superuser_notices import SuperuserNotices
+from liteyuki.supervise.notices import SuperuserNotices
 
 
 def test_each_is_told_once_over_all_generations() -> None:

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liteyuki._platform import Running
-from liteyuki.supervise.orphans import Whose, whose
-from liteyuki.supervise.tree import Marks, belongs, below, words_in
+from liteyuki.supervise.tree.marks import Marks, belongs, below, words_in
+from liteyuki.supervise.tree.orphans import Whose, whose
 
 MAIN = 10
 

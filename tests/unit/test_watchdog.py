@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liteyuki.supervise.ticker import next_tick
-from liteyuki.supervise.watchdog import LOOKS, Sight, look
+from liteyuki.supervise.triggers.ticker import next_tick
+from liteyuki.supervise.triggers.watchdog import LOOKS, Sight, look
 
 PERIOD = 15.0
 in_time = st.floats(0.9 * PERIOD, 1.4 * PERIOD)

@@ -7,12 +7,12 @@ from typing import Protocol
 
 from liteyuki.locale import text
 from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.limits import AgeLimit, MemoryLimit, Restart
-from liteyuki.supervise.process import Generation
-from liteyuki.supervise.reload import FileWatch
-from liteyuki.supervise.schedule import Schedule
+from liteyuki.supervise.generation import Generation
 from liteyuki.supervise.spec import ProcessSpec
-from liteyuki.supervise.watchdog import Watchdog
+from liteyuki.supervise.triggers.file_watch import FileWatch
+from liteyuki.supervise.triggers.limits import AgeLimit, MemoryLimit, Restart
+from liteyuki.supervise.triggers.schedule import Schedule
+from liteyuki.supervise.triggers.watchdog import Watchdog
 
 __all__ = ["Triggers"]
 

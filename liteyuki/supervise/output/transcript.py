@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from itertools import cycle
 from typing import Final
 
-from liteyuki.supervise.console import Console, encoded
-from liteyuki.supervise.log_writer import LogStream, LogWriter
-from liteyuki.supervise.pressure import Pressure
-from liteyuki.supervise.tail import Tail
+from liteyuki.supervise.output.backpressure import Pressure
+from liteyuki.supervise.output.console import Console, encoded
+from liteyuki.supervise.output.log_writer import LogStream, LogWriter
+from liteyuki.supervise.output.tail import Tail
 
 __all__ = ["LinePrefix", "Transcript", "prefixes", "transcripts"]
 

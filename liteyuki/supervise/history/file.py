@@ -9,7 +9,7 @@ from typing import Final
 
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
-from liteyuki.supervise.history_entry import COLUMNS, Bounds, HistoryEntry
+from liteyuki.supervise.history.entry import COLUMNS, Bounds, HistoryEntry
 
 __all__ = ["VERSION", "HistoryFile"]
 

@@ -15,8 +15,8 @@ from liteyuki._platform import RunState, ask_for_stacks, let_go_on, run_state
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.process import Generation
-from liteyuki.supervise.ticker import Ticker
+from liteyuki.supervise.generation import Generation
+from liteyuki.supervise.triggers.ticker import Ticker
 
 __all__ = ["LOOKS", "Sight", "Watchdog", "look"]
 

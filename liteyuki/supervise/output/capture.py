@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 from liteyuki._platform import copy_terminal_size, open_terminal
-from liteyuki.supervise.transcript import Transcript
+from liteyuki.supervise.output.transcript import Transcript
 
 __all__ = ["Output"]
 

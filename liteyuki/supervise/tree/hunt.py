@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from liteyuki._platform import Running, environment_of, running_processes, send_signal, youngest_pids
-from liteyuki.supervise.tree import below
+from liteyuki.supervise.tree.marks import below
 
 __all__ = ["find", "hunt"]
 

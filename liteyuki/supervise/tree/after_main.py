@@ -21,8 +21,8 @@ from liteyuki._platform import (
     running_processes,
     send_signal,
 )
-from liteyuki.supervise.hunt import find, hunt
-from liteyuki.supervise.tree import Marks, words_in
+from liteyuki.supervise.tree.hunt import find, hunt
+from liteyuki.supervise.tree.marks import Marks, words_in
 
 __all__ = ["ending_program", "main"]
 
@@ -38,8 +38,8 @@ _ASKED: Final = "ask:"
 # Not `-m`: that would look for our modules, and Python's own, in the project's folder first.
 _RUN: Final = (
     "import sys; sys.path[:] = [path for path in sys.path if path]; "
-    f"sys.path.append({str(Path(__file__).parents[2])!r}); "
-    "from liteyuki.supervise.after_main import main; main(sys.argv[1:])"
+    f"sys.path.append({str(Path(__file__).parents[3])!r}); "
+    "from liteyuki.supervise.tree.after_main import main; main(sys.argv[1:])"
 )
 
 

@@ -26,11 +26,11 @@ from liteyuki._platform import (
     send_signal,
     spawn_guard,
 )
-from liteyuki.supervise.after_main import ending_program
-from liteyuki.supervise.hunt import find, hunt
-from liteyuki.supervise.orphans import OrphanCollector
-from liteyuki.supervise.tree import VARIABLE, Marks, belongs, words_in
-from liteyuki.supervise.tree_cgroup import TreeCgroup
+from liteyuki.supervise.tree.after_main import ending_program
+from liteyuki.supervise.tree.cgroup import TreeCgroup
+from liteyuki.supervise.tree.hunt import find, hunt
+from liteyuki.supervise.tree.marks import VARIABLE, Marks, belongs, words_in
+from liteyuki.supervise.tree.orphans import OrphanCollector
 
 __all__ = ["LAST_SECONDS", "Guard", "Tree"]
 

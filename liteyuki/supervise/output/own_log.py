@@ -6,8 +6,8 @@ from collections import deque
 from typing import Final
 
 from liteyuki.locale import text
-from liteyuki.supervise.console import Console, encoded
-from liteyuki.supervise.log_writer import LogStream
+from liteyuki.supervise.output.console import Console, encoded
+from liteyuki.supervise.output.log_writer import LogStream
 
 __all__ = ["OWN_LOG", "OwnLog"]
 

@@ -11,8 +11,8 @@ from liteyuki._platform import anonymous_memory_bytes
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.process import Generation
-from liteyuki.supervise.ticker import Ticker
+from liteyuki.supervise.generation import Generation
+from liteyuki.supervise.triggers.ticker import Ticker
 
 __all__ = ["AgeLimit", "MemoryLimit", "MemorySight", "lifetime"]
 

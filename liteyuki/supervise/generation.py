@@ -21,11 +21,9 @@ from liteyuki.comm.transport import PipeTransport, offer, pipe_pair
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.guard import Guard, Tree
-from liteyuki.supervise.output import Output
+from liteyuki.supervise.output import Output, Tail, Transcript
 from liteyuki.supervise.spec import ProcessSpec, ProgramKind
-from liteyuki.supervise.tail import Tail
-from liteyuki.supervise.transcript import Transcript
+from liteyuki.supervise.tree.guard import Guard, Tree
 from liteyuki.vitals import Loaded, LoadingPage, Pulse, make_loading_page, make_pulse, offer_loading, offer_pulse
 
 __all__ = ["Generation", "child_arguments"]

@@ -4,7 +4,7 @@ from collections import deque
 from pathlib import Path
 from typing import Final
 
-from liteyuki.supervise.escapes import without_escapes
+from liteyuki.supervise.output.escapes import without_escapes
 
 __all__ = ["KEPT_BYTES", "Tail"]
 

@@ -7,10 +7,11 @@ from liteyuki._platform import signal_name
 from liteyuki.locale import text
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import as_text
-from liteyuki.supervise.plugin_files import home_of, homes_of_project, locate, stamp_of
-from liteyuki.supervise.process import Generation
-from liteyuki.supervise.safe_mode import LeftOut
-from liteyuki.supervise.stacks import (
+from liteyuki.supervise.generation import Generation
+from liteyuki.supervise.output import Tail
+from liteyuki.supervise.safe_mode.decision import LeftOut
+from liteyuki.supervise.safe_mode.plugin_files import home_of, homes_of_project, locate, stamp_of
+from liteyuki.supervise.safe_mode.stacks import (
     Stack,
     crashed_outside,
     error_of,
@@ -19,7 +20,6 @@ from liteyuki.supervise.stacks import (
     plugin_behind,
     stacks_in,
 )
-from liteyuki.supervise.tail import Tail
 from liteyuki.vitals import OWN_PLUGIN, Loaded
 
 __all__ = ["blame"]

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import Event, EventKind, as_text
-from liteyuki.supervise.tail import KEPT_BYTES
+from liteyuki.supervise.output import KEPT_BYTES
 
 __all__ = ["COLUMNS", "RECORDED", "Bounds", "HistoryEntry"]
 

@@ -12,10 +12,10 @@ from liteyuki._platform import leave_signals_to_main_thread
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.events import Event
-from liteyuki.supervise.history_entry import RECORDED, Bounds, HistoryEntry
+from liteyuki.supervise.history.entry import RECORDED, Bounds, HistoryEntry
 
 if TYPE_CHECKING:
-    from liteyuki.supervise.history_file import HistoryFile
+    from liteyuki.supervise.history.file import HistoryFile
 
 __all__ = ["HistoryWriter"]
 
@@ -139,7 +139,7 @@ class HistoryWriter:
 
     def _make_file(self) -> "HistoryFile":
         # Not before: some Pythons have no SQLite, and their bots are to run, too.
-        from liteyuki.supervise.history_file import HistoryFile
+        from liteyuki.supervise.history.file import HistoryFile
 
         def tell(aside: Path) -> None:
             self._say_soon(text("history.damaged", path=self._path, aside=aside.name))

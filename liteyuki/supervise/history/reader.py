@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from liteyuki.errors import HistoryUnreadable
-from liteyuki.supervise.history_entry import HistoryEntry
-from liteyuki.supervise.history_file import VERSION
+from liteyuki.supervise.history.entry import HistoryEntry
+from liteyuki.supervise.history.file import VERSION
 
 __all__ = ["read_history", "read_processes"]
 

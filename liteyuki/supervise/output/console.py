@@ -9,8 +9,8 @@ from collections import deque
 from typing import Final
 
 from liteyuki.locale import text
-from liteyuki.supervise.intake import Intake
-from liteyuki.supervise.pressure import Pressure
+from liteyuki.supervise.output.backpressure import Pressure
+from liteyuki.supervise.output.intake import Intake
 
 __all__ = ["Console", "encoded"]
 

@@ -6,11 +6,11 @@ from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.cause import Asked, Cause
 from liteyuki.supervise.events import as_text
+from liteyuki.supervise.generation import Generation
+from liteyuki.supervise.output import Tail
 from liteyuki.supervise.policy import Decision, History
-from liteyuki.supervise.process import Generation
-from liteyuki.supervise.safe_mode import SafeMode, became_ready, judge, tried_again, with_changes
+from liteyuki.supervise.safe_mode.decision import SafeMode, became_ready, judge, tried_again, with_changes
 from liteyuki.supervise.spec import ProcessSpec
-from liteyuki.supervise.tail import Tail
 
 __all__ = ["SafeStarts"]
 
@@ -38,7 +38,7 @@ class SafeStarts:
     def starting(self) -> tuple[str, ...]:
         """What to leave out of the generation that is about to be started."""
         if self._mode.left_out:
-            from liteyuki.supervise.plugin_files import stamp_of
+            from liteyuki.supervise.safe_mode.plugin_files import stamp_of
 
             self._mode = with_changes(self._mode, stamp_of)
         if self._mode.left_out:
@@ -61,7 +61,7 @@ class SafeStarts:
         if not (self._spec.safe_mode and self._spec.program.runs_nonebot) or generation.ready_at is not None:
             return decision, history
         # Not before: a process that starts well needs none of it.
-        from liteyuki.supervise.blame import blame
+        from liteyuki.supervise.safe_mode.blame import blame
 
         blamed = blame(generation, code, tail)
         before = self._mode

@@ -6,8 +6,8 @@ from typing import Final
 
 from liteyuki.locale import text
 from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.limits import Restart
-from liteyuki.supervise.process import Generation
+from liteyuki.supervise.generation import Generation
+from liteyuki.supervise.triggers.limits import Restart
 
 __all__ = ["Schedule", "is_due", "next_time"]
 

@@ -1,0 +1,117 @@
+"""Finalizers and signals' handlers that use a channel in the middle of its work, on the same thread."""
+
+import contextlib
+import gc
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from liteyuki.comm.channel.channel import Channel
+from liteyuki.errors import ChannelBusy, ChannelFull
+from tests.unit.channel.optioned import with_options
+from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread
+
+MESSAGES = 20_000
+BOUND = 1000
+
+
+class SaysGoodbye:
+    """Sends when the garbage collector finds it, which may be in the middle of another `send`."""
+
+    sent = 0
+
+    def __init__(self, channel: Channel[Any]) -> None:
+        self.itself = self
+        self.channel = channel
+
+    def __del__(self) -> None:
+        SaysGoodbye.sent += 1
+        self.channel.send(f"goodbye {SaysGoodbye.sent}")
+
+
+@pytest.fixture
+def eager_collector() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.collect()
+    gc.set_threshold(20)
+    yield
+    gc.set_threshold(*before)
+
+
+def test_finalizers_that_send_lose_and_double_nothing(eager_collector: None) -> None:
+    # Over pipes only: the twin in memory has a lock for both sides, and a finalizer may run on either's thread.
+    with contextlib.closing(Joiner(TRANSPORTS["pipe"])) as joiner:
+        check_finalizers_that_send(*joiner.channels())
+
+
+def check_finalizers_that_send(main: Channel[Any], child: Channel[Any]) -> None:
+    SaysGoodbye.sent = 0
+
+    def receive_all() -> list[Any]:
+        return list(child)
+
+    receiving = in_thread(receive_all)
+    for number in range(MESSAGES):
+        if number % 9 == 0:
+            SaysGoodbye(main)
+        main.send([number], timeout=DEADLINE)
+    give_up_at = time.monotonic() + DEADLINE
+    while SaysGoodbye.sent < len(range(0, MESSAGES, 9)):
+        assert time.monotonic() < give_up_at
+        gc.collect()  # does nothing while it runs on the other thread
+    main.close()
+    arrived = receiving.result(DEADLINE)
+    assert [value for value in arrived if type(value) is list] == [[number] for number in range(MESSAGES)]
+    goodbyes = [value for value in arrived if type(value) is str]
+    assert sorted(goodbyes) == sorted(f"goodbye {number}" for number in range(1, SaysGoodbye.sent + 1))
+
+
+@pytest.fixture
+def on_signal() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Lets a function run in the middle of what this thread does, when SIGUSR1 comes."""
+    before = signal.getsignal(signal.SIGUSR1)
+
+    def let_run(function: Callable[[], None]) -> None:
+        def handler(number: int, frame: FrameType | None) -> None:
+            function()
+
+        signal.signal(signal.SIGUSR1, handler)
+
+    yield let_run
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_nobody_waits_for_what_has_been_interrupted_for_it(
+    joiner: Joiner, on_signal: Callable[[Callable[[], None]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main, child = with_options(joiner, max_queued_bytes=BOUND).channels()
+    told: list[type[Exception]] = []
+
+    def use() -> None:
+        for use_it in lambda: main.send(bytes(BOUND)), lambda: main.call("anybody?"):
+            try:
+                use_it()
+            except (ChannelBusy, ChannelFull) as error:
+                told.append(type(error))
+
+    on_signal(use)
+    transport = main.link.transport
+    assert transport is not None
+    flush = transport.flush
+
+    def interrupted_flush() -> bool:
+        monkeypatch.setattr(transport, "flush", flush)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        return flush()
+
+    monkeypatch.setattr(transport, "flush", interrupted_flush)
+    main.send("first")
+    assert told == [ChannelBusy, ChannelBusy]
+    assert child.receive(DEADLINE) == "first"
+    main.send("second")
+    assert child.receive(DEADLINE) == "second"

@@ -21,6 +21,7 @@ from liteyuki._platform import (
     take_memory_from_one_place,
     take_signals_as_usual,
 )
+from liteyuki.comm.broker.main import Broker
 from liteyuki.comm.protocol import Origin, RestartAnswer
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.transport import drop_inheritance
@@ -34,10 +35,9 @@ from liteyuki.plugin import load_plugin, load_plugins
 from liteyuki.plugin.thread import PluginThread
 from liteyuki.runtime_dir import RuntimeDirectory
 from liteyuki.sd_notify import ServiceManager
-from liteyuki.supervise.events import Event, EventKind
+from liteyuki.supervise import Event, EventKind, RequestServer, Supervisor
 from liteyuki.supervise.history import HistoryWriter
 from liteyuki.supervise.output import OWN_LOG, Console, LogWriter, OwnLog
-from liteyuki.supervise.supervisor import Supervisor
 from liteyuki.vitals import drop_pulse
 
 __all__ = ["LiteyukiBot", "get_bot"]
@@ -173,7 +173,8 @@ class LiteyukiBot(WithHooks):
         configure(level=settings.log_level, icons=settings.log_icons, write=own_log.write)
         history = HistoryWriter(runtime.history)
         plugins = self._plugins = PluginThread()
-        current_registry().handlers_loop = plugins.handlers_loop
+        registry = current_registry()
+        registry.handlers_loop = plugins.handlers_loop
         supervisor = self._supervisor = Supervisor(
             settings.processes,
             environment=_environment_of_children(settings),
@@ -182,11 +183,13 @@ class LiteyukiBot(WithHooks):
             history=history,
             log_writer=log_writer,
         )
+        broker = registry.broker = Broker(supervisor.channels)
+        requests = RequestServer(supervisor, broker)
         if console.is_terminal:
             self._loop.add_signal_handler(signal.SIGWINCH, supervisor.resize_terminals)
         for number in _PASSED_ON_BY_INIT if is_init() else ():
             self._loop.add_signal_handler(number, supervisor.pass_on, number)
-        control = ControlServer(supervisor, runtime.control_socket, on_stop=self._stop_asked.set)
+        control = ControlServer(supervisor, requests, runtime.control_socket, on_stop=self._stop_asked.set)
         logger.info(text("main.started", pid=os.getpid(), directory=settings.directory))
         await self._load_plugins(settings, plugins)
         if self._is_to_stop():
@@ -197,7 +200,7 @@ class LiteyukiBot(WithHooks):
         finally:
             await control.close()
             await plugins.close()
-            current_registry().handlers_loop = None
+            registry.handlers_loop = registry.broker = None
             history.close()
             self._service_manager.close()
             self._loop = self._plugins = self._supervisor = None
@@ -282,7 +285,7 @@ class LiteyukiBot(WithHooks):
             await self._call(Hook.PROCESS_EXIT, event)
 
     def _say_what_to_do_next(self, event: Event) -> None:
-        point = self._running_supervisor().connection_point(event.process)
+        point = self._running_supervisor().keeper(event.process).connection_point
         if event.generation == 1 and point is not None:
             logger.info(text("main.connect", url=point.url))
             logger.info(text("main.next"))

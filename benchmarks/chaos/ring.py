@@ -14,8 +14,7 @@ from benchmarks.chaos.invariants import left_over, mistold, never, not_answering
 from benchmarks.chaos.project import Tree
 from benchmarks.chaos.sights import Sight, look
 from liteyuki.errors import HistoryUnreadable
-from liteyuki.supervise.history import HistoryEntry
-from liteyuki.supervise.history.reader import read_history
+from liteyuki.supervise.history import HistoryEntry, read_history
 from tests.harness import MainProcess, is_alive, wait_until
 
 __all__ = ["Broken", "Ring"]

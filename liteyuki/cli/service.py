@@ -9,9 +9,7 @@ from typing import Final
 
 from liteyuki.config import Settings
 from liteyuki.locale import text
-from liteyuki.supervise.order import longest_chain
-from liteyuki.supervise.spec import GiveUpThen
-from liteyuki.supervise.start_order import PATIENCE
+from liteyuki.supervise import PATIENCE, GiveUpThen, longest_chain
 
 __all__ = ["systemd_unit"]
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from liteyuki.supervise.history.reader import read_history
+from liteyuki.supervise.history import read_history
 from liteyuki.supervise.safe_mode.decision import ATTEMPTS
 from tests.harness import DEADLINE, OneBot, Project, listening
 

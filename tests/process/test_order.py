@@ -6,8 +6,7 @@ import signal
 from pathlib import Path
 
 from liteyuki.comm.protocol import Origin
-from liteyuki.supervise.events import EventKind
-from liteyuki.supervise.spec import Backoff, GiveUp, GiveUpThen, ProcessSpec, ProcessState, Program, ProgramKind
+from liteyuki.supervise import Backoff, EventKind, GiveUp, GiveUpThen, ProcessSpec, ProcessState, Program, ProgramKind
 from tests.harness import DEADLINE
 from tests.process.test_supervisor import Watched, command, run, supervised, target
 

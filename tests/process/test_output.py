@@ -11,11 +11,20 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from liteyuki.comm.broker.main import Broker
 from liteyuki.comm.registry import replaced_registry
 from liteyuki.log import configure
+from liteyuki.supervise import (
+    Backoff,
+    LogFiles,
+    ProcessSpec,
+    Program,
+    ProgramKind,
+    RequestServer,
+    RestartMode,
+    Supervisor,
+)
 from liteyuki.supervise.output import OWN_LOG, Console, LogWriter, OwnLog
-from liteyuki.supervise.spec import Backoff, LogFiles, ProcessSpec, Program, ProgramKind, RestartMode
-from liteyuki.supervise.supervisor import Supervisor
 from tests.harness import DEADLINE
 
 ROOT = Path(__file__).parents[2]
@@ -82,7 +91,7 @@ async def running(
     writer = LogWriter(logs, keep or LogFiles(max_bytes=2**30))
     own_log = OwnLog(console, writer.stream(OWN_LOG))
     configure(write=own_log.write)
-    with replaced_registry():
+    with replaced_registry() as registry:
         supervisor = Supervisor(
             {spec.name: spec for spec in specs},
             environment=dict(os.environ),
@@ -90,6 +99,8 @@ async def running(
             listener=lambda event: None,
             log_writer=writer,
         )
+        registry.broker = broker = Broker(supervisor.channels)
+        RequestServer(supervisor, broker)
         run = Run(supervisor, writer, read_end)
         if reads_console:
             run.read_console()

@@ -9,7 +9,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from liteyuki.comm.broker.child import is_connected
 from liteyuki.comm.channel.channel import Channel
@@ -22,10 +22,7 @@ from liteyuki.errors import ChannelFull, ChannelInUse, NoHandlesLeft, UnknownPro
 from liteyuki.locale import text
 from liteyuki.log import logger
 
-if TYPE_CHECKING:
-    from liteyuki.supervise.supervisor import Supervisor
-
-__all__ = ["Broker"]
+__all__ = ["Broker", "Peers"]
 
 
 class _Link(NamedTuple):
@@ -37,11 +34,28 @@ class _Link(NamedTuple):
     options: ChannelOptions
 
 
+class Peers(Protocol):
+    """The processes that can use channels, and the core's channels with each."""
+
+    names: tuple[str, ...]
+
+    def generation(self, process: str) -> int | None:
+        """The number of the generation that lives, if one does."""
+
+    def passive(self, process: str) -> Channel[Any]:
+        """What that process and this one's core talk over."""
+
+    def is_core_channel(self, name: str) -> bool: ...
+
+    def add_channel(self, process: str, channel: Channel[Any]) -> None:
+        """The generation of `process` that lives has an end of `channel`, which is detached when it ends."""
+
+
 class Broker:
     """On the main loop's thread only, but for `connect`."""
 
-    def __init__(self, supervisor: "Supervisor") -> None:
-        self._supervisor = supervisor
+    def __init__(self, peers: Peers) -> None:
+        self._peers = peers
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._channels: dict[str, dict[str, Channel[Any]]] = {}
@@ -89,19 +103,16 @@ class Broker:
         registry.add(name, channel)
 
     def _check_name(self, name: str) -> None:
-        if any(name in self._supervisor.keeper(process).channels for process in self._talking()):
+        if self._peers.is_core_channel(name):
             raise ValueError(text("error.core_channel", channel=name))
 
     def _check_free(self, name: str, channel: Channel[Any]) -> None:
         if channel.is_attached or any(channel in held.values() for held in self._channels.values()):
             raise ChannelInUse(name)
 
-    def _talking(self) -> tuple[str, ...]:
-        return tuple(name for name in self._supervisor.names if self._supervisor.keeper(name).channels)
-
     def _process_for(self, name: str, to: str | None) -> str | None:
         """Whom the main process means with `to`; None if there is nobody."""
-        talking = self._talking()
+        talking = self._peers.names
         if to is None and len(talking) > 1:
             raise ValueError(text("error.say_process", channel=name, known=", ".join(talking)))
         if to is not None and to not in talking:
@@ -125,17 +136,16 @@ class Broker:
 
     def _adopt(self, process: str, channel: Channel[Any], held: Channel[Any]) -> None:
         channel.adopt(held)
-        generation = self._supervisor.keeper(process).generation
-        if generation is not None:
-            generation.add_channel(channel)
+        if self._peers.generation(process) is not None:
+            self._peers.add_channel(process, channel)
 
     # --- a child sets a channel
 
     def _open(self, process: str, asked: OpenChannel) -> None:
         self._check_name(asked.name)
         options = ChannelOptions(*asked.options)
-        if asked.to is not None and asked.to not in self._talking():
-            raise UnknownProcess(asked.to, self._talking())
+        if asked.to is not None and asked.to not in self._peers.names:
+            raise UnknownProcess(asked.to, self._peers.names)
         link = self._link_of(process, asked.name)
         if asked.to is not None:
             link = _Link(process, asked.to, asked.name, options)
@@ -184,24 +194,24 @@ class Broker:
 
     def _offer(self, process: str, name: str, channel: Channel[Any]) -> None:
         """Raises `NoHandlesLeft`, `ChannelFull`."""
-        generation = self._supervisor.keeper(process).generation
+        generation = self._peers.generation(process)
         if generation is None:
             return  # when it starts, it is offered its end
         near, far = _pair(name)
-        channel.attach(PipeTransport(near), generation=generation.number)
-        generation.add_channel(channel)
+        channel.attach(PipeTransport(near), generation=generation)
+        self._peers.add_channel(process, channel)
         self._tell(process, ChannelOffer(name, _end(name, channel.options, far), is_direct=False))
 
     def _offer_link(self, link: _Link) -> None:
         """Raises `NoHandlesLeft`, `ChannelFull`."""
         processes = (link.one, link.other)
-        if any(self._supervisor.keeper(process).generation is None for process in processes):
+        if any(self._peers.generation(process) is None for process in processes):
             return  # when the other one starts, both are offered their ends
         for process, end in zip(processes, _pair(link.name), strict=True):
             self._tell(process, ChannelOffer(link.name, _end(link.name, link.options, end), is_direct=True))
 
     def _tell(self, process: str, offer: ChannelOffer) -> None:
-        passive = self._supervisor.keeper(process).channels[f"{process}-passive"]
+        passive = self._peers.passive(process)
         passive.tell(offer)
         with passive.lock:
             passive.link.flush()  # before whatever is sent over another channel, which may speak of this one

@@ -107,5 +107,4 @@ class Watchdog:
         ask_for_stacks(generation.pid)
         await asyncio.wait({generation.exited}, timeout=_STACKS_TIME)
         if not generation.exited.done():
-            generation.ended_for = Cause.WATCHDOG
-            generation.kill()
+            generation.kill(Cause.WATCHDOG)

@@ -11,8 +11,7 @@ from benchmarks.chaos.blows import DECK, MAX_BOMB, PROCESSES, SPOILS, Blow, Kind
 from benchmarks.chaos.expected import Ending, Expectation, expected, forgotten_after
 from benchmarks.chaos.invariants import left_over, mistold, never, not_answering, not_at_rest, not_running
 from benchmarks.chaos.sights import Member, State
-from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.events import EventKind
+from liteyuki.supervise import Cause, EventKind
 from tests.unit.chaos.chaos_sights import GENERATIONS, HANDLES, entry, killed, members, sight
 
 seeds = st.integers(0, 2**32)

@@ -4,8 +4,8 @@ import threading
 from pathlib import Path
 
 from liteyuki.cli.logs import follow
+from liteyuki.supervise import LogFiles
 from liteyuki.supervise.output.log_file import LogFile
-from liteyuki.supervise.spec import LogFiles
 from tests.harness import wait_until
 
 

@@ -35,18 +35,18 @@ class ProcessChannels:
             channel.handlers_loop = registry.handlers_loop
             registry.add(name, channel)
 
-    def make_ends(self) -> dict[str, tuple[socket.socket, socket.socket]]:
-        """Of each of the core's, ours and the child's. Raises `OSError`, and leaves none open, if handles run out."""
-        ends: dict[str, tuple[socket.socket, socket.socket]] = {}
+    def make_ends(self) -> tuple[dict[str, socket.socket], dict[str, socket.socket]]:
+        """Ours and the child's, of each of the core's. Raises `OSError`, and leaves none open, if handles run out."""
+        ours: dict[str, socket.socket] = {}
+        theirs: dict[str, socket.socket] = {}
         try:
             for name in self.of_core:
-                ends[name] = pipe_pair()
+                ours[name], theirs[name] = pipe_pair()
         except OSError:
-            for pair in ends.values():
-                for end in pair:
-                    end.close()
+            for end in (*ours.values(), *theirs.values()):
+                end.close()
             raise
-        return ends
+        return ours, theirs
 
     def attach(self, generation: int, ends: Mapping[str, socket.socket]) -> None:
         """A generation lives, which holds the other ends of these."""

@@ -21,7 +21,7 @@ from liteyuki.log import logger
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.channels import ProcessChannels
 from liteyuki.supervise.output import Output, Transcript
-from liteyuki.supervise.spec import ProcessSpec, ProgramKind
+from liteyuki.supervise.spec import Conditions, ProcessSpec, ProgramKind
 from liteyuki.supervise.tree import Guard, Tree
 from liteyuki.vitals import Loaded, LoadingPage, Pulse, make_loading_page, make_pulse, offer_loading, offer_pulse
 
@@ -91,31 +91,29 @@ class Generation:
         with contextlib.ExitStack() as given:  # what it gets: it has its own copies when this ends
             life_reader, self._lifeline = os.pipe()
             given.callback(os.close, life_reader)
-            ends: dict[str, tuple[socket.socket, socket.socket]] = {}
+            ours: dict[str, socket.socket] = {}
             try:
-                ends = self._channels.make_ends()
-                for _, theirs in ends.values():
-                    given.callback(theirs.close)
+                ours, theirs = self._channels.make_ends()
+                for end in theirs.values():
+                    given.callback(end.close)
                 handles, variables = self._make_pages()
                 for handle in handles:
                     given.callback(os.close, handle)
-                if ends:
-                    variables |= offer(
-                        self.spec.name, self.number, {name: theirs for name, (_, theirs) in ends.items()}
-                    )
-                    handles += [theirs.fileno() for _, theirs in ends.values()]
+                if theirs:
+                    variables |= offer(self.spec.name, self.number, theirs)
+                    handles += map(socket.socket.fileno, theirs.values())
                 self._output = Output(self._transcript)
                 self._child = self._popen([life_reader, *handles], {**environment, **self.spec.env, **variables})
             except OSError:
                 self._let_go()
-                for ours, _ in ends.values():
-                    ours.close()
+                for end in ours.values():
+                    end.close()
                 raise
         self.pid = self._child.pid
-        self._tree = self._guard.add(self.pid, self.spec.name, self.number, asks=not ends)
+        self._tree = self._guard.add(self.pid, self.spec.name, self.number, asks=not ours)
         self.started_at = time.monotonic()
         self._output.start(loop)
-        self._channels.attach(self.number, {name: ours for name, (ours, _) in ends.items()})
+        self._channels.attach(self.number, ours)
         self._stop_watching = watch_exit(self.pid, loop, self._has_exited)
 
     def _make_pages(self) -> tuple[list[int], dict[str, str]]:
@@ -123,7 +121,7 @@ class Generation:
         handles: list[int] = []
         variables: dict[str, str] = {}
         try:
-            if self.spec.watchdog and self.spec.program.has_channels:
+            if self.spec.watchdog and self._channels.of_core:
                 self.pulse, handle = make_pulse(self.spec.watchdog)
                 handles.append(handle)
                 variables |= offer_pulse(handle)
@@ -146,7 +144,8 @@ class Generation:
             "stdout": self._output.child_handle,
             "stderr": self._output.child_handle,
         }
-        program, conditions = self.spec.program, self.spec.conditions.given
+        program = self.spec.program
+        conditions = self.spec.conditions.given if self.spec.conditions != Conditions() else {}
         if program.kind is ProgramKind.COMMAND and not conditions:
             # Where it cannot be run, ours says so, as it does of one that has conditions.
             with contextlib.suppress(OSError):

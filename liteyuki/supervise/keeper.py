@@ -226,7 +226,7 @@ class Keeper:
         self._teller.tell_soon(EventKind.STARTED, generation, self.safe_starts.explained(self._start_for))
         key = "process.started" if generation.number == 1 else "process.started_again"
         logger.info(text(key, name=self.spec.name, pid=generation.pid, what=generation.describe()))
-        if not self.spec.program.has_channels:
+        if not self.channels.of_core:
             self.state = ProcessState.READY
             self._became_ready(generation)
         return generation

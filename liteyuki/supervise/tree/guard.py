@@ -183,8 +183,8 @@ class Guard:
         while self._adopts and time.monotonic() < give_up_at:
             ends = self._ends
             others = []
-            for child in running_children():
-                if not child.has_ended and child.pid not in self._trees:
+            for child in running_children(besides=self._trees):
+                if not child.has_ended:
                     if is_root(child):
                         return True
                     others.append(child.pid)

@@ -218,8 +218,8 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     "error.channel_busy": (
         "析构函数或信号处理函数打断了通道 {channel} 的收发，在这里等待永远等不到；什么也没有发送，请换个地方做",
-        "a finalizer or a signal's handler has interrupted the work of channel {channel}, and would wait for itself; "
-        "nothing was sent: do it elsewhere",
+        "a finalizer or a signal handler has interrupted the work of channel {channel}, and would wait for itself; "
+        "nothing was sent; send from elsewhere",
     ),
     "error.channel_in_use": (
         "通道 {channel} 已经连接，或在一条消息里出现了两次，不能发送；请新建一个 Channel 再发送",

@@ -1,19 +1,23 @@
-"""The folder of run-time data, `<project>/.liteyuki/`: made, locked, cleaned."""
+"""The folder of run-time data, `<project>/.liteyuki/`: how it is made, locked and cleaned, and what it contains."""
 
 import os
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 
 from liteyuki._platform import lock_file
 from liteyuki.errors import AlreadyRunningError, StartError
 from liteyuki.locale import text
 
-__all__ = ["CONTROL_SOCKET", "HISTORY", "LOGS", "RuntimeDirectory"]
+__all__ = ["CONTROL_SOCKET", "HISTORY", "LOGS", "RuntimeDirectory", "socket_address"]
 
 CONTROL_SOCKET = "control.sock"
 HISTORY = "history.db"
 LOGS = "logs"
 """The folder of the log files."""
+
+_LONGEST_ADDRESS_BYTES: Final = 100
+"""What `sun_path` holds on every system (108 on Linux, 104 on macOS), with a small margin."""
 
 
 class RuntimeDirectory:
@@ -49,3 +53,11 @@ class RuntimeDirectory:
     ) -> None:
         self.control_socket.unlink(missing_ok=True)
         os.close(self._lock)
+
+
+def socket_address(path: Path) -> str:
+    """The shortest way to write `path`. Raises `StartError` if it is too long for a socket."""
+    shortest = min(str(path), os.path.relpath(path), key=len)
+    if len(os.fsencode(shortest)) > _LONGEST_ADDRESS_BYTES:
+        raise StartError(text("error.socket_path", path=path))
+    return shortest

@@ -1,5 +1,6 @@
 """`liteyuki logs`: the last lines of a process's log files, and what is added to them."""
 
+import contextlib
 import os
 import sys
 import time
@@ -8,20 +9,38 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import click
+
+from liteyuki.cli.project import outline_of_project
 from liteyuki.config import Outline
 from liteyuki.errors import UnknownProcess
 from liteyuki.locale import text
 from liteyuki.runtime_dir import LOGS
 from liteyuki.supervise.output import OWN_LOG, log_path, numbered
 
-__all__ = ["follow", "last_lines", "show_logs"]
+__all__ = ["command", "follow", "last_lines"]
 
 _STEP_BYTES: Final = 64 * 1024
 _LOOK_EVERY: Final = 0.2
 """Seconds between two looks at a file that is followed."""
 
 
-def show_logs(project: Outline, process: str | None, count: int, *, follows: bool) -> None:
+def command() -> click.Command:
+    """The verb, with help in the language in force."""
+    count_range = click.IntRange(0, 1_000_000)
+
+    @click.command("logs", help=text("cli.logs"))
+    @click.argument("process", required=False)
+    @click.option("-n", "count", type=count_range, default=20, show_default=True, help=text("cli.logs_count"))
+    @click.option("-f", "--follow", "follows", is_flag=True, help=text("cli.logs_follow"))
+    def logs(process: str | None, count: int, follows: bool) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            _show_logs(outline_of_project(), process, count, follows=follows)
+
+    return logs
+
+
+def _show_logs(project: Outline, process: str | None, count: int, *, follows: bool) -> None:
     """Print the last `count` lines of `process`, the first one unless named; if wanted, go on with what is added.
 
     Ends quietly when nobody reads any more; a log that is followed has no other end but Ctrl+C. Raises `OSError`;

@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Any, Final
 
 from liteyuki.control.protocol import MAX_LINE_BYTES, parse_answer, request_line
-from liteyuki.control.server import socket_address
 from liteyuki.errors import ControlError, NoMainProcess
 from liteyuki.locale import text
+from liteyuki.runtime_dir import socket_address
 
 __all__ = ["ControlClient"]
 

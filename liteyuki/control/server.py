@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from liteyuki.comm.protocol import FIRST_SANDBOX_ID, Origin
 from liteyuki.control.protocol import (
@@ -26,21 +26,11 @@ from liteyuki.control.protocol import (
 from liteyuki.errors import StartError, UnknownProcess
 from liteyuki.locale import text
 from liteyuki.log import logger
+from liteyuki.runtime_dir import socket_address
 from liteyuki.supervise.spec import ProcessState
 from liteyuki.supervise.supervisor import Supervisor
 
-__all__ = ["ControlServer", "socket_address"]
-
-_LONGEST_ADDRESS_BYTES: Final = 100
-"""What `sun_path` takes everywhere (108 on Linux, 104 on macOS, less a little)."""
-
-
-def socket_address(path: Path) -> str:
-    """`path` as short as it can be written. Raises `StartError` if a socket cannot have it."""
-    shortest = min(str(path), os.path.relpath(path), key=len)
-    if len(os.fsencode(shortest)) > _LONGEST_ADDRESS_BYTES:
-        raise StartError(text("error.socket_path", path=path))
-    return shortest
+__all__ = ["ControlServer"]
 
 
 class _Client:

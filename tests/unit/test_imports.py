@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "liteyuki.supervise.safe_mode.plugin_files": ("BASE", "liteyuki.project"),
     "liteyuki.config": ("BASE", "liteyuki.project", "liteyuki.supervise.order", "liteyuki.supervise.spec"),
     "liteyuki.runtime_dir": ("BASE",),
-    "liteyuki.control": ("BASE", "liteyuki.comm", "liteyuki.supervise"),
+    "liteyuki.control": ("BASE", "liteyuki.comm", "liteyuki.runtime_dir", "liteyuki.supervise"),
     "liteyuki.sd_notify": (),
     "liteyuki.hooks": ("BASE", "liteyuki.comm"),
     "liteyuki.plugin": ("BASE", "liteyuki.comm"),
@@ -137,7 +137,7 @@ def test_importing_opens_nothing_and_starts_nothing(module: str) -> None:
     assert seen["threads"] == 1
     assert seen["signals_untouched"]
     # `liteyuki chat` is no main process, and talks over a WebSocket.
-    allowed = {"websockets"} if module in ("liteyuki.cli.chat", "liteyuki.cli.sandbox") else set()
+    allowed = {"websockets"} if module in ("liteyuki.cli.conversation", "liteyuki.cli.sandbox") else set()
     assert not (set(FRAMEWORKS) - allowed) & set(seen["modules"])
     if module.startswith(("liteyuki.comm", "liteyuki.child.run")) or module == "liteyuki":
         assert not seen["supervise"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liteyuki.cli.history import history_lines
+from liteyuki.cli.history_table import history_lines
 from liteyuki.cli.table import aligned, width_of, wrapped
 from liteyuki.comm.protocol import Origin
 from liteyuki.errors import UnknownProcess

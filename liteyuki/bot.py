@@ -21,12 +21,13 @@ from liteyuki._platform import (
     take_memory_from_one_place,
     take_signals_as_usual,
 )
-from liteyuki.comm.protocol import Origin, RestartAnswer
+from liteyuki.comm.protocol import ANSWER_TIMEOUT, Origin, RestartAnswer
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.transport import drop_inheritance
 from liteyuki.config import Settings, check_processes, load_settings, read_language
 from liteyuki.control.server import ControlServer
 from liteyuki.errors import AlreadyRunningError, NoMainProcess, StartError, UnknownProcess
+from liteyuki.exit_codes import BAD_SETTINGS, FAILED, GAVE_UP
 from liteyuki.hooks import Hook, WithHooks
 from liteyuki.locale import set_language, text
 from liteyuki.log import configure, logger
@@ -45,11 +46,8 @@ __all__ = ["LiteyukiBot", "get_bot"]
 T = TypeVar("T")
 
 _PASSED_ON_BY_INIT: Final = (signal.SIGUSR1, signal.SIGUSR2)
-_EXIT_FORCED: Final = 1
-_EXIT_GAVE_UP: Final = 70
 _LOAD_TIMEOUT: Final = 10.0
 """Seconds after which processes are started although a plugin is still being imported."""
-_ANSWER_TIMEOUT: Final = 5.0
 
 # The main process's one bot, for plugins that are imported by it.
 _bot: "LiteyukiBot | None" = None
@@ -114,7 +112,7 @@ class LiteyukiBot(WithHooks):
                 code = asyncio.run(self._main(self._settings, runtime))
         except (StartError, OSError) as error:
             print(text("main.cannot_start", error=error), file=sys.stderr)
-            code = 1 if isinstance(error, AlreadyRunningError) else 2
+            code = FAILED if isinstance(error, AlreadyRunningError) else BAD_SETTINGS
         finally:
             _bot = None
         _leave(code)
@@ -159,7 +157,7 @@ class LiteyukiBot(WithHooks):
         async def call() -> T:
             return function()
 
-        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(_ANSWER_TIMEOUT)
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(ANSWER_TIMEOUT)
 
     async def _main(self, settings: Settings, runtime: RuntimeDirectory) -> int:
         self._loop = asyncio.get_running_loop()
@@ -239,7 +237,7 @@ class LiteyukiBot(WithHooks):
         await supervisor.stop()
         await self._call(Hook.AFTER_SHUTDOWN)
         stop.cancel()
-        code = _EXIT_GAVE_UP if gave_up.done() else 0
+        code = GAVE_UP if gave_up.done() else 0
         gave_up.cancel()
         logger.info(text("main.stopped", seconds=time.monotonic() - began))
         return code
@@ -259,7 +257,7 @@ class LiteyukiBot(WithHooks):
         if self._supervisor is not None:
             self._supervisor.kill()
         print(text("main.forced"), flush=True)
-        os._exit(_EXIT_FORCED)
+        os._exit(FAILED)
 
     async def _on_event(self, event: Event) -> None:
         if self._service_manager.is_there and self._supervisor is not None:

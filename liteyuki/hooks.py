@@ -15,8 +15,8 @@ __all__ = ["Hook", "Hooks", "WithHooks"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_PATIENCE: Final = 0.5
-"""Seconds that a `before` hook may keep what it precedes waiting."""
+_BEFORE_HOOK_TIMEOUT: Final = 0.5
+"""Seconds that a `before` hook may delay what it precedes."""
 
 
 class Hook(Enum):
@@ -52,7 +52,7 @@ class Hooks:
         """Whether anybody wants to be called at `hook`."""
         return bool(self._functions[hook])
 
-    async def call(self, hook: Hook, *facts: object, patience: float = _PATIENCE) -> None:
+    async def call(self, hook: Hook, *facts: object, timeout: float = _BEFORE_HOOK_TIMEOUT) -> None:
         """Call every function of `hook`; one that raises is logged, and the rest go on.
 
         `async` ones run side by side. After half a second of waiting for a `before` hook (and for
@@ -60,9 +60,9 @@ class Hooks:
         """
         tasks = [task for function in self._functions[hook] if (task := self._begin(hook, function, facts))]
         if tasks and (hook.comes_before or hook is Hook.AFTER_SHUTDOWN):
-            _, late = await asyncio.wait(tasks, timeout=patience)
+            _, late = await asyncio.wait(tasks, timeout=timeout)
             if late:
-                logger.warning(text("hook.late", hook=hook.value, seconds=patience))
+                logger.warning(text("hook.late", hook=hook.value, seconds=timeout))
 
     def _begin(
         self, hook: Hook, function: Callable[..., Any], facts: tuple[object, ...]

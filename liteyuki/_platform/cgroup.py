@@ -30,7 +30,8 @@ __all__ = [
 
 _FREEZE_TIMEOUT: Final = 0.5
 """Seconds that the kernel may take until all stands still; what waits for a disk takes as long as that does."""
-_LOOK_AGAIN: Final = 0.001
+_FREEZE_POLL: Final = 0.001
+"""Seconds between two looks: the kernel wakes nobody when a cgroup stands still."""
 
 
 def own_cgroup() -> Path | None:
@@ -138,7 +139,7 @@ def frozen_cgroup(made: Path) -> Iterator[None]:
         _write(made / "cgroup.freeze", "1")
         give_up_at = time.monotonic() + _FREEZE_TIMEOUT
         while "frozen 1" not in (made / "cgroup.events").read_text() and time.monotonic() < give_up_at:
-            time.sleep(_LOOK_AGAIN)
+            time.sleep(_FREEZE_POLL)
         yield
     finally:
         try:

@@ -32,6 +32,7 @@ from liteyuki.child.plugin_loading import Loading, inherit_loading
 from liteyuki.comm.protocol import StateReport
 from liteyuki.comm.registry import current_registry, own_channel, own_process
 from liteyuki.errors import LiteyukiError, ProjectError
+from liteyuki.exit_codes import COULD_NOT_START
 from liteyuki.locale import set_language, text
 from liteyuki.log import configure
 from liteyuki.project import read_project
@@ -41,7 +42,6 @@ __all__ = ["main"]
 
 _LOADING: Final = ("nonebot/plugin", "importlib", "liteyuki/child/plugin_loading")
 """What is in the names of files through which a plugin is loaded, whoever has written it."""
-_COULD_NOT_START: Final = 3
 """uvicorn's exit code for a failed startup hook or a port that is taken."""
 
 
@@ -82,7 +82,7 @@ def main(arguments: list[str]) -> int:
         raise
     except CannotStart as error:
         _report("cannot_start", [str(error)])
-        return _COULD_NOT_START
+        return COULD_NOT_START
     except LiteyukiError as error:
         _report("cannot_start", [str(error)])
         return 1

@@ -14,13 +14,12 @@ from liteyuki import __version__
 from liteyuki.cli import chat, history, logs, run, service
 from liteyuki.cli.project import language_of_project
 from liteyuki.errors import LiteyukiError, StartError
+from liteyuki.exit_codes import BAD_SETTINGS, FAILED
 from liteyuki.locale import set_language, text
 
 __all__ = ["main"]
 
 _VERBS = (run, chat, history, logs, service)
-_EXIT_FAILED = 1
-_EXIT_BAD_USAGE = 2
 
 
 def main() -> None:
@@ -30,7 +29,7 @@ def main() -> None:
         _group()(prog_name="liteyuki")
     except (LiteyukiError, OSError) as error:
         click.echo(text("cli.failed", error=error), err=True)
-        sys.exit(_EXIT_BAD_USAGE if isinstance(error, StartError) else _EXIT_FAILED)
+        sys.exit(BAD_SETTINGS if isinstance(error, StartError) else FAILED)
     except KeyboardInterrupt:
         sys.exit(0)  # before anything has been started
 

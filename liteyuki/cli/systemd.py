@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from liteyuki.config import Settings
+from liteyuki.exit_codes import BAD_SETTINGS, GAVE_UP
 from liteyuki.locale import text
 from liteyuki.supervise.order import longest_chain
 from liteyuki.supervise.spec import GiveUpThen
-from liteyuki.supervise.start_order import PATIENCE
+from liteyuki.supervise.start_order import START_WAIT
 
 __all__ = ["own_user", "systemd_unit"]
 
-_EXIT_GAVE_UP: Final = 70
-_EXIT_BAD_CONFIGURATION: Final = 2
 _LAST_SECONDS: Final = 10.0
 """What the main process may take beyond the `stop_timeout`s of its children."""
 
@@ -26,7 +25,7 @@ def systemd_unit(settings: Settings, script: Path | None = None, *, user: str | 
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", settings.directory.name).strip("-.") or "liteyuki"
     specs = settings.processes
     after = {name: spec.after for name, spec in specs.items()}
-    start = longest_chain(after, {name: spec.start_timeout or PATIENCE for name, spec in specs.items()}) + PATIENCE
+    start = longest_chain(after, {name: spec.start_timeout or START_WAIT for name, spec in specs.items()}) + START_WAIT
     stop = sum(spec.stop_timeout for spec in specs.values()) + _LAST_SECONDS
     words = [*_program(), "run", *([str(script)] if script else [])]
     lines = [
@@ -46,8 +45,8 @@ def systemd_unit(settings: Settings, script: Path | None = None, *, user: str | 
         *(f"Environment={_quoted(variable)}" for variable in _give_up_for_good(settings)),
         # It is told by the main process that it has given up; a mistake in the settings is for people.
         "Restart=on-failure",
-        f"RestartForceExitStatus={_EXIT_GAVE_UP}",
-        f"RestartPreventExitStatus={_EXIT_BAD_CONFIGURATION}",
+        f"RestartForceExitStatus={GAVE_UP}",
+        f"RestartPreventExitStatus={BAD_SETTINGS}",
         "RestartSec=5",
         "WatchdogSec=60",
         f"TimeoutStartSec={start:g}",

@@ -7,6 +7,7 @@ from liteyuki.codec import message
 from liteyuki.comm.channel.ends import ChannelEnd
 
 __all__ = [
+    "ANSWER_TIMEOUT",
     "FIRST_SANDBOX_ID",
     "BeginRestart",
     "ChannelOffer",
@@ -27,6 +28,9 @@ __all__ = [
     "StatusRequest",
     "TellSuperusers",
 ]
+
+ANSWER_TIMEOUT: Final = 5.0
+"""Seconds that the main process may take to answer a request. It answers at once, unless it is overloaded or stuck."""
 
 FIRST_SANDBOX_ID: Final = 2**62
 """Account numbers from here on are those of sandbox chats; no platform has any that long."""

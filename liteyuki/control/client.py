@@ -5,17 +5,14 @@ import contextlib
 import itertools
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any
 
-from liteyuki.control.protocol import MAX_LINE_BYTES, parse_answer, request_line
+from liteyuki.control.protocol import CONTROL_TIMEOUT, MAX_LINE_BYTES, parse_answer, request_line
 from liteyuki.errors import ControlError, NoMainProcess
 from liteyuki.locale import text
 from liteyuki.runtime_dir import socket_address
 
 __all__ = ["ControlClient"]
-
-
-_ANSWER_TIMEOUT: Final = 5.0
 
 
 class ControlClient:
@@ -54,11 +51,11 @@ class ControlClient:
             try:
                 self._writer.write(request_line(next(self._numbers), method, params))
                 await self._writer.drain()
-                line = await asyncio.wait_for(self._reader.readline(), _ANSWER_TIMEOUT)
+                line = await asyncio.wait_for(self._reader.readline(), CONTROL_TIMEOUT)
             except ConnectionError as error:
                 raise NoMainProcess(text("error.main_process_ended")) from error
             except asyncio.TimeoutError as error:
-                raise NoMainProcess(text("error.main_process_silent", seconds=_ANSWER_TIMEOUT)) from error
+                raise NoMainProcess(text("error.main_process_silent", seconds=CONTROL_TIMEOUT)) from error
         if not line:
             raise NoMainProcess(text("error.main_process_ended"))
         result, refusal = parse_answer(line)

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from liteyuki.locale import text
 
 __all__ = [
+    "CONTROL_TIMEOUT",
     "INTERNAL_ERROR",
     "INVALID_PARAMS",
     "INVALID_REQUEST",
@@ -24,6 +25,8 @@ __all__ = [
 ]
 
 MAX_LINE_BYTES: Final = 1024 * 1024
+CONTROL_TIMEOUT: Final = 5.0
+"""Seconds that the main process may take to answer over the control socket."""
 
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600

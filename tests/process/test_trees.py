@@ -268,7 +268,7 @@ def test_a_main_process_that_turns_into_another_program_was_not_killed() -> None
 
 
 def test_a_flood_of_orphans_is_collected_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orphans, "_PATIENCE", 1e6)
+    monkeypatch.setattr(orphans, "_UNCLAIMED_AFTER", 1e6)
 
     async def main() -> None:
         before = set(_zombies())

@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "liteyuki.errors": ("liteyuki.locale",),
     "liteyuki.log": ("liteyuki.locale",),
     "liteyuki._late_tls": (),
+    "liteyuki.exit_codes": (),
     "liteyuki._platform": (),
     "liteyuki.project": ("liteyuki.errors", "liteyuki.locale"),
     "liteyuki.vitals": ("BASE",),
@@ -37,7 +38,7 @@ MAY_IMPORT = {
     "liteyuki": ("liteyuki",),
     "nonebot_plugin_liteyuki_comm": ("BASE", "liteyuki.comm"),
 }
-BASE = ("liteyuki.errors", "liteyuki.locale", "liteyuki.log", "liteyuki._platform")
+BASE = ("liteyuki.errors", "liteyuki.exit_codes", "liteyuki.locale", "liteyuki.log", "liteyuki._platform")
 FRAMEWORKS = ("nonebot", "fastapi", "pydantic", "websockets", "starlette", "uvicorn", "watchfiles", "cronsim")
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

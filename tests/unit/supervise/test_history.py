@@ -148,7 +148,7 @@ def test_the_oldest_of_each_process_and_of_all_go(path: Path) -> None:
 
 
 def test_the_file_stops_growing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_module, "_PATIENCE", 60.0)  # one by one, however slow this disk is
+    monkeypatch.setattr(history_module, "_LONGEST_WAIT", 60.0)  # one by one, however slow this disk is
     bounds = Bounds(of_process=50)
     deaths = [event(number, output=("x" * 200,) * 50) for number in range(300)]
     record(path, *deaths, bounds=bounds)

@@ -1,6 +1,7 @@
 """Chat commands: restart, status, logs. For superusers, on every adapter; they always answer."""
 
 import time
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -104,7 +105,7 @@ def _sentence(answer: RestartAnswer) -> str:
 
 @status_command.handle()
 async def handle_status(matcher: Matcher) -> None:
-    await matcher.finish(await _answer_or_reason(_status_lines()))
+    await matcher.finish(await _answer_to(_status_lines))
 
 
 @logs_command.handle()
@@ -112,18 +113,18 @@ async def handle_logs(matcher: Matcher, argument: Message[Any] = CommandArg()) -
     wanted = argument.extract_plain_text().strip()
     if wanted and not (wanted.isdecimal() and int(wanted) > 0):
         await matcher.finish(text("chat.bad_count", value=wanted))
-    await matcher.finish(await _answer_or_reason(_log_lines(int(wanted or _DEFAULT_LINES))))
+    count = int(wanted or _DEFAULT_LINES)
+    await matcher.finish(await _answer_to(lambda: _log_lines(count)))
 
 
-async def _answer_or_reason(lines: Any) -> str:
+async def _answer_to(question: Callable[[], Awaitable[str]]) -> str:
+    """What the main process answers to `question`, or a sentence that says why there is no answer."""
     if own_process() is None:
-        lines.close()
         return text("chat.no_main_process")
     try:
-        answer: str = await lines
+        return await question()
     except (LiteyukiError, TimeoutError) as error:
         return text("chat.failed", error=error)
-    return answer
 
 
 async def _status_lines() -> str:

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from benchmarks.supervisors import resident_kib
-from tests.harness import MainProcess, wait_until
+from harness import MainProcess, resident_kib, wait_until
 
 __all__ = ["BENCHMARKS"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.harness import MainProcess, OneBot, Project, wait_until
+from harness import MainProcess, OneBot, Project, wait_until
 
 __all__ = ["BENCHMARKS"]
 

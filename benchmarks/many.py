@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.harness import MainProcess, wait_until
+from harness import MainProcess, wait_until
 
 __all__ = ["BENCHMARKS"]
 

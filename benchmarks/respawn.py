@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks.supervisors import LITEYUKI, Keeping, installed_peers, resident_kib, running
-from tests.harness import wait_until
+from benchmarks.supervisors import LITEYUKI, Keeping, installed_peers, running
+from harness import resident_kib, wait_until
 
 __all__ = ["BENCHMARKS"]
 

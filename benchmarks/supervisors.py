@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-__all__ = ["LITEYUKI", "Keeping", "installed_peers", "resident_kib", "running"]
+__all__ = ["LITEYUKI", "Keeping", "installed_peers", "running"]
 
 
 @dataclass(frozen=True)
@@ -99,10 +98,3 @@ def running(keeping: Keeping, directory: Path, program: Sequence[str]) -> Iterat
         except subprocess.TimeoutExpired:
             supervisor.kill()
             supervisor.wait()
-
-
-def resident_kib(pid: int) -> int:
-    """Resident memory of one process."""
-    found = re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1])

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from harness import DEADLINE, MainProcess, OneBot, Project
 from liteyuki.control.client import ControlClient
-from tests.harness import DEADLINE, MainProcess, OneBot, Project
 
 pytestmark = pytest.mark.end_to_end
 

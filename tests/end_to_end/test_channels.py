@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import OneBot, Project, wait_until
+from harness import OneBot, Project, wait_until
 from tests.process.numbers import check_handled, check_taken, read_records
 
 pytestmark = pytest.mark.end_to_end

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import DEADLINE, OneBot, Project, wait_until
+from harness import DEADLINE, OneBot, Project, wait_until
 
 pytestmark = pytest.mark.end_to_end
 

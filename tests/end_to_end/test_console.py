@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from tests.harness import DEADLINE, Project
+from harness import DEADLINE, Project
 
 pytestmark = pytest.mark.end_to_end
 

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
+from harness import DEADLINE, MainProcess, OneBot, Project, wait_until
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.history import HistoryEntry
 from liteyuki.supervise.history.reader import read_history
-from tests.harness import DEADLINE, MainProcess, OneBot, Project, wait_until
 
 pytestmark = pytest.mark.end_to_end
 

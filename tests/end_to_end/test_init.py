@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.harness import DEADLINE, MainProcess, Project, wait_until
+from harness import DEADLINE, MainProcess, Project, wait_until
 
 UNSHARE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
 

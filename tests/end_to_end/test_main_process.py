@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import DEADLINE, MainProcess, OneBot, Project, free_port, is_alive, wait_until, wait_until_gone
+from harness import DEADLINE, MainProcess, OneBot, Project, free_port, is_alive, wait_until, wait_until_gone
 
 pytestmark = pytest.mark.end_to_end
 

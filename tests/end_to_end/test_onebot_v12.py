@@ -19,7 +19,7 @@ from pylibob import (  # type: ignore[import-untyped]
     WebSocketReverse,
 )
 
-from tests.harness import DEADLINE, Project, is_alive
+from harness import DEADLINE, Project, is_alive
 
 pytestmark = pytest.mark.end_to_end
 

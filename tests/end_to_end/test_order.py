@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.harness import DEADLINE, OneBot, Project
+from harness import DEADLINE, OneBot, Project
 
 pytestmark = pytest.mark.end_to_end
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import MainProcess, Project, free_port
+from harness import MainProcess, Project, free_port
 
 pytestmark = pytest.mark.end_to_end
 

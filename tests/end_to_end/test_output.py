@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import DEADLINE, MainProcess, wait_until
+from harness import DEADLINE, MainProcess, resident_kib, wait_until
 
 pytestmark = pytest.mark.end_to_end
 
@@ -131,12 +131,6 @@ print("done")
 while True:
     time.sleep(3600)
 """
-
-
-def resident_kib(pid: int) -> int:
-    found = re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1])
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the memory of another process")

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from harness import MainProcess, OneBot, Project, is_alive
 from liteyuki.project import read_toml
-from tests.harness import MainProcess, OneBot, Project, is_alive
 
 pytestmark = pytest.mark.end_to_end
 

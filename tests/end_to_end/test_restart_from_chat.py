@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.harness import OneBot, Project, is_alive, wait_until
+from harness import OneBot, Project, is_alive, wait_until
 
 pytestmark = pytest.mark.end_to_end
 

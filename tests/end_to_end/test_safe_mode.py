@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
+from harness import DEADLINE, OneBot, Project, listening
 from liteyuki.supervise.history.reader import read_history
 from liteyuki.supervise.safe_mode.decision import ATTEMPTS
-from tests.harness import DEADLINE, OneBot, Project, listening
 
 pytestmark = pytest.mark.end_to_end
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import DEADLINE, Project
+from harness import DEADLINE, Project
 
 pytestmark = pytest.mark.end_to_end
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from harness import MainProcess, Project, is_alive, wait_until, wait_until_gone
 from liteyuki._platform.cgroup import own_cgroup
-from tests.harness import MainProcess, Project, is_alive, wait_until, wait_until_gone
 from tests.process.test_trees import HAS_CGROUPS, TREES, Seed, all_paces, is_locked, needs_cgroups, restless
 from tests.process.trees import LONGEST
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import MainProcess, OneBot, Project
+from harness import MainProcess, OneBot, Project
 
 pytestmark = pytest.mark.end_to_end
 

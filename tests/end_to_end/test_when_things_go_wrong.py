@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import DEADLINE, OneBot, Project, listening
+from harness import DEADLINE, OneBot, Project, listening
 
 pytestmark = pytest.mark.end_to_end
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import DEADLINE
+from harness import DEADLINE
 
 pytestmark = pytest.mark.end_to_end
 

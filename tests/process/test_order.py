@@ -5,10 +5,10 @@ import os
 import signal
 from pathlib import Path
 
+from harness import DEADLINE
 from liteyuki.comm.protocol import Origin
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.spec import Backoff, GiveUp, GiveUpThen, ProcessSpec, ProcessState, Program, ProgramKind
-from tests.harness import DEADLINE
 from tests.process.test_supervisor import Watched, command, run, supervised, target
 
 

@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from harness import DEADLINE
 from liteyuki.comm.registry import replaced_registry
 from liteyuki.log import configure
 from liteyuki.supervise.output import OWN_LOG, Console, LogWriter, OwnLog
 from liteyuki.supervise.spec import Backoff, LogFiles, ProcessSpec, Program, ProgramKind, RestartMode
 from liteyuki.supervise.supervisor import Supervisor
-from tests.harness import DEADLINE
 
 ROOT = Path(__file__).parents[2]
 FLOOD = "import os\nfor n in range({0}): os.write(1, b'line %d ' % n + b'x' * {1} + b'\\n')\n"

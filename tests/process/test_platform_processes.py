@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness import wait_until
 from liteyuki._platform import RunState, anonymous_memory_bytes, let_go_on, run_state
-from tests.harness import wait_until
 
 PTRACE_ATTACH, PTRACE_DETACH = 16, 17
 MIB = 2**20

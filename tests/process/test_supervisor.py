@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from harness import DEADLINE, is_alive, open_handles, wait_until_gone
 from liteyuki.comm.protocol import Origin
 from liteyuki.comm.registry import get_channel, replaced_registry
 from liteyuki.errors import UnknownProcess
@@ -31,7 +32,6 @@ from liteyuki.supervise.spec import (
 )
 from liteyuki.supervise.supervisor import Supervisor
 from liteyuki.supervise.tree.guard import Tree
-from tests.harness import DEADLINE, is_alive, open_handles, wait_until_gone
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.harness import DEADLINE, MainProcess, Project
+from harness import DEADLINE, MainProcess, Project
 
 ROOT = Path(__file__).parents[2]
 PAGES = {"en": ROOT / "docs" / "channels.md", "zh": ROOT / "docs" / "channels.zh-CN.md"}

@@ -86,6 +86,21 @@ def test_pytest_is_not_imported() -> None:
     assert importing == set()
 
 
+@pytest.mark.parametrize(
+    ("folder", "others"),
+    [
+        ("liteyuki", ("harness", "tests", "benchmarks")),
+        ("harness", ("tests", "benchmarks")),
+        ("tests", ("benchmarks",)),
+        ("benchmarks", ("tests",)),
+    ],
+)
+def test_tests_and_benchmarks_share_the_harness_only(folder: str, others: tuple[str, ...]) -> None:
+    for path in (ROOT / folder).rglob("*.py"):
+        wrong = {imported for imported in imported_by(path) if imported.split(".")[0] in others}
+        assert not wrong, f"{path}: {wrong}"
+
+
 def test_no_cycle_among_modules() -> None:
     graph: dict[str, set[str]] = {}
     for module in MODULES:

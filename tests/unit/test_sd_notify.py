@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from harness import DEADLINE
 from liteyuki.sd_notify import ServiceManager
-from tests.harness import DEADLINE
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from benchmarks.chaos.blows import PROCESSES
-from benchmarks.chaos.sights import Member, Sight, State
+from harness.chaos.blows import PROCESSES
+from harness.chaos.sights import Member, Sight, State
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.history import HistoryEntry

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.chaos.blows import DECK, MAX_BOMB, PROCESSES, SPOILS, Blow, Kind, Limb, deal
-from benchmarks.chaos.expected import Ending, Expectation, expected, forgotten_after
-from benchmarks.chaos.invariants import left_over, mistold, never, not_answering, not_at_rest, not_running
-from benchmarks.chaos.sights import Member, State
+from harness.chaos.blows import DECK, MAX_BOMB, PROCESSES, SPOILS, Blow, Kind, Limb, deal
+from harness.chaos.expected import Ending, Expectation, expected, forgotten_after
+from harness.chaos.invariants import left_over, mistold, never, not_answering, not_at_rest, not_running
+from harness.chaos.sights import Member, State
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
 from tests.unit.chaos.chaos_sights import GENERATIONS, HANDLES, entry, killed, members, sight

@@ -3,10 +3,10 @@
 import threading
 from pathlib import Path
 
+from harness import wait_until
 from liteyuki.cli.logs import follow
 from liteyuki.supervise.output.log_file import LogFile
 from liteyuki.supervise.spec import LogFiles
-from tests.harness import wait_until
 
 
 class Follower:

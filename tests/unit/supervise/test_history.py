@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness import wait_until
 from liteyuki.comm.protocol import Origin
 from liteyuki.errors import HistoryUnreadable
 from liteyuki.supervise.cause import Cause
@@ -21,7 +22,6 @@ from liteyuki.supervise.history import writer as history_module
 from liteyuki.supervise.history.entry import RECORDED, Bounds
 from liteyuki.supervise.history.file import HistoryFile
 from liteyuki.supervise.history.reader import read_history, read_processes
-from tests.harness import wait_until
 
 CHAT = Origin(kind="chat", adapter="OneBot V11", who="10001", where="group 5")
 

@@ -4,3 +4,8 @@
 `project` and `limbs` are what runs, `disk` what it writes to, `sights` what can be seen of it, `strikes` what is done
 to it, `run` all of it in turn.
 """
+
+from harness.chaos.ring import Broken
+from harness.chaos.run import chaos, main
+
+__all__ = ["Broken", "chaos", "main"]

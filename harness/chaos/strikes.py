@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.chaos.blows import PROCESSES, Blow, Kind, Limb
-from benchmarks.chaos.ring import Ring
-from tests.harness import is_alive, wait_until, wait_until_gone
+from harness import is_alive, wait_until, wait_until_gone
+from harness.chaos.blows import PROCESSES, Blow, Kind, Limb
+from harness.chaos.ring import Ring
 
 __all__ = ["spoil", "strike"]
 

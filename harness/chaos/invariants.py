@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from benchmarks.chaos.blows import PROCESSES
-from benchmarks.chaos.expected import Expectation
-from benchmarks.chaos.sights import Member, Sight
+from harness.chaos.blows import PROCESSES
+from harness.chaos.expected import Expectation
+from harness.chaos.sights import Member, Sight
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.history import HistoryEntry

@@ -11,9 +11,9 @@ import uuid
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.chaos.blows import BOT, COMMAND, WORKER
+from harness import MainProcess, Project
+from harness.chaos.blows import BOT, COMMAND, WORKER
 from liteyuki.control.protocol import parse_answer, request_line
-from tests.harness import MainProcess, Project
 
 __all__ = ["RUN", "WATCHDOG", "Control", "Orders", "Tree"]
 

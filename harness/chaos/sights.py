@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.chaos.project import RUN
+from harness.chaos.project import RUN
 from liteyuki._platform import environment_of, running_processes
 from liteyuki.supervise.tree.marks import words_in
 

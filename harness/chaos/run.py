@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from benchmarks.chaos.blows import Blow, deal
-from benchmarks.chaos.disk import disk_at
-from benchmarks.chaos.expected import Expectation, expected, forgotten_after
-from benchmarks.chaos.project import Tree
-from benchmarks.chaos.ring import Broken, Ring
-from benchmarks.chaos.strikes import strike
-from benchmarks.supervisors import resident_kib
+from harness import resident_kib
+from harness.chaos.blows import Blow, deal
+from harness.chaos.disk import disk_at
+from harness.chaos.expected import Expectation, expected, forgotten_after
+from harness.chaos.project import Tree
+from harness.chaos.ring import Broken, Ring
+from harness.chaos.strikes import strike
 
 __all__ = ["chaos", "main"]
 

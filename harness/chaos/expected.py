@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from benchmarks.chaos.blows import BOT, PROCESSES, Blow, Kind, Limb
+from harness.chaos.blows import BOT, PROCESSES, Blow, Kind, Limb
 from liteyuki.supervise.cause import Cause
 
 __all__ = ["Ending", "Expectation", "expected", "forgotten_after"]

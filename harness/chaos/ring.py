@@ -7,16 +7,16 @@ from typing import Final
 
 from typing_extensions import Self
 
-from benchmarks.chaos.blows import PROCESSES
-from benchmarks.chaos.disk import Disk
-from benchmarks.chaos.expected import Expectation
-from benchmarks.chaos.invariants import left_over, mistold, never, not_answering, not_at_rest, not_running
-from benchmarks.chaos.project import Tree
-from benchmarks.chaos.sights import Sight, look
+from harness import MainProcess, is_alive, wait_until
+from harness.chaos.blows import PROCESSES
+from harness.chaos.disk import Disk
+from harness.chaos.expected import Expectation
+from harness.chaos.invariants import left_over, mistold, never, not_answering, not_at_rest, not_running
+from harness.chaos.project import Tree
+from harness.chaos.sights import Sight, look
 from liteyuki.errors import HistoryUnreadable
 from liteyuki.supervise.history import HistoryEntry
 from liteyuki.supervise.history.reader import read_history
-from tests.harness import MainProcess, is_alive, wait_until
 
 __all__ = ["Broken", "Ring"]
 

@@ -23,8 +23,8 @@ _LONGEST_ADDRESS_BYTES: Final = 100
 class RuntimeDirectory:
     """Held by the one main process of a project, as a context manager.
 
-    Entering raises `AlreadyRunningError` if another has it, `StartError` if it cannot be made. The lock goes
-    with the process, however that dies.
+    Entering raises `AlreadyRunningError` if another one holds it, `StartError` if it cannot be made. The lock ends with
+    the process, however that dies.
     """
 
     def __init__(self, path: Path, project: Path) -> None:
@@ -43,7 +43,7 @@ class RuntimeDirectory:
             self._lock, holder = lock_file(self.path / "main.lock")
             if holder is not None:
                 raise AlreadyRunningError(holder, str(self._project))
-            self.control_socket.unlink(missing_ok=True)  # of one that was killed
+            self.control_socket.unlink(missing_ok=True)  # left by a main process that was killed
         except OSError as error:
             raise StartError(text("error.runtime_dir", path=self.path, error=error.strerror)) from error
         return self

@@ -21,7 +21,7 @@ from liteyuki.runtime_dir import CONTROL_SOCKET
 __all__ = ["converse"]
 
 _QUIET: Final = 0.3
-"""A bot that has said nothing more for so many seconds has finished its answer."""
+"""Seconds without another message after which the bot's answer counts as complete."""
 _ASK_AGAIN: Final = 0.1
 
 
@@ -30,8 +30,8 @@ async def converse(
 ) -> int:
     """Talk to the bot of the project whose run-time data is in `data_dir`; the exit code.
 
-    With `lines`, say these and print what comes back: 1 if an answer takes longer than `timeout` seconds.
-    Without, read lines from standard input until it ends.
+    With `lines`, say these and print what comes back: 1 if an answer takes longer than `timeout` seconds. Without them,
+    read lines from standard input until it ends.
     """
     async with ControlClient(data_dir / CONTROL_SOCKET) as control:
         opened = await _open(control, process, timeout)
@@ -54,10 +54,10 @@ async def converse(
 
 
 async def _while_it_runs(control_socket: Path, saying: Coroutine[Any, Any, int]) -> int:
-    """What `saying` returns. Raises `NoMainProcess` as soon as the main process ends."""
+    """Returns what `saying` returns. Raises `NoMainProcess` as soon as the main process ends."""
     task = asyncio.ensure_future(saying)
     try:
-        # A connection of its own: on the other one, questions are asked meanwhile.
+        # A second connection, because `saying` asks its questions over the first one meanwhile.
         async with ControlClient(control_socket) as control:
             ended = asyncio.ensure_future(control.until_ended())
             await asyncio.wait({task, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -106,7 +106,7 @@ async def _say_all(
 
 
 async def _asked_for_a_restart(control: ControlClient, opened: dict[str, Any]) -> bool:
-    """Whether a restart is under way that this chat has asked for, so that a notice of it will come."""
+    """Whether a restart that this chat has asked for is under way, so that a notice of it will come."""
     statuses = await control.call("list")
     return any(status["restart_for"] == opened["user_id"] for status in statuses)
 
@@ -124,7 +124,7 @@ def _show(reply: str) -> None:
 
 
 def _printable(reply: str) -> str:
-    """Without what would move a terminal's cursor, or cannot be printed."""
+    """The reply without characters that would move a terminal's cursor or cannot be printed."""
     kept = "".join(character for character in reply if character.isprintable() or character in "\n\t")
     return kept.encode("utf-8", "replace").decode()
 
@@ -134,8 +134,8 @@ async def _talk(sandbox: Sandbox, control: ControlClient, process: str) -> int:
     click.echo(text("chat_cli.welcome", name=process), err=True)
     lines: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    # A thread, because standard input may be a file, which no event loop can wait for; a daemon, because
-    # nothing can end its reading.
+    # A thread, because standard input may be a file, which no event loop can wait for; a daemon thread, because nothing
+    # can interrupt its reading.
     threading.Thread(target=_read_lines, args=(loop, lines), daemon=True).start()
     tasks = [
         asyncio.ensure_future(_say_lines(sandbox, lines, prompt)),
@@ -164,7 +164,7 @@ async def _say_lines(sandbox: Sandbox, lines: "asyncio.Queue[str]", prompt: str)
             await sandbox.say(line.rstrip("\n"))
         click.echo(prompt, nl=False)
     if not prompt:
-        await asyncio.sleep(_QUIET)  # what was piped in wants its answers
+        await asyncio.sleep(_QUIET)  # wait for the answers to lines that were piped in
 
 
 async def _show_connection(sandbox: Sandbox, prompt: str) -> None:
@@ -183,7 +183,7 @@ def _tell(sentence: str, prompt: str) -> None:
 
 def _read_lines(loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[str]") -> None:
     """Every line of standard input, and an empty one at its end."""
-    # The loop may have closed: then nobody listens any more.
+    # The loop may be closed: then nobody listens any more.
     with contextlib.suppress(RuntimeError):
         while line := sys.stdin.readline():
             loop.call_soon_threadsafe(lines.put_nowait, line)

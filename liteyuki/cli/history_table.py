@@ -24,10 +24,10 @@ _LEAST_WIDTH: Final = 20
 def history_lines(
     data_dir: Path, process: str | None, count: int, *, with_output: bool, width: int | None = None
 ) -> list[str]:
-    """The last `count` entries of `process`, or of all, below a heading.
+    """A heading, and below it the last `count` entries of `process`, or of all processes.
 
-    One line each; where there is a `width`, what would be longer goes on below. Raises `HistoryUnreadable`;
-    `UnknownProcess` if there are entries, but none of that process.
+    One line each; if there is a `width`, longer entries are wrapped. Raises `HistoryUnreadable`; `UnknownProcess` if
+    there are entries, but none of that process.
     """
     path = data_dir / HISTORY
     entries = read_history(path, process, count=count)
@@ -71,7 +71,7 @@ def _rows(entries: Sequence[HistoryEntry]) -> Iterator[list[str]]:
 
 
 def _why(entry: HistoryEntry) -> str:
-    """The cause, and the exit code or signal, if that says anything more."""
+    """The cause, with the exit code or signal if they tell more."""
     if entry.cause is None or entry.kind is EventKind.READY:
         return ""
     cause = text(f"cause.{entry.cause.value}")
@@ -81,7 +81,7 @@ def _why(entry: HistoryEntry) -> str:
 
 
 def _details(entries: Sequence[HistoryEntry]) -> Iterator[str]:
-    """Who asked, and in which words; once, although all that follows from it has that on record."""
+    """Who asked, and in which words; said once, although every entry that follows from the request has it on record."""
     told: dict[str, str] = {}
     for entry in entries:
         details = _printable(", ".join(part for part in (_asked_by(entry), _reason(entry)) if part))
@@ -90,7 +90,7 @@ def _details(entries: Sequence[HistoryEntry]) -> Iterator[str]:
 
 
 def _asked_by(entry: HistoryEntry) -> str:
-    """Without what the cause says already."""
+    """Who asked, without what the cause says already."""
     kind, *others = entry.asked_by.split(" / ")
     if kind == "main":
         return ""
@@ -98,7 +98,7 @@ def _asked_by(entry: HistoryEntry) -> str:
 
 
 def _reason(entry: HistoryEntry) -> str:
-    """In the language of that time; that it was a command is what the cause says."""
+    """The reason, in the language of its time; empty if it only says that it was a chat command, as the cause does."""
     return "" if entry.cause is Cause.CHAT and entry.reason in SENTENCES["chat.reason"] else entry.reason
 
 
@@ -112,7 +112,7 @@ def _with_details(lines: list[str], details: str, width: int | None) -> list[str
 
 
 def _printable(words: str) -> str:
-    """On one line, and without what a terminal would take for a command: anybody may have written it."""
+    """The words on one line, without characters that a terminal would take for commands: anybody may be the author."""
     return "".join(character if character.isprintable() else " " for character in words)
 
 

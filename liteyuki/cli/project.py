@@ -21,7 +21,7 @@ def language_of_project() -> str:
 
 
 def outline_of_project() -> Outline:
-    """What a command needs that only reads files. A mistake in the settings is told, and does not stop it."""
+    """What a command that only reads files needs. If the settings are wrong it says so, and goes on."""
     outline = read_outline(Path.cwd(), os.environ)
     if outline.problem is not None:
         click.echo(text("cli.ignored", error=outline.problem), err=True)

@@ -37,5 +37,5 @@ def _source_folders(overrides: dict[str, Any]) -> dict[str, str]:
     try:
         settings = load_settings(Path.cwd(), os.environ, overrides)
     except StartError:
-        return {}  # `LiteyukiBot.run` reads the same settings, and tells what is wrong with them
+        return {}  # `LiteyukiBot.run` reads the same settings, and says what is wrong with them
     return {spec.family: str(spec.cwd) for spec in settings.processes.values() if spec.program.has_channels}

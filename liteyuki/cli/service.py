@@ -25,7 +25,7 @@ def command() -> click.Command:
     def systemd(script: Path | None) -> None:
         from liteyuki.cli.systemd import own_user, systemd_unit
 
-        configure(write=lambda line: click.echo(line, nl=False, err=True))  # the unit alone goes to standard output
+        configure(write=lambda line: click.echo(line, nl=False, err=True))  # only the unit goes to standard output
         settings = load_settings(Path.cwd().resolve(), os.environ, settings_for_script(script))
         check_processes(settings)
         click.echo(systemd_unit(settings, script, user=own_user()), nl=False)

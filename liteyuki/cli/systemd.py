@@ -17,11 +17,11 @@ from liteyuki.supervise.start_order import START_WAIT
 __all__ = ["own_user", "systemd_unit"]
 
 _LAST_SECONDS: Final = 10.0
-"""What the main process may take beyond the `stop_timeout`s of its children."""
+"""Seconds that the main process may take beyond the `stop_timeout`s of its children."""
 
 
 def systemd_unit(settings: Settings, script: Path | None = None, *, user: str | None = None) -> str:
-    """The unit's text. `script`: what `liteyuki run` is to run; `user`: who runs it, whoever systemd likes if None."""
+    """The text of the unit. `script` is what `liteyuki run` is to run, `user` who runs it (None: systemd's default)."""
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", settings.directory.name).strip("-.") or "liteyuki"
     specs = settings.processes
     after = {name: spec.after for name, spec in specs.items()}
@@ -43,7 +43,7 @@ def systemd_unit(settings: Settings, script: Path | None = None, *, user: str | 
         *([f"User={user}"] if user else []),
         f"ExecStart={' '.join(_quoted(word) for word in words)}",
         *(f"Environment={_quoted(variable)}" for variable in _give_up_for_good(settings)),
-        # It is told by the main process that it has given up; a mistake in the settings is for people.
+        # The exit code tells systemd that the main process has given up; a person has to correct wrong settings.
         "Restart=on-failure",
         f"RestartForceExitStatus={GAVE_UP}",
         f"RestartPreventExitStatus={BAD_SETTINGS}",
@@ -51,10 +51,10 @@ def systemd_unit(settings: Settings, script: Path | None = None, *, user: str | 
         "WatchdogSec=60",
         f"TimeoutStartSec={start:g}",
         f"TimeoutStopSec={stop:g}",
-        # The main process asks its children itself; what is left when it has gone is killed. One of them that has
-        # taken too much memory is its business.
+        # The main process stops its children itself; systemd kills what is left after it. If one of them takes too much
+        # memory, the main process handles that.
         "KillMode=mixed",
-        # It keeps what each child has started together, to end it at once.
+        # The main process needs a cgroup for each child, to end everything that the child has started at once.
         "Delegate=yes",
         "OOMPolicy=continue",
         "",
@@ -65,15 +65,15 @@ def systemd_unit(settings: Settings, script: Path | None = None, *, user: str | 
 
 
 def _program() -> list[str]:
-    """The interpreter of this environment, and the console script beside it, which no file of the project can hide."""
+    """This environment's interpreter, and the console script beside it, which no file of the project can hide."""
     script = Path(sys.executable).with_name("liteyuki")
     return [sys.executable, str(script)] if script.is_file() else [sys.executable, "-m", "liteyuki"]
 
 
 def _give_up_for_good(settings: Settings) -> Iterable[str]:
-    """So that systemd learns when one cannot be kept alive, instead of it being retried slowly for ever."""
+    """Variables that make the main process exit instead of retrying slowly, so that systemd learns of it."""
     for name, spec in {spec.family: spec for spec in settings.processes.values()}.items():
-        # A variable cannot name the others: systemd takes no hyphen in it, and its letters lose their case.
+        # Only these names fit into a variable: systemd takes no hyphen there, and letters lose their case.
         if spec.give_up.then is GiveUpThen.SLOW and re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", name):
             yield f"LITEYUKI_PROCESSES__{name.upper()}__GIVE_UP__THEN={GiveUpThen.EXIT.value}"
 
@@ -91,7 +91,7 @@ def _quoted(word: str) -> str:
 
 
 def own_user() -> str | None:
-    """Who runs this, unless it is root, who is most likely only here to write the unit."""
+    """The user who runs this; None for root, who is most likely only here to write the unit."""
     if os.geteuid() == 0:
         return None
     import pwd

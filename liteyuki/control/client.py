@@ -1,4 +1,4 @@
-"""Asking the main process of a project over its control socket."""
+"""A client of the control socket: it asks the main process of a project."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ __all__ = ["ControlClient"]
 
 
 class ControlClient:
-    """A connection, as an async context manager. Entering raises `NoMainProcess` if none runs there."""
+    """A connection, as an async context manager. Entering raises `NoMainProcess` if no main process runs there."""
 
     def __init__(self, control_socket: Path) -> None:
         self._path = control_socket
@@ -40,13 +40,13 @@ class ControlClient:
         self._writer.close()
 
     async def until_ended(self) -> None:
-        """Returns when the main process has ended; not while a `call` is made."""
+        """Returns when the main process has ended. Not at the same time as a `call`."""
         async with self._lock:
             with contextlib.suppress(ConnectionError):
                 await self._reader.read()
 
     async def call(self, method: str, **params: Any) -> Any:
-        """The method's result. Raises `ControlError` if it is refused, `NoMainProcess` if that has ended."""
+        """The method's result. Raises `ControlError` if it is refused, `NoMainProcess` if that process has ended."""
         async with self._lock:
             try:
                 self._writer.write(request_line(next(self._numbers), method, params))

@@ -27,7 +27,7 @@ command = [{python!r}, "flood.py"]
 restart = "never"
 """
 
-# One write a line, as most programs do, and unbuffered as our children are.
+# One write per line, as in most programs, and unbuffered, as our children are.
 FLOOD = """
 import os, time
 for number in range({warm_up} + {lines}):

@@ -1,4 +1,4 @@
-"""Supervisors that keep one program running, each as it is by default: ours, and those of its peers that PyPI has."""
+"""Supervisors that keep one program running, each with its defaults: Liteyuki, and its peers on PyPI."""
 
 import contextlib
 import json
@@ -33,7 +33,7 @@ class Keeping:
         return [sys.executable, "-m", self.module, *self.arguments]
 
 
-# All deaths are followed at once, as the first one after a healthy time is by default.
+# Every death is followed by a restart at once, as only the first one after a healthy time is by default.
 LITEYUKI: Final = Keeping(
     "liteyuki",
     "liteyuki",
@@ -65,7 +65,7 @@ PEERS: Final = (
 
 
 def installed_peers() -> list[Keeping]:
-    """The others that are there; which are not is said."""
+    """The peers that are installed; it prints which are not."""
     found = []
     for peer in PEERS:
         if find_spec(peer.package) is None:

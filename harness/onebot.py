@@ -25,7 +25,9 @@ class OneBot:
         self.url = f"ws://127.0.0.1:{port}/onebot/v11/ws"
         self.self_id = self_id
         self.sent: list[dict[str, Any]] = []
-        """Parameters of every message that the bot has sent, with `text`, and `connection`, the how-manieth."""
+        """The parameters of every message that the bot has sent, with its `text` and the number of the `connection`
+        (from 1).
+        """
         self.connections = 0
         self.may_connect = threading.Event()
         self.may_connect.set()
@@ -104,7 +106,7 @@ class OneBot:
         message_id: int | None = None,
         sent_at: float | None = None,
     ) -> int:
-        """Let `user` say it, in private or in a group; the message's id."""
+        """Let `user` say `words`, in private or in a group; returns the message's id."""
         connection = self._wait(lambda: self._connection, "a connection", DEADLINE)
         number = next(self._message_ids) if message_id is None else message_id
         place = {"message_type": "private", "sub_type": "friend"}
@@ -129,7 +131,7 @@ class OneBot:
         return number
 
     def wait_said(self, pattern: str, *, count: int = 1, deadline: float = DEADLINE) -> dict[str, Any]:
-        """The `count`-th message of the bot's that matches, as soon as it is there."""
+        """The `count`-th message of the bot that matches, as soon as it is there."""
 
         def find() -> dict[str, Any] | None:
             found = [message for message in self.sent if re.search(pattern, message["text"])]

@@ -53,12 +53,12 @@ class Project:
         (self.plugins / f"{name}.py").write_text(source, encoding="utf-8")
 
     def run(self, *arguments: str, **environment: str) -> "MainProcess":
-        """`liteyuki run` in this folder."""
+        """Run `liteyuki run` in this folder."""
         return MainProcess([sys.executable, "-m", "liteyuki", "run", *arguments], self.directory, environment)
 
 
 class MainProcess:
-    """A main process that a test has started, as a context manager that leaves nothing behind."""
+    """A main process that a test has started; as a context manager it leaves nothing behind."""
 
     def __init__(
         self, command: list[str], directory: Path, environment: dict[str, str], *, stdin: int = subprocess.DEVNULL
@@ -108,7 +108,7 @@ class MainProcess:
         return "\n".join(self.lines)
 
     def children(self) -> list[int]:
-        """The pids of its child processes; remembered, so that none can be left over."""
+        """The pids of its child processes; they are remembered, so that none can be left behind."""
         found = subprocess.run(
             ["ps", "-o", "pid=,stat=", "--ppid", str(self.pid)], capture_output=True, text=True, check=False
         )
@@ -123,20 +123,20 @@ class MainProcess:
         return pids[0]
 
     def wait_ready(self, count: int = 1) -> int:
-        """Until the bot has become ready for the `count`-th time; its pid."""
+        """Wait until the bot has become ready for the `count`-th time; returns its pid."""
         return int(self.wait_for(r"nonebot：已就绪（pid (\d+)）", count=count)[1])
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
     def wait(self, deadline: float = DEADLINE) -> int:
-        """Its exit code."""
+        """Wait for its end; returns its exit code."""
         code = self._process.wait(deadline)
         self._reader.join(deadline)
         return code
 
     def stop(self) -> int:
-        """Ctrl+C, and the exit code."""
+        """Send Ctrl+C, and return the exit code."""
         self.children()
         self.send(signal.SIGINT)
         return self.wait()

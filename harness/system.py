@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 DEADLINE = 30.0
-"""Seconds for anything that must happen at all; nothing is asserted about how fast it does."""
+"""Seconds for anything that must happen at all; no test asserts how fast it does."""
 
 
 def free_port() -> int:
@@ -31,7 +31,7 @@ def free_port() -> int:
 
 
 def wait_until(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
-    """The first true value of `condition`; asked anew in short steps, for what tells nobody when it happens."""
+    """The first true value of `condition`, which is called every few milliseconds: for what sends no notification."""
     end = time.monotonic() + deadline
     while time.monotonic() < end:
         if value := condition():
@@ -41,7 +41,7 @@ def wait_until(condition: Callable[[], Any], what: str, deadline: float = DEADLI
 
 
 def is_alive(pid: int) -> bool:
-    """Whether `pid` is there and no zombie."""
+    """Whether the process `pid` exists and is no zombie."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -54,12 +54,12 @@ def open_handles() -> int:
 
 
 def wait_until_gone(pid: int, *, deadline: float = DEADLINE) -> None:
-    """Until the process `pid` has ended."""
+    """Wait until the process `pid` has ended."""
     wait_until(lambda: not is_alive(pid), f"the end of process {pid}", deadline)
 
 
 def resident_kib(pid: int) -> int:
-    """Resident memory of one process."""
+    """Resident memory of one process, in KiB."""
     found = re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     assert found is not None
     return int(found[1])
@@ -67,7 +67,7 @@ def resident_kib(pid: int) -> int:
 
 @contextlib.contextmanager
 def listening(port: int) -> Iterator[None]:
-    """Somebody else has the port."""
+    """The port is taken while the block runs."""
     with socket.socket() as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind(("127.0.0.1", port))

@@ -1,6 +1,6 @@
 """The log: one loguru logger of our own, its line format, level names and icons.
 
-11-23 10:00:00 [ℹ️信息] Passive receive: hello
+    11-23 10:00:00 [ℹ️信息] Passive receive: hello
 
 It exists beside loguru's global logger, because NoneBot (and many a plugin) removes the global one's handlers and sets
 its own: in the child both print to the same console, each in its own format.

@@ -1,8 +1,8 @@
 """Random blows at a real tree of processes, and what must hold after each: `python -m benchmarks chaos`.
 
-`blows` says what comes next, `expected` what must follow from it, `invariants` whether that is so: no I/O in those.
-`project` and `limbs` are what runs, `disk` what it writes to, `sights` what can be seen of it, `strikes` what is done
-to it, `run` all of it in turn.
+`blows` chooses the next blow, `expected` says what must follow from it, `invariants` whether everything is as it must
+be: no I/O in those. `project` and `limbs` are the tree, `disk` is what it writes to, `sights` observes it, `strikes`
+carries the blows out, `ring` waits until all is well, and `run` puts it all together.
 """
 
 from harness.chaos.ring import Broken

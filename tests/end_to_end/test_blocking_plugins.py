@@ -16,7 +16,7 @@ pytestmark = pytest.mark.end_to_end
 
 FOR_EVER = {"sleeps": "time.sleep(3600)", "computes": "while True: pass"}
 
-# What of a plugin blocks; each of these is called by the time the bot is ready for the first time.
+# The places in which a plugin can block; all are reached by the time the bot is ready for the first time.
 PLACES = {
     "hook": "@bot.on_process_ready\n{block}",
     "before_hook": "@bot.on_before_process_start\n{block}",

@@ -14,7 +14,7 @@ UNSHARE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
 def _why_not() -> str:
-    """What is in the way of a process namespace here."""
+    """Why a process namespace cannot be made here; empty if it can."""
     if not sys.platform.startswith("linux"):
         return "process namespaces are Linux's"
     try:
@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(bool(WHY_NOT), reason=f"no process namespace to be had: {WHY_NOT}"),
 ]
 
-# Leaves orphans behind: one that ends with a code that means something to us, and one that stays a while.
+# Leaves two orphans behind: one whose exit code would mean something to us, and one that runs for a while.
 ORPHANS = """
 import os, signal, sys, time
 def told(number, frame):
@@ -64,7 +64,7 @@ def run_as_init(project: Project, **changes: str) -> MainProcess:
 
 
 def pid_outside(main: MainProcess) -> int:
-    """The main process's pid outside of its namespace, where a container's keeper would signal it."""
+    """The main process's pid outside of its namespace, to which the outer world sends signals."""
     (pid,) = wait_until(main.children, "the main process")
     return int(pid)
 

@@ -1,4 +1,4 @@
-"""The main process as systemd has it: told over a socket, and the unit that is printed."""
+"""The main process under systemd: what it reports over a socket, and the unit that is printed."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""The console never waits, and tells what it left out; the tail remembers."""
+"""The console never waits, and reports what it left out; the tail keeps the last lines."""
 
 import asyncio
 import os

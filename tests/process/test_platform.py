@@ -1,4 +1,4 @@
-"""What we ask of the operating system, each way of asking."""
+"""Everything that we ask the operating system, in each way that we ask it."""
 
 import asyncio
 import os

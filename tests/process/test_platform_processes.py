@@ -18,7 +18,7 @@ MIB = 2**20
 
 @pytest.fixture
 def child() -> Iterator["subprocess.Popen[bytes]"]:
-    """One that has taken 64 MiB, and says so."""
+    """A process that has allocated 64 MiB, and says so."""
     code = f"import sys; hoard = bytearray({64 * MIB}); print('ready', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

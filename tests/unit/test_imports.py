@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# What each part may import of ours, by prefix; a part may always import its own.
+# What each part may import of ours, by prefix; a part may always import itself.
 MAY_IMPORT = {
     "liteyuki.locale": (),
     "liteyuki.errors": ("liteyuki.locale",),
@@ -47,7 +47,7 @@ MODULES = sorted(
 
 
 def part_of(module: str) -> str:
-    """The longest entry of the table that `module` lies in."""
+    """The longest entry of the table that contains `module`."""
     return max((p for p in MAY_IMPORT if module == p or module.startswith(p + ".")), key=len)
 
 

@@ -310,7 +310,7 @@ def test_what_an_obedient_leader_left_behind_is_asked_too(tmp_path: Path) -> Non
     async def main() -> None:
         seed = Seed()
         saved = tmp_path / "saved"
-        spec = command("a", sys.executable, "-S", TREES, "heeds", str(saved), env=seed.env, stop_timeout=DEADLINE)
+        spec = command("a", sys.executable, "-S", TREES, "obeys", str(saved), env=seed.env, stop_timeout=DEADLINE)
         async with supervised(spec) as watched:
             await watched.until_printed("grown")
             watched.supervisor.restart("a", reason="", origin=Origin(kind="main"))

@@ -99,7 +99,7 @@ def _cgroup() -> str:
         return next(line.strip() for line in file if line.startswith("0::"))
 
 
-def heeds(path: str) -> None:
+def obeys(path: str) -> None:
     """Start a process that writes to `path` when it is asked to stop, and end at once when asked to."""
     if not os.fork():
 

@@ -36,6 +36,12 @@ import os, signal, sys, time
 def told(number, frame):
     print("got", signal.Signals(number).name, flush=True)
 signal.signal(signal.SIGUSR1, told)
+def is_zombie(name):
+    try:
+        return ") Z " in open(f"/proc/{name}/stat").read()
+    except OSError:
+        return False  # it was collected meanwhile
+reader, writer = os.pipe()
 for _ in range(3):
     if not os.fork():
         os.setsid()
@@ -46,10 +52,11 @@ for _ in range(3):
         os._exit(0)
     os.wait()
 print("left", flush=True)
-time.sleep(1)
-print("zombies", sum(
-    ") Z " in open(f"/proc/{name}/stat").read() for name in os.listdir("/proc") if name.isdecimal()
-), flush=True)
+os.close(writer)
+os.read(reader, 1)  # returns when the last orphan has ended
+while any(is_zombie(name) for name in os.listdir("/proc") if name.isdecimal()):
+    time.sleep(0.01)
+print("no zombies", flush=True)
 while True:
     time.sleep(3600)
 """
@@ -73,7 +80,7 @@ def test_orphans_are_collected_and_harm_nobody(project: Project) -> None:
     with run_as_init(project) as main:
         main.wait_for(r"主进程已启动（pid 1）")
         main.wait_for("^left$")
-        main.wait_for("^zombies 0$")
+        main.wait_for("^no zombies$")
         assert "退出码" not in main.text
         os.kill(pid_outside(main), signal.SIGTERM)
         assert main.wait() == 0

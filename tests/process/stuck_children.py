@@ -86,7 +86,7 @@ async def block_for(seconds: float) -> None:
 
 
 async def wait_for_a_message() -> None:
-    """Block the loop in a way that leads to a warning, and go on."""
+    """Wait for a message on the loop itself, which blocks it: that leads to a warning, and works."""
     attach_channels()
     await asyncio.sleep(0.2)
     print("waiting", flush=True)

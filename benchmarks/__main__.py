@@ -7,7 +7,7 @@ no benchmark, and takes options of its own.
 import sys
 
 from benchmarks import channels, endurance, main_job, many, output, respawn
-from benchmarks.chaos.run import main as chaos
+from harness.chaos import main as chaos
 
 BENCHMARKS = {
     **main_job.BENCHMARKS,

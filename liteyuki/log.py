@@ -2,8 +2,8 @@
 
     11-23 10:00:00 [ℹ️信息] Passive receive: hello
 
-It is a logger beside loguru's global one, because NoneBot (and many a plugin) takes the global one's handlers
-away and sets its own: in the child both print to the same console, each in its own format.
+It exists beside loguru's global logger, because NoneBot (and many a plugin) removes the global one's handlers and sets
+its own: in the child both print to the same console, each in its own format.
 """
 
 import functools
@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-# The documented way to an independent logger, `copy.deepcopy`, fails once somebody has added a handler to the
-# global one, and importing must not take those away. So it is built as loguru builds its own.
+# `copy.deepcopy`, the documented way to an independent logger, fails once somebody has added a handler to the global
+# one, and importing must not remove those. So this builds one the way loguru builds its own.
 from loguru._logger import Core, Logger
 
 from liteyuki.locale import language
@@ -60,7 +60,7 @@ def _independent_logger() -> "loguru.Logger":
 
 
 logger: Final = _independent_logger()
-"""Log with this in main-process plugins and in the child alike. Safe from any thread."""
+"""The logger for main-process plugins and the child alike. Safe from any thread."""
 
 
 def line_format(record: "loguru.Record", *, icons: bool) -> str:
@@ -79,7 +79,7 @@ def line_format(record: "loguru.Record", *, icons: bool) -> str:
 def configure(*, level: str = "INFO", icons: bool = True, write: Callable[[str], None] | None = None) -> None:
     """Set what is shown from now on, on standard output or through `write`.
 
-    Called once by each process that we start. From any thread.
+    Each process that we start calls it once. From any thread.
     """
     logger.remove()
     logger.add(
@@ -93,7 +93,7 @@ def configure(*, level: str = "INFO", icons: bool = True, write: Callable[[str],
 
 
 def _write(message: str) -> None:
-    # Looked up at each line, so that a replaced sys.stdout (a test's, a Textual app's) is honoured.
+    # Looked up for each line, so that a replaced sys.stdout (a test's, a Textual app's) is used.
     sys.stdout.write(message)
     sys.stdout.flush()
 

@@ -9,8 +9,11 @@ from types import FrameType
 
 import pytest
 
-from liteyuki.locale import LANGUAGES, language, set_language
-from tests.harness import Project
+# Before anything imports it, whichever tests come first.
+pytest.register_assert_rewrite("harness")
+
+from harness import Project  # noqa: E402 - after the line above
+from liteyuki.locale import LANGUAGES, language, set_language  # noqa: E402
 
 TEST_LIMIT = 120
 """Seconds after which a test is ended, with the stacks of all threads."""

@@ -7,6 +7,7 @@ from liteyuki.codec import message
 from liteyuki.comm.channel.ends import ChannelEnd
 
 __all__ = [
+    "ANSWER_TIMEOUT",
     "FIRST_SANDBOX_ID",
     "BeginRestart",
     "ChannelOffer",
@@ -25,8 +26,11 @@ __all__ = [
     "StatusRequest",
 ]
 
+ANSWER_TIMEOUT: Final = 5.0
+"""Seconds that the main process may take to answer a request. It answers at once, unless it is overloaded or stuck."""
+
 FIRST_SANDBOX_ID: Final = 2**62
-"""Account numbers from here on are those of sandbox chats; no platform has any that long."""
+"""Account numbers from here on belong to sandbox chats; no platform has numbers that long."""
 
 RestartOutcome = Literal["accepted", "already", "repeated", "unknown", "stopping"]
 
@@ -42,7 +46,7 @@ class OpenChannel:
     name: str
     to: str | None
     options: tuple[Any, ...]
-    """Those of `ChannelOptions`."""
+    """The fields of `ChannelOptions`."""
 
 
 @message(name="liteyuki.ChannelOffer")
@@ -58,9 +62,9 @@ class ChannelOffer:
 @message(name="liteyuki.ChannelRefused")
 @dataclass(frozen=True)
 class ChannelRefused:
-    """Main to child: a channel that it has set cannot be connected.
+    """Main to child: a channel that the child has set cannot be connected.
 
-    Because only the processes `known` have channels; or, if that is empty, because of the system's `errno`.
+    The reason is that only the processes `known` have channels; or, if `known` is empty, the system's `errno`.
     """
 
     known: tuple[str, ...] = ()
@@ -111,7 +115,7 @@ class RestartAnswer:
 @message(name="liteyuki.BeginRestart")
 @dataclass(frozen=True)
 class BeginRestart:
-    """Child to main: the chat has been answered, so the restart of this process that it asked for may begin."""
+    """Child to main: the chat has its answer, so the restart that it asked for may begin."""
 
 
 @message(name="liteyuki.StatusRequest")
@@ -123,9 +127,10 @@ class StatusRequest:
 @message(name="liteyuki.ProcessStatus")
 @dataclass(frozen=True)
 class ProcessStatus:
-    """`uptime` in seconds since the spawn of the running generation, None if there is none; `memory_bytes` as
-    `memory_limit` counts it, and that limit, None if there is none; `restart_for`: who asked for a restart whose new
-    generation is not ready yet."""
+    """`uptime` is in seconds since the running generation was spawned (None if there is none). `memory_bytes` is
+    counted as for `memory_limit`; `memory_limit_bytes` is that limit (None if there is none). `restart_for` is who
+    asked for a restart whose new generation is not ready yet.
+    """
 
     name: str
     state: str
@@ -137,7 +142,7 @@ class ProcessStatus:
     memory_limit_bytes: int | None
     restart_for: str | None
     left_out: list[str] = field(default_factory=list)
-    """Plugins that it runs without (safe mode)."""
+    """The plugins that safe mode leaves out."""
 
 
 @message(name="liteyuki.LogsRequest")
@@ -152,7 +157,7 @@ class LogsRequest:
 @message(name="liteyuki.ConnectionPoint")
 @dataclass(frozen=True)
 class ConnectionPoint:
-    """Where a OneBot v11 client reaches the bot; `access_token` is empty if it wants none."""
+    """Where a OneBot v11 client reaches the bot; `access_token` is empty if the bot wants none."""
 
     url: str
     access_token: str
@@ -161,9 +166,10 @@ class ConnectionPoint:
 @message(name="liteyuki.StateReport")
 @dataclass(frozen=True)
 class StateReport:
-    """Child to main: it has come this far. `problems` are sentences for the log.
+    """Child to main: how far it has come.
 
-    `not_loaded`: plugins that did not load because they need one that is left out.
+    `problems` are sentences for the log, `not_loaded` the plugins that did not load because they need one that is left
+    out.
     """
 
     state: Literal["loaded", "ready", "cannot_start"]

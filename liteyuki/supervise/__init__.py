@@ -27,11 +27,11 @@ if TYPE_CHECKING:
         ProgramKind,
         RestartMode,
     )
-    from liteyuki.supervise.start_order import PATIENCE
+    from liteyuki.supervise.start_order import START_WAIT
     from liteyuki.supervise.supervisor import Supervisor
 
 __all__ = [
-    "PATIENCE",
+    "START_WAIT",
     "Backoff",
     "Cause",
     "Conditions",
@@ -61,7 +61,7 @@ __getattr__ = late_face(
         "liteyuki.supervise.spec": (
             "Backoff Conditions GiveUp GiveUpThen LogFiles ProcessSpec ProcessState Program ProgramKind RestartMode"
         ),
-        "liteyuki.supervise.start_order": "PATIENCE",
+        "liteyuki.supervise.start_order": "START_WAIT",
         "liteyuki.supervise.supervisor": "Supervisor",
     },
 )

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from harness import DEADLINE, open_handles, wait_until
 from liteyuki.comm import Channel, get_channel, get_channel_async, set_channel, set_channels
 from liteyuki.comm.channel.ends import Ack
 from liteyuki.comm.protocol import Origin
 from liteyuki.errors import ChannelClosed, ChannelFull, ChannelInUse, ChannelNotFound, NoHandlesLeft, UnknownProcess
 from liteyuki.supervise import Backoff, GiveUp, ProcessSpec, ProcessState, Program, ProgramKind, RestartMode
-from tests.harness import DEADLINE, open_handles, wait_until
 from tests.process.numbers import STREAM_BOUND, check_handled, check_taken, numbered, read_records
 from tests.process.test_supervisor import ROOT, Watched, command, run, supervised
 

@@ -12,10 +12,10 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from harness import DEADLINE
 from liteyuki.comm.channel.channel import Channel
 from liteyuki.errors import PeerGone
 from tests.conftest import TEST_LIMIT
-from tests.harness import DEADLINE
 from tests.process.channel_roles import stream
 from tests.process.numbers import (
     STREAM_BOUND,

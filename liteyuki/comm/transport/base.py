@@ -80,5 +80,5 @@ class Transport(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the handle back; what is queued and not flushed is lost. Twice is harmless."""
+        """Give the handle back; what is queued and not flushed is lost. Idempotent."""
         ...

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from harness import open_handles
 from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.channel.ends import ChannelEnd
 from liteyuki.errors import (
     ChannelFull,
     MessageTooLarge,
 )
-from tests.harness import open_handles
 from tests.unit.channel.optioned import crash
 from tests.unit.channel.sent_channels import check_connected, closing, handles_so_far
 from tests.unit.joined import DEADLINE, Arrivals, Joiner, close_at_once, in_thread, run, soon

@@ -26,14 +26,13 @@ from liteyuki.comm.protocol import ANSWER_TIMEOUT, Origin, RestartAnswer
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.transport import drop_inheritance
 from liteyuki.config import Settings, check_processes, load_settings, read_language
-from liteyuki.control.server import ControlServer
+from liteyuki.control import ControlServer
 from liteyuki.errors import AlreadyRunningError, NoMainProcess, StartError, UnknownProcess
 from liteyuki.exit_codes import BAD_SETTINGS, FAILED, GAVE_UP
 from liteyuki.hooks import Hook, WithHooks
 from liteyuki.locale import set_language, text
 from liteyuki.log import configure, logger
-from liteyuki.plugin import load_plugin, load_plugins
-from liteyuki.plugin.thread import PluginThread
+from liteyuki.plugin import PluginThread, load_plugin, load_plugins
 from liteyuki.runtime_dir import RuntimeDirectory
 from liteyuki.sd_notify import ServiceManager
 from liteyuki.supervise import Event, EventKind, RequestServer, Supervisor

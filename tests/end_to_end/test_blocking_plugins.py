@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness import DEADLINE, MainProcess, OneBot, Project
-from liteyuki.control.client import ControlClient
+from liteyuki.control import ControlClient
 
 pytestmark = pytest.mark.end_to_end
 

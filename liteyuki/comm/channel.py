@@ -28,7 +28,7 @@ from liteyuki.comm.receiver import check
 from liteyuki.comm.receiving import receive_in_thread, receive_on_loop
 from liteyuki.comm.sending import admit_in_thread, admit_on_loop
 from liteyuki.comm.stats import ChannelStats
-from liteyuki.comm.typed import check_for
+from liteyuki.comm.typecheck import check_for
 from liteyuki.errors import ChannelClosed, ChannelFull
 
 __all__ = ["Channel"]

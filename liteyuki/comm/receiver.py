@@ -19,7 +19,7 @@ from liteyuki.comm.handlers import (
 from liteyuki.comm.inbox import Inbox
 from liteyuki.comm.receipts import Receipts
 from liteyuki.comm.transport import BEGUN, TAKEN
-from liteyuki.comm.typed import Checker
+from liteyuki.comm.typecheck import Checker
 from liteyuki.errors import ChannelModeError, WrongType
 from liteyuki.log import logger
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, create_model
 from typing_extensions import NotRequired, Required, TypedDict
 
-from liteyuki.comm.typed import check_for
+from liteyuki.comm.typecheck import check_for
 
 # ruff: noqa: UP006, UP007, UP035 - people still write `List` and `Union`
 

@@ -15,7 +15,8 @@ MAY_IMPORT = {
     "liteyuki.sentences": (),
     "liteyuki.locale": ("liteyuki.sentences",),
     "liteyuki.errors": ("liteyuki.locale",),
-    "liteyuki.log": ("liteyuki.locale",),
+    "liteyuki._compat": (),
+    "liteyuki.log": ("liteyuki._compat", "liteyuki.locale"),
     "liteyuki._late_tls": (),
     "liteyuki._platform": (),
     "liteyuki._platform_memory": (),
@@ -84,7 +85,7 @@ PLATFORM = (
     "liteyuki._platform_terminal",
     "liteyuki._platform_tree",
 )
-BASE = ("liteyuki.errors", "liteyuki.locale", "liteyuki.log", *PLATFORM)
+BASE = ("liteyuki._compat", "liteyuki.errors", "liteyuki.locale", "liteyuki.log", *PLATFORM)
 FRAMEWORKS = ("nonebot", "fastapi", "pydantic", "websockets", "starlette", "uvicorn", "watchfiles", "cronsim")
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

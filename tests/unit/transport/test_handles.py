@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import liteyuki.comm
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.registry import Registry, replaced_registry
 from liteyuki.comm.transport import PipeTransport, offer, pipe_pair, take_over
 from liteyuki.errors import ChannelNotFound, NoMainProcess

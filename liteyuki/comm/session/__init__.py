@@ -8,7 +8,16 @@ from liteyuki.comm.session.acks import Acks
 from liteyuki.comm.session.calls import NO_REPLY, Call, Request, RequestQueue, pack_number
 from liteyuki.comm.session.credit import Need, Waiter
 from liteyuki.comm.session.inbox import Inbox, Run
-from liteyuki.comm.session.items import BATCH_BYTES, MESSAGE_COST_BYTES, TEXT_HEAD_BYTES, Entry, Item, SmallEntry, cost_bytes
+from liteyuki.comm.session.items import (
+    BATCH_BYTES,
+    MESSAGE_COST_BYTES,
+    TEXT_HEAD_BYTES,
+    Entry,
+    Item,
+    SmallEntry,
+    cost_bytes,
+    payload_of,
+)
 from liteyuki.comm.session.options import Ack, ChannelOptions, check_options
 from liteyuki.comm.session.session import Held, Session
 from liteyuki.comm.session.stats import ChannelStats
@@ -37,4 +46,5 @@ __all__ = [
     "check_options",
     "cost_bytes",
     "pack_number",
+    "payload_of",
 ]

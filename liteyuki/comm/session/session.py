@@ -117,6 +117,7 @@ class Session:
             return False
         self.closed = ChannelClosed(self.name, text("channel.reason_closed_here"))
         self.is_closed_here = True
+        self.outbox.close_burst()
         self.calls.fail_all()
         self.credit.wake_all()
         self.inbox.wake_all()
@@ -157,6 +158,13 @@ class Session:
             return self.add_message(entry)
         self.outbox.add_small(entry, size_bytes)
         return True
+
+    def open_burst(self, size_bytes: int) -> None:
+        """Somebody is bound to write all that waits. Until so much waits, let messages be added without a look, as far
+        as they may be."""
+        outbox = self.outbox
+        if self.closed is None and not self.credit.is_wanted and self.options.max_message_bytes >= size_bytes:
+            outbox.open_burst(min(size_bytes - outbox.waiting_bytes, outbox.max_queued_bytes - outbox.queued_bytes))
 
     def add_message(self, entry: Entry) -> bool:
         """Queue a message if there is room, and nobody has waited for that before; whether it is queued.

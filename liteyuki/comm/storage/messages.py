@@ -1,4 +1,4 @@
-"""What a child and the main process say to each other for `shared_memory`, over `{process}-passive`.
+"""What a child and the main process say to each other for `shared_memory`, over the control lane of their channel.
 
 Values travel as `Encoded`, as the channel would carry them: the main process keeps what it need not understand.
 """
@@ -13,6 +13,7 @@ from liteyuki.comm.storage.store import Encoded, Store
 from liteyuki.errors import NotANumber, NumberTooLarge, StorageError, StorageFull
 
 __all__ = [
+    "OPERATIONS",
     "KeyState",
     "Publication",
     "StorageCompareAndSet",
@@ -95,6 +96,15 @@ class StorageCompareAndSet(StorageOperation):
         return store.compare_and_set(self.key, self.expected, self.new, self.ttl)
 
 
+OPERATIONS: Final[tuple[type[StorageOperation], ...]] = (
+    StorageGet,
+    StorageSet,
+    StorageDelete,
+    StorageGetAll,
+    StorageIncrement,
+    StorageCompareAndSet,
+)
+
 _REFUSALS: Final[dict[str, type[StorageError]]] = {
     error.__name__: error for error in (StorageFull, NotANumber, NumberTooLarge)
 }
@@ -140,8 +150,9 @@ class KeyState:
 @message(name="liteyuki.StorageEndWait")
 @dataclass(frozen=True)
 class StorageEndWait:
-    """Child to main: nobody waits any more. Wants no answer."""
+    """Child to main: nobody waits for `key` with that id any more. Wants no answer."""
 
+    key: str
     wait_id: UUID
 
 

@@ -21,8 +21,8 @@ from typing import Any, Final
 
 from liteyuki._platform import is_sealed, open_shared_page
 from liteyuki.codec import Buffer
-from liteyuki.comm.transport.base import COUNTERS, TransportEnded
-from liteyuki.comm.wire import Frame, FrameError, FrameKind, FrameParser, Handle, Write, pack_frame
+from liteyuki.comm.transport.base import TransportEnded
+from liteyuki.comm.wire import COUNTERS, Frame, FrameError, FrameKind, FrameParser, Handle, Write, pack_frame
 from liteyuki.locale import text
 
 __all__ = ["PipeTransport", "dead_end", "pipe_pair"]

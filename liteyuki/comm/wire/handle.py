@@ -28,7 +28,7 @@ class Handle:
         return number
 
     def close(self) -> None:
-        """Give the handle back to the system. Twice is harmless."""
+        """Give the handle back to the system. Idempotent."""
         number = self.take()
         if number >= 0:
             os.close(number)

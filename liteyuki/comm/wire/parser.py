@@ -27,7 +27,7 @@ __all__ = ["FrameParser"]
 
 _KINDS: Final = frozenset(int(kind) for kind in FrameKind)
 _IN_PIECES: Final = frozenset(
-    {FrameKind.MESSAGE, FrameKind.REQUEST, FrameKind.REPLY, FrameKind.FAILURE, FrameKind.TELL}
+    {FrameKind.MESSAGE, FrameKind.REQUEST, FrameKind.REPLY, FrameKind.FAILURE, FrameKind.CONTROL}
 )
 
 

@@ -9,12 +9,25 @@ import sys
 from typing import Any, Final
 
 from liteyuki.codec import CodecError, canonical_form, decode, encode
-from liteyuki.comm.storage.messages import StorageCompareAndSet, StorageIncrement, StorageSet
+from liteyuki.comm.storage.messages import Publication, StorageCall
 from liteyuki.comm.storage.store import Encoded
 from liteyuki.errors import UnreadableValue
 from liteyuki.locale import text
 
-__all__ = ["MISSING", "Missing", "checked_name", "compare_and_set", "increment", "readable", "retry", "set_value"]
+__all__ = [
+    "MISSING",
+    "Missing",
+    "all_readable",
+    "checked_name",
+    "compare_and_set",
+    "delete",
+    "get",
+    "increment",
+    "publication",
+    "readable",
+    "retry",
+    "set_value",
+]
 
 
 class Missing(enum.Enum):
@@ -27,28 +40,41 @@ MISSING: Final = Missing.MISSING
 """No value: what `compare_and_set` expects of a key that must not be there, or puts where one must go."""
 
 
-def set_value(key: str, value: object, ttl: float | None) -> StorageSet:
-    return StorageSet(checked_name(key), encode(value), _checked_ttl(ttl))
+def get(key: str) -> StorageCall:
+    return StorageCall("get", (checked_name(key),))
 
 
-def increment(key: str, by: int | float) -> StorageIncrement:
+def set_value(key: str, value: object, ttl: float | None) -> StorageCall:
+    return StorageCall("set", (checked_name(key), encode(value), _checked_ttl(ttl)))
+
+
+def delete(key: str) -> StorageCall:
+    return StorageCall("delete", (checked_name(key),))
+
+
+def increment(key: str, by: int | float) -> StorageCall:
     if type(by) is not int and type(by) is not float:
         raise TypeError(text("storage.bad_increment", type=type(by).__qualname__))
-    return StorageIncrement(checked_name(key), by)
+    return StorageCall("increment", (checked_name(key), by))
 
 
-def compare_and_set(key: str, expected: object, new: object, ttl: float | None) -> StorageCompareAndSet:
-    return StorageCompareAndSet(checked_name(key), _encoded(expected), _encoded(new), _checked_ttl(ttl))
+def compare_and_set(key: str, expected: object, new: object, ttl: float | None) -> StorageCall:
+    return StorageCall("compare_and_set", (checked_name(key), _encoded(expected), _encoded(new), _checked_ttl(ttl)))
 
 
-def retry(refused: StorageCompareAndSet, present: Encoded | None) -> StorageCompareAndSet | None:
-    """What to ask next after `present` was there instead; None if that is another value.
+def retry(refused: StorageCall, present: Encoded | None) -> StorageCall | None:
+    """What to ask next after `present` was there for a `compare_and_set` instead; None if that is another value.
 
     The owner compares bytes. If those are others for the same value, it is asked again with its own.
     """
-    if refused.expected is None or present is None or not _are_same(present, refused.expected):
+    key, expected, new, ttl = refused.arguments
+    if expected is None or present is None or not _are_same(present, expected):
         return None
-    return StorageCompareAndSet(refused.key, present, refused.new, refused.ttl)
+    return StorageCall("compare_and_set", (key, present, new, ttl))
+
+
+def publication(topic: str, value: object) -> Publication:
+    return Publication(checked_name(topic), encode(value))
 
 
 def checked_name(name: str) -> str:
@@ -65,6 +91,10 @@ def readable(key: str, value: Encoded) -> Any:
         return decode(*value)
     except CodecError as error:
         raise UnreadableValue(key, str(error)) from error
+
+
+def all_readable(values: dict[str, Encoded]) -> dict[str, Any]:
+    return {key: readable(key, value) for key, value in values.items()}
 
 
 def _checked_ttl(ttl: float | None) -> float | None:

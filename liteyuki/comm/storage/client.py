@@ -1,7 +1,7 @@
-"""The owner of the storage as a process reaches it: its own server, or the main process over a channel."""
+"""The storage as a child reaches it: the main process's, over the passive channel."""
 
 import contextlib
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from liteyuki.comm.channel import Channel
@@ -9,48 +9,29 @@ from liteyuki.comm.protocol import ANSWER_TIMEOUT
 from liteyuki.comm.storage.messages import (
     KeyState,
     Publication,
+    StorageCall,
     StorageEndWait,
-    StorageOperation,
     StorageRefusal,
     StorageSubscribe,
     StorageWait,
 )
 from liteyuki.comm.storage.pubsub import Subscribers
+from liteyuki.comm.storage.server import StorageServer
 from liteyuki.errors import ChannelClosed
 
-__all__ = ["MainProcess", "Owner"]
+__all__ = ["Owner", "StorageClient"]
 
 
-class Owner(Protocol):
-    """Blocking calls from any thread, asynchronous ones on an event loop."""
-
-    def ask(self, request: StorageOperation | Publication) -> Any:
-        """What the owner answers. Raises what the table raises."""
-
-    async def async_ask(self, request: StorageOperation | Publication) -> Any: ...
-
-    def wait(self, request: StorageWait) -> KeyState | None:
-        """The next state of a key; None if `end_wait` says so meanwhile."""
-
-    async def async_wait(self, request: StorageWait) -> KeyState | None: ...
-
-    def end_wait(self, key: str, wait_id: UUID) -> None:
-        """Let the `wait` of that id, which has begun or is about to, return None."""
-
-    def subscribe(self, topic: str, subscribers: Subscribers) -> None:
-        """Let this process's `subscribers` hear what is published under `topic`."""
-
-
-class MainProcess:
-    """The owner for a child, at the other side of its passive channel."""
+class StorageClient:
+    """Has the methods of `StorageServer`, which is at the other side of the child's passive channel."""
 
     def __init__(self, channel: Channel[Any]) -> None:
         self._channel = channel
 
-    def ask(self, request: StorageOperation | Publication) -> Any:
+    def ask(self, request: StorageCall | Publication) -> Any:
         return _accepted(self._channel.ask_in_thread(request, timeout=ANSWER_TIMEOUT))
 
-    async def async_ask(self, request: StorageOperation | Publication) -> Any:
+    async def async_ask(self, request: StorageCall | Publication) -> Any:
         return _accepted(await self._channel.ask(request, timeout=ANSWER_TIMEOUT))
 
     def wait(self, request: StorageWait) -> KeyState | None:
@@ -70,6 +51,10 @@ class MainProcess:
         # It is sent, and counts as soon as the main process has read it: no reason for an import to fail.
         with contextlib.suppress(TimeoutError):
             self._channel.ask_in_thread(StorageSubscribe(topic), timeout=ANSWER_TIMEOUT)
+
+
+Owner = StorageServer | StorageClient
+"""Whoever has the values, as this process reaches it."""
 
 
 def _accepted(answer: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 import time
 from collections import deque
@@ -12,11 +13,10 @@ from uuid import UUID
 
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.storage.messages import (
-    OPERATIONS,
     KeyState,
     Publication,
+    StorageCall,
     StorageEndWait,
-    StorageOperation,
     StorageRefusal,
     StorageSubscribe,
     StorageWait,
@@ -32,6 +32,16 @@ _LONGEST_WAIT: Final = 24 * 3600.0
 _ENDED_EARLY: Final = 64
 
 
+_METHODS: Final[dict[str, Callable[..., Any]]] = {
+    "get": Store.get,
+    "set": Store.set,
+    "delete": Store.delete,
+    "get_all": Store.get_all,
+    "increment": Store.increment,
+    "compare_and_set": Store.compare_and_set,
+}
+
+
 class _Wait(NamedTuple):
     channel: Channel[Any] | None
     """The passive channel of the child that waits; None for this process."""
@@ -41,7 +51,7 @@ class _Wait(NamedTuple):
 class StorageServer:
     """The table, who waits for changes of it, and who is told publications. From any thread.
 
-    It is the `Owner` of its own process.
+    A child reaches it with the same methods of `StorageClient`.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -56,18 +66,18 @@ class StorageServer:
 
     # --- what this process asks
 
-    def ask(self, request: StorageOperation | Publication) -> Any:
+    def ask(self, request: StorageCall | Publication) -> Any:
         """Do it. Raises the relatives of `StorageError` that the table raises."""
         if isinstance(request, Publication):
             self._topics.publish(request)
             return None
         with self._lock:
             try:
-                return request.apply(self._store)
+                return _METHODS[request.method](self._store, *request.arguments)
             finally:
                 self._answer_waits()
 
-    async def async_ask(self, request: StorageOperation | Publication) -> Any:
+    async def async_ask(self, request: StorageCall | Publication) -> Any:
         """`ask`, which blocks nobody."""
         return self.ask(request)
 
@@ -84,9 +94,8 @@ class StorageServer:
         """
         while True:
             answer, timeout = self._begin_wait(request, None)
-            concurrent.futures.wait([answer], timeout)
-            if answer.done():
-                return answer.result()
+            with contextlib.suppress(concurrent.futures.TimeoutError):
+                return answer.result(timeout)
 
     async def async_wait(self, request: StorageWait, channel: Channel[Any] | None = None) -> KeyState | None:
         """`wait`, on an event loop; for the child of `channel`, if one is given."""
@@ -139,13 +148,13 @@ class StorageServer:
         Once per channel: it stays served when the child is restarted. On the event loop that reads it.
         """
         subscriber = self._remotes[channel] = RemoteSubscriber(channel, asyncio.get_running_loop())
-        for kind in (*OPERATIONS, Publication):
-            channel.on_control(kind, self._answer)
+        channel.on_control(StorageCall, self._answer)
+        channel.on_control(Publication, self.ask)
         channel.on_control(StorageWait, lambda request: self.async_wait(request, channel))
         channel.on_control(StorageEndWait, lambda request: self.end_wait(request.key, request.wait_id))
         channel.on_control(StorageSubscribe, lambda request: self.subscribe(request.topic, subscriber))
 
-    def _answer(self, request: StorageOperation | Publication) -> Any:
+    def _answer(self, request: StorageCall) -> Any:
         try:
             return self.ask(request)
         except StorageError as error:
@@ -158,7 +167,7 @@ class StorageServer:
                 for wait_id in [wait_id for wait_id, wait in waits.items() if wait.channel is channel]:
                     self.end_wait(key, wait_id)
 
-    def child_gone(self, channel: Channel[Any]) -> None:
+    def detached(self, channel: Channel[Any]) -> None:
         """The child of `channel` is gone: it waits for nothing, and subscribes to nothing. The next one asks anew."""
         self.end_watches(channel)
         subscriber = self._remotes.get(channel)

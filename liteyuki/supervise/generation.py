@@ -172,7 +172,7 @@ class Generation:
     def add_channel(self, channel: Channel[Any]) -> None:
         """Let go of `channel` as well when this generation ends."""
         if channel not in self._channels:
-            self._channels += (channel,)
+            self._channels = (*(one for one in self._channels if one.closed is None), channel)
 
     def _has_exited(self) -> None:
         """It is not collected before nothing of its tree runs, so that no pid is mistaken, and no port is taken."""

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from liteyuki.comm import Channel, get_channel, get_channel_async, set_channel, set_channels
-from liteyuki.comm.channel.ends import Ack
 from liteyuki.comm.protocol import Origin
+from liteyuki.comm.session import Ack
 from liteyuki.errors import ChannelClosed, ChannelFull, ChannelInUse, ChannelNotFound, NoHandlesLeft, UnknownProcess
 from liteyuki.supervise.spec import Backoff, GiveUp, ProcessSpec, ProcessState, Program, ProgramKind, RestartMode
 from tests.harness import DEADLINE, open_handles, wait_until

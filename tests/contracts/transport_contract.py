@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from liteyuki.comm.transport import BEGUN, COUNTERS, TAKEN, UNWRITTEN, TransportEnded
+from liteyuki.comm.transport import TransportEnded
+from liteyuki.comm.wire import BEGUN, COUNTERS, TAKEN, UNWRITTEN
 from liteyuki.comm.wire import Frame, FrameError, FrameKind
 from liteyuki.comm.wire.frames import MAX_FRAME_BYTES
 from tests.contracts.frames import (

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import take_over
 from liteyuki.errors import ChannelClosed, NoHandlesLeft
 from tests.harness import DEADLINE

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing_extensions import Self
 
 from liteyuki._platform import kill_group, spawn_options
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import PipeTransport, offer, pipe_pair
 from tests.harness import DEADLINE
 

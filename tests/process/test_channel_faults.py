@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import PipeTransport, pipe_pair
 from liteyuki.errors import ChannelClosed, ChannelFull, PeerGone
 from liteyuki.log import logger

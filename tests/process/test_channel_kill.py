@@ -12,7 +12,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.errors import PeerGone
 from tests.conftest import TEST_LIMIT
 from tests.harness import DEADLINE

@@ -89,7 +89,7 @@ class Channel(OpenEnd, Generic[T]):
         self._type_error: TypeError | None = None
         self._is_checked = False
         self._max_small_bytes = min(BATCH_BYTES, max_message_bytes - TEXT_HEAD_BYTES)
-        self._waits = self._refused = self._sent_in_turn_bytes = 0
+        self._refused = self._sent_in_turn_bytes = 0
         self._turning_loop: asyncio.AbstractEventLoop | None = None
         """The loop that is to turn before `asend` sends more."""
 
@@ -135,7 +135,7 @@ class Channel(OpenEnd, Generic[T]):
                 queued_bytes=outbox.queued_bytes,
                 dropped=outbox.dropped,
                 largest_bytes=outbox.largest_bytes,
-                waits=self._waits,
+                waits=self._line.waits,
                 refused=self._refused + self._requests.refused,
             )
 
@@ -160,7 +160,6 @@ class Channel(OpenEnd, Generic[T]):
             return
         if self._is_loop_thread():
             raise self._full()
-        self._waits += 1
         attempt = lambda: self._connection.send(entry, is_my_turn=True)  # noqa: E731 - twice the same in two colours
         if not self._line.wait_in_thread(self._line.need_of(entry), attempt, timeout):
             raise self._full()
@@ -176,7 +175,6 @@ class Channel(OpenEnd, Generic[T]):
         self._sent_in_turn_bytes += entry.size_bytes if type(entry) is Item else len(entry)  # type: ignore[arg-type]
         if self._send_entry(entry):
             return
-        self._waits += 1
         attempt = lambda: self._connection.send(entry, is_my_turn=True)  # noqa: E731
         if not await self._line.wait_on_loop(self._line.need_of(entry), attempt, timeout):
             raise self._full()

@@ -25,6 +25,8 @@ class Line:
     """Those who wait to send over one connection."""
 
     def __init__(self, connection: Connection) -> None:
+        self.waits = 0
+        """How often somebody had to wait."""
         self._connection = connection
         self._credit = connection.session.credit
 
@@ -36,7 +38,7 @@ class Line:
     async def wait_on_loop(self, need: Need, attempt: Attempt, timeout: float | None) -> bool:
         """Wait until `attempt` succeeds; False after `timeout` seconds. What `attempt` raises is raised."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        ticket, patience = self._credit.take_ticket(), _LOOK_ONCE_MORE
+        ticket, patience = self._begin(), _LOOK_ONCE_MORE
         while True:
             waiter = LoopWaiter()
             self._join(waiter, need, ticket)
@@ -60,7 +62,7 @@ class Line:
         """The same, blocking this thread. Raises `ChannelBusy`."""
         self._connection.raise_if_busy()
         deadline = None if timeout is None else time.monotonic() + timeout
-        ticket, patience = self._credit.take_ticket(), _LOOK_ONCE_MORE
+        ticket, patience = self._begin(), _LOOK_ONCE_MORE
         while True:
             waiter = ThreadWaiter()
             try:
@@ -79,6 +81,11 @@ class Line:
                 raise
             if self._attempt(waiter, attempt):
                 return True
+
+    def _begin(self) -> int:
+        with self._connection.lock:
+            self.waits += 1
+            return self._credit.take_ticket()
 
     def _join(self, waiter: Waiter, need: Need, ticket: int) -> None:
         with self._connection.lock:

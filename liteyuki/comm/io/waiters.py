@@ -88,6 +88,7 @@ class ThreadWaiter:
         # A forked process has its parent's bell, and would hear what that is to hear.
         if bell is None or bell.process != os.getpid():
             bell = bells.bell = _Bell()
+        self.is_woken = False
         self._bell = bell
         self._thread = threading.get_ident()
         bell.clear()
@@ -97,13 +98,15 @@ class ThreadWaiter:
         return self._bell.handle
 
     def wake(self) -> bool:
-        """From any thread. On the waiter's own it does nothing: that is awake, and looks before it waits again."""
+        """From any thread. On the waiter's own no bell rings: that thread is awake, and does not begin to wait."""
+        self.is_woken = True
         if threading.get_ident() != self._thread:
             self._bell.ring()
         return True
 
     def clear(self) -> None:
         """It has been woken, and looks what for."""
+        self.is_woken = False
         self._bell.clear()
 
 
@@ -130,7 +133,7 @@ class HandlePoll:
             poll.register(waits_for[0], select.POLLIN)
             if handle >= 0:
                 poll.register(handle, waits_for[2])
-        if not (self._spin.is_worth_it() and self._look_for_a_moment(poll)):
+        if not waiter.is_woken and not (self._spin.is_worth_it() and self._look_for_a_moment(poll)):
             began = self._clock()
             poll.poll(None if timeout is None else max(0.0, timeout) * 1000)
             self._spin.slept(self._clock() - began)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.io.waiters import ThreadWaiter
 from liteyuki.comm.transport import Transport
 from liteyuki.comm.wire import Handle

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from liteyuki.comm import UnknownMessage, register_codec_hook, set_channel
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from tests.unit.joined import DEADLINE, Arrivals, Joiner, run
 
 MESSAGES = 6000

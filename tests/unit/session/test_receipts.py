@@ -7,7 +7,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from liteyuki.comm.session import acks
 from liteyuki.comm.session.acks import NOBODY_WAITS, Receipts
-from liteyuki.comm.transport import BEGUN, COUNTERS, TAKEN, UNWRITTEN, memory_pair
+from liteyuki.comm.transport import memory_pair
+from liteyuki.comm.wire import BEGUN, COUNTERS, TAKEN, UNWRITTEN
 from liteyuki.comm.wire import FrameError
 
 

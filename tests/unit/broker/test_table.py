@@ -45,10 +45,12 @@ def test_what_is_added_is_found_under_its_name() -> None:
 
 def test_what_is_not_there_is_told_with_the_names_that_are() -> None:
     table = ChannelTable({"one": Channel[Any]("one")})
-    for look in (lambda: table.wait_for("two", 0.0), lambda: run(table.wait_for_async("two", 0.0))):
-        with pytest.raises(ChannelNotFound) as caught:
-            look()
-        assert (caught.value.channel, caught.value.known) == ("two", ("one",))
+    with pytest.raises(ChannelNotFound, match=r"two.*\bone\b") as here:
+        table.wait_for("two", 0.0)
+    with pytest.raises(ChannelNotFound) as on_loop:
+        run(table.wait_for_async("two", 0.0))
+    for error in (here.value, on_loop.value):
+        assert (error.channel, error.known) == ("two", ("one",))
     assert not table._waiters
 
 

@@ -256,6 +256,9 @@ def test_who_is_dropped_hears_nothing_more() -> None:
     assert [len(reader.values) for reader in readers] == [1, 2]
 
 
+SOMETHING = Publication("news", encode(1))
+
+
 class Stalled:
     """A channel, and a loop, of which the test says what they do."""
 
@@ -281,12 +284,12 @@ def test_a_stall_is_told_when_it_begins_and_how_much_it_has_cost_when_it_is_over
     for times in range(1, 3):
         stalled.is_full = True
         for number in range(5):
-            subscriber.hear(number)
+            subscriber.hear(SOMETHING)
             assert len(logged) == 2 * times - 1
             if number % 2:
                 stalled.later.pop()()  # it has not been over for a second
         stalled.is_full = False
-        subscriber.hear("heard")
+        subscriber.hear(SOMETHING)
         assert len(logged) == 2 * times - 1
         while stalled.later:
             stalled.later.pop()()
@@ -298,7 +301,7 @@ def test_a_stall_is_told_when_it_begins_and_how_much_it_has_cost_when_it_is_over
 def test_what_a_child_that_has_ended_has_missed_is_told_at_once(logged: list[str]) -> None:
     stalled = Stalled()
     subscriber = RemoteSubscriber(cast(Channel[Any], stalled), cast(asyncio.AbstractEventLoop, stalled))
-    subscriber.hear(1)
+    subscriber.hear(SOMETHING)
     subscriber.report()
     assert len(logged) == 2
     assert " 1 " in logged[-1]

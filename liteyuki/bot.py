@@ -173,7 +173,7 @@ class LiteyukiBot(WithHooks):
         configure(level=settings.log_level, icons=settings.log_icons, write=own_log.write)
         history = HistoryWriter(runtime.history)
         plugins = self._plugins = PluginThread()
-        current_registry().handlers_loop = plugins.handlers_loop
+        current_registry().handler_loop = plugins.handler_loop
         supervisor = self._supervisor = Supervisor(
             settings.processes,
             environment=_environment_of_children(settings),
@@ -197,7 +197,7 @@ class LiteyukiBot(WithHooks):
         finally:
             await control.close()
             await plugins.close()
-            current_registry().handlers_loop = None
+            current_registry().handler_loop = None
             history.close()
             self._service_manager.close()
             self._loop = self._plugins = self._supervisor = None

@@ -10,13 +10,12 @@ import nonebot
 from nonebot import get_driver, logger
 from nonebot.adapters import Bot, Event
 
-from liteyuki.comm.protocol import ClaimNotice, DeliverNotice, NoticeOutcome
+from liteyuki.comm.protocol import ANSWER_TIMEOUT, ClaimNotice, DeliverNotice, NoticeOutcome
 from liteyuki.comm.registry import own_channel, own_process
 from liteyuki.locale import text
 
 __all__ = ["capture_target", "deliver", "private_chat", "send"]
 
-_CLAIM_TIMEOUT = 5.0
 _V11, _V12, _ALCONNA = "onebot-v11", "onebot-v12", "alconna"
 _FIELDS = {
     _V11: ("message_type", "user_id", "group_id"),
@@ -85,7 +84,7 @@ async def _deliver(notice: DeliverNotice) -> None:
         problem = await _try_to_deliver(notice)
     except Exception as error:  # noqa: BLE001 - whatever an adapter raises, the main process must hear of it
         problem = text("notice.failed", process=notice.process, error=f"{type(error).__name__}: {error}")
-    own_channel("passive").notify(NoticeOutcome(notice.notice_id, problem))
+    own_channel("passive").tell(NoticeOutcome(notice.notice_id, problem))
 
 
 async def _try_to_deliver(notice: DeliverNotice) -> str:
@@ -98,7 +97,7 @@ async def _try_to_deliver(notice: DeliverNotice) -> str:
         bot = await asyncio.wait_for(_bot_of(origin.adapter, origin.self_id), notice.wait)
     except asyncio.TimeoutError:
         return text("notice.account_away", process=notice.process, account=origin.self_id, seconds=notice.wait)
-    seconds = await own_channel("passive").request(ClaimNotice(notice.notice_id), timeout=_CLAIM_TIMEOUT)
+    seconds = await own_channel("passive").ask(ClaimNotice(notice.notice_id), timeout=ANSWER_TIMEOUT)
     if seconds is not None:
         key = "chat.restarted" if notice.process == own_process() else "chat.restarted_other"
         await send(bot, target, text(key, name=notice.process, seconds=seconds))

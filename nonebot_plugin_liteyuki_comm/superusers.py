@@ -6,14 +6,12 @@ import nonebot
 from nonebot import get_driver, logger
 from nonebot.adapters import Bot
 
-from liteyuki.comm.protocol import FIRST_SANDBOX_ID, ClaimTelling, TellSuperusers
+from liteyuki.comm.protocol import ANSWER_TIMEOUT, FIRST_SANDBOX_ID, ClaimTelling, TellSuperusers
 from liteyuki.comm.registry import own_channel
 from liteyuki.locale import text
 from nonebot_plugin_liteyuki_comm.notice import private_chat, send
 
 __all__ = ["account_on", "tell_superusers"]
-
-_CLAIM_TIMEOUT = 5.0
 
 
 class _Order:
@@ -77,7 +75,7 @@ async def _tell(bot: Bot, account: str, superuser: str, order: _Order) -> None:
         return
     if superuser not in order.claimed:
         claim = ClaimTelling(order.number, superuser)
-        if not await own_channel("passive").request(claim, timeout=_CLAIM_TIMEOUT):
+        if not await own_channel("passive").ask(claim, timeout=ANSWER_TIMEOUT):
             order.told.add(superuser)
             return
         order.claimed.add(superuser)

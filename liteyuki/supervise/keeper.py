@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from liteyuki._platform import OomKills, anonymous_memory_bytes, signal_name
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.protocol import Origin, ProcessStatus
 from liteyuki.locale import text
 from liteyuki.log import logger

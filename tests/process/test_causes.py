@@ -10,8 +10,7 @@ import pytest
 
 from liteyuki._platform import OomKills
 from liteyuki.comm.protocol import Origin
-from liteyuki.comm.registry import current_registry
-from liteyuki.comm.storage.shared_memory import shared_memory
+from liteyuki.comm.registry import current_registry, shared_memory
 from liteyuki.supervise import supervisor as supervisor_module
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import TOPIC, Event, EventKind

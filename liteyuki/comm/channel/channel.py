@@ -351,6 +351,11 @@ class Channel(OpenEnd, Generic[T]):
             raise
         self._end_closing(timeout)
 
+    def abandon(self) -> None:
+        """Close this end now: what is queued is forgotten, and whoever waits is woken. On the loop, or without one."""
+        if self._begin_to_close():
+            self._connection.end_closing()
+
     def _begin_to_close(self) -> bool:
         with self._connection.lock:
             if self._connection.begin_to_close():

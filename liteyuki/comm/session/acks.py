@@ -8,6 +8,8 @@ be told, because somebody over there waits to send; it looks once more after it 
 and looks then, so that one of the two sees it.
 """
 
+from collections.abc import MutableSequence, Sequence
+
 from liteyuki.comm.wire import BEGUN, TAKEN, WANTED, Counters
 
 __all__ = ["Acks"]
@@ -19,7 +21,8 @@ class Acks:
     def __init__(self, counters: Counters) -> None:
         self.taken = 0
         self.begun = 0
-        self._own, self._peer = counters.own, counters.peer
+        self._own: MutableSequence[int] | memoryview = counters.own
+        self._peer: Sequence[int] | memoryview = counters.peer
         self._finished: set[int] = set()
         self._told_for = 0
 
@@ -52,3 +55,7 @@ class Acks:
     def told(self) -> None:
         """The other side is told now."""
         self._told_for = self._peer[WANTED]
+
+    def transport_gone(self) -> None:
+        """Nobody looks any more: let go of the memory that both sides see, which holds a handle."""
+        self._own, self._peer = list(self._own), list(self._peer)

@@ -68,6 +68,8 @@ class Inbox:
 
     def transport_gone(self) -> None:
         """What is here came over a transport that is no more."""
+        if self.acks is not None:
+            self.acks.transport_gone()
         self.acks = None
         self._earlier_frames = len(self._frames)
         self._earlier_bytes += self._queued_bytes

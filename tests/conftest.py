@@ -9,8 +9,11 @@ from types import FrameType
 
 import pytest
 
-from liteyuki.locale import LANGUAGES, language, set_language
-from tests.harness import Project
+# Before anything imports them, whichever tests come first.
+pytest.register_assert_rewrite("liteyuki.comm.testing", "tests.harness", "tests.unit.joined")
+
+from liteyuki.locale import LANGUAGES, language, set_language  # noqa: E402 - after the line above
+from tests.harness import Project  # noqa: E402
 
 TEST_LIMIT = 120
 """Seconds after which a test is ended, with the stacks of all threads."""

@@ -17,7 +17,8 @@ from typing import Any
 
 from typing_extensions import Self
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 DEADLINE = 30.0
 """Seconds for anything that must happen at all; nothing is asserted about how fast it does."""
@@ -214,7 +215,7 @@ class OneBot:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self._changed = threading.Condition()
-        self._connection: ClientConnection | None = None
+        self._connection: Connection | None = None
         self._message_ids = itertools.count(1000)
         self._ending = False
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -243,7 +244,7 @@ class OneBot:
             self._connection = None
             time.sleep(0.02)
 
-    def _serve(self, connection: ClientConnection) -> None:
+    def _serve(self, connection: Connection) -> None:
         lifecycle = {"post_type": "meta_event", "meta_event_type": "lifecycle", "sub_type": "connect"}
         connection.send(json.dumps({"time": int(time.time()), "self_id": self.self_id, **lifecycle}))
         with self._changed:

@@ -21,6 +21,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ.pop("LITEYUKI_LANG", None)  # all that is started here speaks the first language
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each core: most of the time is waiting."""
+    return min(8, 2 * (os.cpu_count() or 1))
+
+
 @pytest.fixture(autouse=True)
 def _first_language() -> Iterator[None]:
     before = language()

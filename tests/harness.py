@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -17,7 +18,8 @@ from typing import Any
 
 from typing_extensions import Self
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 DEADLINE = 30.0
 """Seconds for anything that must happen at all; nothing is asserted about how fast it does."""
@@ -31,11 +33,17 @@ nonebot-adapter-onebot = [
 """
 
 
+_next_ports = itertools.count(random.randrange(1_000))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody has, and that nobody gets before it is used: none that the system or another worker gives."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    while True:
+        port = 20_000 + worker % 10 * 1_000 + next(_next_ports) % 1_000
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
@@ -214,7 +222,7 @@ class OneBot:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self._changed = threading.Condition()
-        self._connection: ClientConnection | None = None
+        self._connection: Connection | None = None
         self._message_ids = itertools.count(1000)
         self._ending = False
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -243,7 +251,7 @@ class OneBot:
             self._connection = None
             time.sleep(0.02)
 
-    def _serve(self, connection: ClientConnection) -> None:
+    def _serve(self, connection: Connection) -> None:
         lifecycle = {"post_type": "meta_event", "meta_event_type": "lifecycle", "sub_type": "connect"}
         connection.send(json.dumps({"time": int(time.time()), "self_id": self.self_id, **lifecycle}))
         with self._changed:

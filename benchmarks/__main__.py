@@ -7,7 +7,7 @@ A name with a colon, such as `channels:str`, is a part of the one before the col
 import sys
 
 from benchmarks import channels, endurance, main_job, many, output, respawn, trips
-from benchmarks.chaos.run import main as chaos
+from harness.chaos import main as chaos
 
 BENCHMARKS = {
     **main_job.BENCHMARKS,

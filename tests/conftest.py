@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 # Before anything imports them, whichever tests come first.
-pytest.register_assert_rewrite("tests.contracts", "tests.harness", "tests.unit.joined")
+pytest.register_assert_rewrite("harness", "tests.contracts", "tests.unit.joined")
 
-from liteyuki.locale import LANGUAGES, language, set_language  # noqa: E402 - after the line above
-from tests.harness import Project  # noqa: E402
+from harness import Project  # noqa: E402 - after the line above
+from liteyuki.locale import LANGUAGES, language, set_language  # noqa: E402
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So it is in what a shell starts with `&`, and in all that is started from there; here Ctrl+C is tested.

@@ -7,7 +7,7 @@ import pytest
 from liteyuki.comm import Channel, get_channel, set_channel
 from liteyuki.errors import ChannelClosed, ChannelInUse
 from liteyuki.supervise.spec import RestartMode
-from tests.harness import DEADLINE
+from harness import DEADLINE
 from tests.process.broker_processes import KINDS, Failed, Obeying, child, receive
 from tests.process.test_supervisor import run, supervised
 

@@ -11,7 +11,7 @@ import pytest
 
 from liteyuki.comm import Channel, get_channel, set_channel
 from liteyuki.errors import ChannelNotFound, NoHandlesLeft, UnknownProcess
-from tests.harness import DEADLINE, open_handles
+from harness import DEADLINE, open_handles
 from tests.process.broker_processes import KINDS, Failed, Obeying, child, receive
 from tests.process.test_supervisor import command, run, supervised
 

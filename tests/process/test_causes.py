@@ -228,7 +228,7 @@ def test_events_are_published() -> None:
 
 
 def test_the_history_has_it_all_before_it_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_module, "_PATIENCE", 60.0)  # whatever else this machine does
+    monkeypatch.setattr(history_module, "_LONGEST_WAIT", 60.0)  # whatever else this machine does
     path = tmp_path / "history.db"
 
     async def main() -> None:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from harness import DEADLINE
 from liteyuki.comm.channel import Channel
 from liteyuki.errors import PeerGone
-from tests.harness import DEADLINE
 from tests.process.channel_roles import stream
 from tests.process.numbers import (
     STREAM_BOUND,

@@ -42,7 +42,7 @@ _FLUSH_BYTES: Final = 4 * 1024 * 1024
 _LAST_READS: Final = 256
 """More than a socket holds."""
 _LOOK_AGAIN: Final = 1.0
-"""Seconds after which a thread looks whether the loop that reads for it still does. A loop tells nobody when it ends."""
+"""Seconds after which a thread looks whether the loop that reads for it still runs: no loop tells when it ends."""
 
 
 class Connection:

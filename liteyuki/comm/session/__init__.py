@@ -1,6 +1,6 @@
 """One end of a channel as plain state: what is to be sent, what has come, who waits, what has been taken.
 
-No socket, no event loop, no thread and no clock stands here: frames go in by calls, and what is to be written comes out.
+No socket, no event loop, no thread and no clock stands here: frames go in, and what is to be written comes out.
 `comm.io` moves the bytes, `comm.channel` gives values to people; both import this package, and it neither of them.
 """
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import ormsgpack
 
+from liteyuki.codec import Buffer
 from liteyuki.comm.session.items import (
     BATCH_BYTES,
     TEXT_HEAD_BYTES,
@@ -18,7 +19,7 @@ from liteyuki.comm.session.items import (
     payload_of,
     total_cost_bytes,
 )
-from liteyuki.comm.wire import HEADER, RUN_HEAD, Buffer, FrameError, FrameKind
+from liteyuki.comm.wire import HEADER, RUN_HEAD, FrameError, FrameKind
 from liteyuki.locale import text
 
 __all__ = ["Batch", "cut_batch", "largest_of", "pack_batch", "runs_of"]

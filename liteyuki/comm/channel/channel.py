@@ -163,9 +163,8 @@ class Channel(OpenEnd, Generic[T]):
         """
         # Spelled out, here and in `asend`: a call for each message would be a tenth of what one costs in a burst.
         entry: Entry
-        plain: Any = value
-        if type(plain) is self._text and plain.isascii():
-            entry, is_sent = plain, self._send_small(plain, len(plain) + _TEXT_COST_BYTES)
+        if isinstance(value, str) and type(value) is self._text and value.isascii():
+            entry, is_sent = value, self._send_small(value, len(value) + _TEXT_COST_BYTES)
         elif type(entry := self._encoded(value)) is bytes:
             is_sent = self._send_small(entry, len(entry) + MESSAGE_COST_BYTES)
         else:
@@ -181,10 +180,9 @@ class Channel(OpenEnd, Generic[T]):
         while self._sent_in_turn_bytes >= _SENT_IN_TURN_BYTES:
             await self._next_turn()  # the loop must turn, or nobody takes anything
         entry: Entry
-        plain: Any = value
-        if type(plain) is self._text and plain.isascii():
-            size_bytes = len(plain) + _TEXT_COST_BYTES
-            entry, is_sent = plain, self._send_small(plain, size_bytes)
+        if isinstance(value, str) and type(value) is self._text and value.isascii():
+            size_bytes = len(value) + _TEXT_COST_BYTES
+            entry, is_sent = value, self._send_small(value, size_bytes)
         elif type(entry := self._encoded(value)) is bytes:
             size_bytes = len(entry) + MESSAGE_COST_BYTES
             is_sent = self._send_small(entry, size_bytes)

@@ -71,15 +71,15 @@ def _count_of_batch(waiting: list[Entry]) -> int:
     return count
 
 
-def largest_of(entries: Sequence[SmallEntry], largest_bytes: int) -> int:
-    """The length of the largest message, or 0 if none can be larger than `largest_bytes`."""
+def largest_of(entries: Sequence[Any], largest_bytes: int) -> int:
+    """The length of the largest small message, or 0 if none can be larger than `largest_bytes`."""
     longest = max(map(len, entries))
     if longest + TEXT_HEAD_BYTES <= largest_bytes:
         return 0  # whichever it is
     return longest if str not in set(map(type, entries)) else max(map(length_bytes, entries))
 
 
-def pack_batch(entries: Sequence[SmallEntry]) -> bytes:
+def pack_batch(entries: Sequence[Any]) -> bytes:
     """The frame that carries small messages over."""
     if len(entries) == 1:
         return frame_of(entries[0])

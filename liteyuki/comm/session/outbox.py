@@ -5,7 +5,7 @@ Small messages wait as bare bytes and leave many to a frame; everything else wai
 one did not. All that is here counts against one bound, so a receiver that stops costs this side no more than that.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from liteyuki.comm.session.batches import Batch, cut_batch, largest_of, pack_batch
@@ -135,7 +135,7 @@ class Outbox:
 
     def _move_batch(self, queued: list[Write]) -> None:
         size = self._waiting_bytes
-        entries: Sequence[Any]
+        entries: list[Any]
         if size <= 2 * BATCH_BYTES and not self._items:
             # All of it, though it is a little more than a batch is meant to be: cutting is slow.
             entries = self.waiting[:]
@@ -144,7 +144,7 @@ class Outbox:
         del self.waiting[: len(entries)]
         self._waiting_bytes -= size
         self._largest_bytes = max(self._largest_bytes, largest_of(entries, self._largest_bytes))
-        self.in_flight.add(Batch(list(entries), size, has_handles=False, is_open=False))
+        self.in_flight.add(Batch(entries, size, has_handles=False, is_open=False))
         queued.append(([pack_batch(entries)], ()))
 
     def give_one(self, entry: SmallEntry, size_bytes: int, queued: list[Write]) -> None:

@@ -12,7 +12,6 @@ from liteyuki.comm.session.items import (
     TEXT_HEAD_BYTES,
     Entry,
     Item,
-    SmallEntry,
     cost_bytes,
     frame_of,
     length_bytes,

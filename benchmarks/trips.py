@@ -25,8 +25,8 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, Final
 
-from liteyuki.comm.pipe import PipeTransport, pipe_pair
-from liteyuki.supervise.console import Console
+from liteyuki.comm.transport import PipeTransport, pipe_pair
+from liteyuki.supervise.output import Console
 
 import liteyuki
 from liteyuki.comm import Channel

@@ -51,4 +51,6 @@ class Acks:
 
     def told(self) -> None:
         """The other side is told now."""
-        self._told_for = self._peer[WANTED]
+        wanted = self._peer[WANTED]
+        if self.taken >= wanted:  # or it has seen by itself what it waited for, and waits for more
+            self._told_for = wanted

@@ -100,3 +100,14 @@ def test_who_waits_for_nothing_is_told_nothing() -> None:
     peer.own[WANTED] = 0
     assert not any([acks.take() for _ in range(3)])
     assert not acks.is_awaited()
+
+
+def test_who_has_seen_for_itself_what_was_taken_and_waits_for_more_is_told_of_that() -> None:
+    """Between this side's look at what is wanted, and what it tells."""
+    own, peer = fake_counters()
+    acks = Acks(own)
+    peer.own[WANTED] = 2
+    assert [acks.take() for _ in range(2)] == [False, True]
+    peer.own[WANTED] = 3
+    acks.told()
+    assert acks.take()

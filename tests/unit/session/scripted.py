@@ -61,12 +61,12 @@ class Sleeper:
     def __init__(self, name: str, woken: list[str], *, is_there: bool = True) -> None:
         self.name = name
         self._woken = woken
-        self._is_there = is_there
+        self.is_there = is_there
 
     def wake(self) -> bool:
-        if self._is_there:
+        if self.is_there:
             self._woken.append(self.name)
-        return self._is_there
+        return self.is_there
 
 
 class Caller:

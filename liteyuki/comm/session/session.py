@@ -106,8 +106,11 @@ class Session:
     def adopt(self, other: "Session") -> None:
         """Go on where `other`, which nobody has used, stands on its transport. `other` is to be closed."""
         self.inbox.adopt(other.inbox)
-        self.has_greeted, self._counters = other.has_greeted, other._counters
+        self.has_greeted, self.peer_stops, self._counters = other.has_greeted, other.peer_stops, other._counters
         self.transports += 1
+        for mine, others in (self.requests, other.requests), (self.control, other.control):
+            while others:
+                mine.add(others.take()._replace(transport=self.transports))
         other._counters = None
 
     def close_here(self) -> bool:
@@ -213,6 +216,7 @@ class Session:
         """Forget what the other side has taken, wake who can send now, and say what the next one waits for."""
         counters, in_flight = self._counters, self.outbox.in_flight
         if counters is None:
+            self.credit.wake_next()  # whoever was first may have gone
             return
         while True:
             in_flight.forget_taken(counters.peer[TAKEN])
@@ -248,6 +252,7 @@ class Session:
         self.has_greeted = True
         # Not before: until now the transport may not have had its counters.
         self.inbox.expect(bound, Acks(self._counters))
+        self.look_for_room()
 
     def _receive_control(self, kind: int, frame: Frame) -> None:
         if kind in _ANSWERS:
@@ -282,7 +287,7 @@ class Session:
         outbox, inbox = self.outbox, self.inbox
         return Held(
             outbox.queued_bytes + inbox.queued_bytes + self.requests.queued_bytes + self.control.queued_bytes,
-            outbox.handles + inbox.handles,
+            outbox.handles + inbox.handles + self.requests.handles + self.control.handles,
             outbox.entries + inbox.entries + len(self.requests) + len(self.control),
             len(self.calls),
         )

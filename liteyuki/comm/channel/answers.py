@@ -103,7 +103,7 @@ class Answers:
                 if item.on_accept is not None:
                     item.on_accept()
                 session.outbox.add_item(item)
-                connection.flush_soon()
+                connection.outgoing.flush_soon()
 
 
 def _described(error: BaseException) -> list[str]:

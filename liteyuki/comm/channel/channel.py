@@ -24,7 +24,6 @@ from liteyuki.comm.session import (
     ChannelOptions,
     ChannelStats,
     Entry,
-    Item,
     Session,
     check_options,
     cost_bytes,
@@ -82,13 +81,14 @@ class Channel(OpenEnd, Generic[T]):
         self.options = options
         self._session = Session(name, options)
         self._connection = connection = Connection(self._session)
+        self._outgoing = connection.outgoing
         self._line = Line(connection)
         self._receiver = Receiver(connection, _open)
         self._answers = Answers(connection, self)
         self._requests = Requests(connection, self._line, self, _open)
         self._control = ControlLane(connection, self._answers)
         self._dispatcher = Dispatcher(connection, self._receiver, self._answers, self._control, _open)
-        self._send_small = connection.send_small
+        self._send_small = connection.outgoing.send_small
         self._text: type | None = str
         """What needs no encoding of its own, as long as nothing is checked: it cannot change any more, nor fail, and is
         encoded with its neighbours when they leave."""
@@ -165,10 +165,12 @@ class Channel(OpenEnd, Generic[T]):
         entry: Entry
         if isinstance(value, str) and type(value) is self._text and value.isascii():
             entry, is_sent = value, self._send_small(value, len(value) + _TEXT_COST_BYTES)
-        elif type(entry := self._encoded(value)) is bytes:
+        elif (payload := None if self._is_checked else encode_plain(value)) is not None:
+            entry = payload
             is_sent = self._send_small(entry, len(entry) + MESSAGE_COST_BYTES)
         else:
-            is_sent = self._connection.send(entry)
+            entry = self._item(value)
+            is_sent = self._outgoing.send(entry)
         if not is_sent:
             self._send_when_there_is_room(entry, timeout)
 
@@ -183,33 +185,36 @@ class Channel(OpenEnd, Generic[T]):
         if isinstance(value, str) and type(value) is self._text and value.isascii():
             size_bytes = len(value) + _TEXT_COST_BYTES
             entry, is_sent = value, self._send_small(value, size_bytes)
-        elif type(entry := self._encoded(value)) is bytes:
-            size_bytes = len(entry) + MESSAGE_COST_BYTES
+        elif (payload := None if self._is_checked else encode_plain(value)) is not None:
+            entry, size_bytes = payload, len(payload) + MESSAGE_COST_BYTES
             is_sent = self._send_small(entry, size_bytes)
         else:
-            size_bytes, is_sent = cost_bytes(entry), self._connection.send(entry)
+            entry = self._item(value)
+            size_bytes, is_sent = cost_bytes(entry), self._outgoing.send(entry)
         self._sent_in_turn_bytes += size_bytes
         if not is_sent:
             await self._asend_when_there_is_room(entry, timeout)
 
-    def _encoded(self, value: T) -> bytes | Item:
-        """What is to be sent for `value`."""
+    def _item(self, value: T) -> Entry:
+        """What is to be sent for a value that is checked, or travels with flags or handles."""
         if self._is_checked:
             self._raise_if_type_is_bad()
             if self._receiver.checker is not None:
                 self._receiver.checker.require(value, self.name)
-        payload = encode_plain(value)
-        return payload if payload is not None else pack(self, FrameKind.MESSAGE, value)
+            payload = encode_plain(value)
+            if payload is not None:
+                return payload
+        return pack(self, FrameKind.MESSAGE, value)
 
     def _send_when_there_is_room(self, entry: Entry, timeout: float | None) -> None:
         if self._is_loop_thread():
             raise self._full()
-        attempt = partial(self._connection.send, entry, is_my_turn=True)
+        attempt = partial(self._outgoing.send, entry, is_my_turn=True)
         if not self._line.wait_in_thread(self._line.need_of(entry), attempt, timeout):
             raise self._full()
 
     async def _asend_when_there_is_room(self, entry: Entry, timeout: float | None) -> None:
-        attempt = partial(self._connection.send, entry, is_my_turn=True)
+        attempt = partial(self._outgoing.send, entry, is_my_turn=True)
         if not await self._line.wait_on_loop(self._line.need_of(entry), attempt, timeout):
             raise self._full()
 
@@ -232,7 +237,7 @@ class Channel(OpenEnd, Generic[T]):
     def _is_loop_thread(self) -> bool:
         """Whether this thread must not be blocked: the one of the loop that reads, or of the handlers'."""
         handler_loop = self._dispatcher.handler_loop
-        return self._connection.is_loop_thread() or (handler_loop is not None and handler_loop.is_this_thread())
+        return self._connection.loop_here() is not None or (handler_loop is not None and handler_loop.is_this_thread())
 
     # --- receiving one value at a time
 
@@ -337,7 +342,7 @@ class Channel(OpenEnd, Generic[T]):
         if self._is_loop_thread():
             self._dispatcher.tasks.start(asyncio.get_running_loop(), self._close_in_background(timeout))
         else:
-            self._connection.write_out(timeout)
+            self._outgoing.write_out(timeout)
             self._end_closing(timeout)
 
     async def aclose(self, timeout: float = _CLOSE_TIMEOUT) -> None:
@@ -345,7 +350,7 @@ class Channel(OpenEnd, Generic[T]):
         if not self._begin_to_close():
             return
         try:
-            await self._connection.wait_until_written(timeout)
+            await self._outgoing.wait_until_written(timeout)
         except BaseException:
             self._connection.end_closing()
             raise
@@ -365,7 +370,7 @@ class Channel(OpenEnd, Generic[T]):
 
     async def _close_in_background(self, timeout: float) -> None:
         try:
-            await self._connection.wait_until_written(timeout)
+            await self._outgoing.wait_until_written(timeout)
         finally:
             dropped = self._connection.end_closing()
             if dropped:
@@ -428,7 +433,7 @@ class Channel(OpenEnd, Generic[T]):
     def flush(self) -> None:
         """Write what waits now, as far as the system takes it."""
         with self._connection.lock:
-            self._connection.flush()
+            self._outgoing.flush()
 
     def has_peer(self) -> bool:
         """Whether anybody holds the other end: that can be told when all that came before is read."""

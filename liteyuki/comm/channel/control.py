@@ -92,7 +92,7 @@ class ControlLane:
         """The answer is still to be awaited, on the loop."""
         connection, loop = self._connection, self._connection.loop
         assert loop is not None, "only processes with a loop register asynchronous handlers"
-        if connection.is_loop_thread():
+        if connection.loop_here() is not None:
             self._tasks.start(loop, self._answers.finish(request, result))
         else:
             connection.call_soon(lambda: self._tasks.start(loop, self._answers.finish(request, result)))

@@ -81,17 +81,17 @@ class Dispatcher:
 
     def deliver(self, at_most: int) -> None:
         """Hand what has arrived to the handlers, so many messages, or have their loop do it. From any thread."""
-        if self._session.control:
+        session, inbox = self._session, self._session.inbox
+        if session.control.waiting:
             self._control.pass_on()
-        if not self._has_work:
+        if not (session.requests.waiting or (self.handlers and (inbox.values or inbox.frames or inbox.runs))):
             return
         if self.handler_loop is not None:
             if not self._is_due:
                 self._is_due = True
                 self.handler_loop.call_soon(self._hand_out_there)
-        elif self._connection.is_loop_thread():
-            assert self._connection.loop is not None
-            self._hand_out(self._connection.loop, at_most)
+        elif (loop := self._connection.loop_here()) is not None:
+            self._hand_out(loop, at_most)
             if at_most < sys.maxsize and self._has_work:
                 self._connection.call_soon(self._deliver_all)
         else:
@@ -110,7 +110,7 @@ class Dispatcher:
     def _hand_out(self, loop: asyncio.AbstractEventLoop, at_most: int) -> None:
         connection, session = self._connection, self._session
         try:
-            while session.requests:
+            while session.requests.waiting:
                 with connection.lock:
                     request = session.requests.take()
                 value = self._answers.value_of(request, self._open_end)

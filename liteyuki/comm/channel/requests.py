@@ -121,7 +121,7 @@ class Requests:
         with self._connection.lock:
             self._connection.session.raise_if_closed()
             self._connection.use_running_loop()
-            if self._connection.transport is not None and not self._connection.send_control(item):
+            if self._connection.transport is not None and not self._connection.outgoing.send_control(item):
                 self.refused += 1
                 raise ChannelFull(self._carrier.name, self._carrier.options.max_queued_bytes)
 
@@ -130,7 +130,7 @@ class Requests:
             self._connection.session.raise_if_closed()
             if self._connection.transport is None or not self._calls.is_waiting(number):
                 raise PeerGone(self._carrier.name)
-            return self._connection.send_control(item)
+            return self._connection.outgoing.send_control(item)
 
     def _result_of(self, answer: Frame | None) -> Any:
         if answer is None:

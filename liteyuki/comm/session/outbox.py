@@ -6,7 +6,9 @@ one did not. All that is here counts against one bound, so a receiver that stops
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
+
+from ormsgpack import packb
 
 from liteyuki.comm.session.batches import Batch, cut_batch, largest_of, pack_batch
 from liteyuki.comm.session.in_flight import InFlight
@@ -18,13 +20,14 @@ from liteyuki.comm.session.items import (
     SmallEntry,
     close_handles,
     cost_bytes,
-    frame_of,
     is_message,
     length_bytes,
 )
-from liteyuki.comm.wire import FrameKind, Handle, Write
+from liteyuki.comm.wire import HEADER, FrameKind, Handle, Write
 
 __all__ = ["Outbox"]
+
+_MESSAGE: Final = int(FrameKind.MESSAGE)
 
 
 class Outbox:
@@ -42,7 +45,8 @@ class Outbox:
         self._waiting_bytes = self._burst_began_bytes = 0
         self._items = self._controls = self._control_bytes = 0
         self._largest_bytes = 0
-        self._urgent: list[bytes] = []
+        self.urgent: list[bytes] = []
+        """Frames that go before all that waits."""
         self._writes: list[Write] = []
         """The rest of a message that leaves in pieces."""
 
@@ -80,7 +84,7 @@ class Outbox:
 
     def add_urgent(self, frame: bytes) -> None:
         """Send a whole frame before all that waits."""
-        self._urgent.append(frame)
+        self.urgent.append(frame)
 
     @property
     def queued_bytes(self) -> int:
@@ -97,17 +101,13 @@ class Outbox:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is on its way out, so that a message may go by itself."""
-        return not (self.waiting or self._urgent or self._writes)
-
-    @property
-    def has_urgent(self) -> bool:
-        return bool(self._urgent)
+        return not (self.waiting or self.urgent or self._writes)
 
     def next_write(self, queued: list[Write]) -> bool:
         """Move the next bytes, and the handles that travel with them, to what a transport has `queued`; whether any."""
         self.close_burst()
-        if self._urgent:
-            frames, self._urgent = self._urgent, []
+        if self.urgent:
+            frames, self.urgent = self.urgent, []
             queued.append(([b"".join(frames)], ()))
         elif self._writes:
             queued.append(self._writes.pop(0))
@@ -148,11 +148,12 @@ class Outbox:
         queued.append(([pack_batch(entries)], ()))
 
     def give_one(self, entry: SmallEntry, size_bytes: int, queued: list[Write]) -> None:
-        """Move `entry`, which costs so much, right to what a transport has `queued`, when all `is_idle`."""
+        """Move `entry`, which costs so much, right to what a transport has `queued`, while it `is_idle`."""
         self.in_flight.add_one(entry, size_bytes)
         if size_bytes - MESSAGE_COST_BYTES > self._largest_bytes:
             self._largest_bytes = size_bytes - MESSAGE_COST_BYTES
-        queued.append(([frame_of(entry)], ()))
+        payload = entry if isinstance(entry, bytes) else packb(entry)
+        queued.append(([HEADER.pack(len(payload), _MESSAGE, 0) + payload], ()))
 
     # --- the transport goes
 
@@ -186,7 +187,7 @@ class Outbox:
 
     def _begin_anew(self, waiting: list[Entry]) -> None:
         """Only these messages are here, and no transport has been given any."""
-        self._urgent = []
+        self.urgent = []
         self._writes = []
         self.waiting = waiting
         self.burst_bytes = self._burst_began_bytes = 0

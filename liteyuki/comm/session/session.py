@@ -25,6 +25,7 @@ from liteyuki.comm.wire import (
     FrameError,
     FrameKind,
     Handle,
+    Write,
     check_hello,
     pack_frame,
     pack_hello,
@@ -141,26 +142,6 @@ class Session:
 
     # --- what goes out
 
-    def has_room_now(self, size_bytes: int) -> bool:
-        """Whether a message that costs so much may be sent, and nobody has waited for room before.
-
-        Raises `ChannelClosed`.
-        """
-        if self.closed is not None:
-            self.raise_if_closed()
-        outbox = self.outbox
-        return (
-            not self.credit.is_wanted
-            and outbox.waiting_bytes + outbox.in_flight.size_bytes + size_bytes <= outbox.max_queued_bytes
-        )
-
-    def add_small(self, entry: SmallEntry, size_bytes: int) -> bool:
-        """Queue a small message, which costs so much, if `has_room_now`; whether it is queued."""
-        if not self.has_room_now(size_bytes):
-            return self.add_message(entry)
-        self.outbox.add_small(entry, size_bytes)
-        return True
-
     def open_burst(self, size_bytes: int) -> None:
         """Somebody is bound to write all that waits. Until so much waits, let messages be added without a look, as far
         as they may be."""
@@ -168,17 +149,29 @@ class Session:
         if self.closed is None and not self.credit.is_wanted and self.options.max_message_bytes >= size_bytes:
             outbox.open_burst(min(size_bytes - outbox.waiting_bytes, outbox.max_queued_bytes - outbox.queued_bytes))
 
-    def add_message(self, entry: Entry) -> bool:
-        """Queue a message if there is room, and nobody has waited for that before; whether it is queued.
+    def give_one(self, entry: SmallEntry, size_bytes: int, queued: list[Write]) -> bool:
+        """Move a small message right to what a transport has `queued`, if it may be sent; whether it was.
 
-        Raises `ChannelClosed`, and what `Item.on_accept` does.
+        For an outbox that `is_idle`. Raises `ChannelClosed`.
         """
         if self.closed is not None:
             self.raise_if_closed()
-        return not self.credit.is_wanted and self.add_message_in_turn(entry)
+        outbox = self.outbox
+        # Nothing waits, so all that is queued is in flight.
+        if self.credit.is_wanted or outbox.in_flight.size_bytes + size_bytes > outbox.max_queued_bytes:
+            return False
+        outbox.give_one(entry, size_bytes, queued)
+        return True
 
-    def add_message_in_turn(self, entry: Entry) -> bool:
-        """The same for whoever was woken for it."""
+    def add_message(self, entry: Entry, *, is_my_turn: bool = False) -> bool:
+        """Queue a message if there is room, and nobody has waited for that before; whether it is queued.
+
+        `is_my_turn` tells that its sender was woken for it. Raises `ChannelClosed`, and what `Item.on_accept` does.
+        """
+        if self.closed is not None:
+            self.raise_if_closed()
+        if self.credit.is_wanted and not is_my_turn:
+            return False
         size = cost_bytes(entry)
         outbox = self.outbox
         if not outbox.has_room(size):

@@ -118,7 +118,10 @@ class Dispatcher:
             if not self._is_handing_out:  # or a handler of this channel holds the loop up: its turn comes first
                 self._is_handing_out = True
                 try:
-                    while at_most > 0 and self.handlers and not session.is_closed_here and self._receiver.open_run():
+                    inbox = session.inbox
+                    while at_most > 0 and self.handlers and not session.is_closed_here:
+                        if not (inbox.values or inbox.runs or inbox.frames) or not self._receiver.open_run():
+                            break
                         at_most -= self._hand_out_run(loop, at_most)
                 finally:
                     self._is_handing_out = False

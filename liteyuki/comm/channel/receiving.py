@@ -82,7 +82,7 @@ class Receiver:
             return True
         try:
             with connection.lock:
-                if not inbox:
+                if not (inbox.runs or inbox.frames):
                     return False
                 self.run = inbox.take_run()
             inbox.values.extend(unpack_run(self.run, self._open_end))

@@ -129,7 +129,8 @@ class Outgoing:
         if self.watch is None:
             self._use_running_loop()
         transport, outbox = self.transport, self._outbox
-        is_held = self._is_due or self.is_blocked or self.is_writing or not outbox.is_idle
+        is_held = self._is_due or self.is_blocked or self.is_writing
+        is_held = is_held or bool(outbox.waiting or outbox.urgent or outbox.rest)
         if transport is None or is_held or len(entry) > self._max_small_bytes or self._bursts.is_one():
             return self._send(entry, is_held=is_held)
         in_flight, is_out = outbox.in_flight, False
@@ -148,7 +149,7 @@ class Outgoing:
             self.is_writing = False
         if not is_given:
             return self._send(entry)
-        if not is_out or not outbox.is_idle:
+        if not is_out or outbox.waiting or outbox.urgent:
             self.flush()
         elif self.watch is not None and running_loop() is self.watch.loop:
             self.spin.sent(self.watch.loop)
@@ -250,7 +251,6 @@ class Outgoing:
     def flush_now(self) -> bool:
         """Write what the system takes without blocking; whether nothing is left."""
         transport, outbox, left = self.transport, self._outbox, _FLUSH_BYTES
-        outbox.close_burst()
         if transport is None:
             return True
         if self.is_writing:
@@ -260,9 +260,11 @@ class Outgoing:
             queued = transport.queued
             outbox.in_flight.forget_taken(transport.peer[TAKEN])
             while not queued or (left > 0 and transport.flush()):
-                if not outbox.next_write(queued):
-                    self._has_written_all(transport)
+                if not (outbox.waiting or outbox.urgent or outbox.rest):
+                    if self._is_said_unwritten or outbox.in_flight.handle_batches:
+                        self._has_written_all(transport)
                     return True
+                outbox.next_write(queued)
                 left -= len(queued[0][0][-1])
             return False
         except TransportEnded:

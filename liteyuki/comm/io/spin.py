@@ -26,11 +26,11 @@ class Spin:
     def __init__(self) -> None:
         self._to_skip = 0
         self._in_vain = 0
-        self._last_was_short = False
+        self.last_was_short = False
 
     def is_worth_it(self) -> bool:
         """To be asked before each wait."""
-        if not self._last_was_short:
+        if not self.last_was_short:
             return False
         if self._to_skip:
             self._to_skip -= 1
@@ -48,7 +48,7 @@ class Spin:
 
     def slept(self, seconds: float) -> None:
         """A wait has ended, after so long."""
-        self._last_was_short = seconds < _SOON
+        self.last_was_short = seconds < _SOON
 
 
 class LoopSpin:
@@ -68,7 +68,7 @@ class LoopSpin:
     def sent(self, loop: asyncio.AbstractEventLoop) -> None:
         """Something was sent that may be answered at once. On the loop's thread."""
         self._sent_at = self._clock()
-        if not self.is_looking and self._spin.is_worth_it():
+        if not self.is_looking and self._spin.last_was_short and self._spin.is_worth_it():
             self.is_looking = True
             self._end = self._sent_at + SPIN
             loop.call_soon(self._look, loop)

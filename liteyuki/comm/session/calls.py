@@ -65,7 +65,9 @@ class RequestQueue:
     def add(self, request: Request) -> bool:
         """False if as many wait as may: this process has no loop that answers, or one that does not turn."""
         frame = request.frame
-        cost = len(frame.body) + sum(handle.content_bytes for handle in frame.handles) + _COST_BYTES
+        cost = len(frame.body) + _COST_BYTES
+        if frame.handles:
+            cost += sum(handle.content_bytes for handle in frame.handles)
         if self.waiting and self.queued_bytes + cost > self._max_queued_bytes:
             return False
         self.waiting.append((request, cost))

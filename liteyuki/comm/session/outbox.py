@@ -47,7 +47,7 @@ class Outbox:
         self._largest_bytes = 0
         self.urgent: list[bytes] = []
         """Frames that go before all that waits."""
-        self._writes: list[Write] = []
+        self.rest: list[Write] = []
         """The rest of a message that leaves in pieces."""
 
     # --- what comes in
@@ -101,16 +101,17 @@ class Outbox:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is on its way out, so that a message may go by itself."""
-        return not (self.waiting or self.urgent or self._writes)
+        return not (self.waiting or self.urgent or self.rest)
 
     def next_write(self, queued: list[Write]) -> bool:
         """Move the next bytes, and the handles that travel with them, to what a transport has `queued`; whether any."""
-        self.close_burst()
+        if self._burst_began_bytes:
+            self.close_burst()
         if self.urgent:
             frames, self.urgent = self.urgent, []
             queued.append(([b"".join(frames)], ()))
-        elif self._writes:
-            queued.append(self._writes.pop(0))
+        elif self.rest:
+            queued.append(self.rest.pop(0))
         elif not self.waiting:
             return False
         elif isinstance(first := self.waiting[0], Item):
@@ -123,15 +124,17 @@ class Outbox:
         del self.waiting[0]
         self._items -= 1
         self._waiting_bytes -= item.size_bytes
-        first, *others = item.writes()
         if item.kind != FrameKind.MESSAGE:
             self._controls -= 1
             self._control_bytes -= item.size_bytes
         else:
             self._largest_bytes = max(self._largest_bytes, length_bytes(item))
             self.in_flight.add(Batch([item], item.size_bytes, has_handles=bool(item.handles), is_open=False))
-        queued.append(first)
-        self._writes = others
+        if item.length_bytes <= BATCH_BYTES:
+            queued.append(([item.frame()], item.handles))
+        else:
+            first, *self.rest = item.pieces()
+            queued.append(first)
 
     def _move_batch(self, queued: list[Write]) -> None:
         size = self._waiting_bytes
@@ -188,7 +191,7 @@ class Outbox:
     def _begin_anew(self, waiting: list[Entry]) -> None:
         """Only these messages are here, and no transport has been given any."""
         self.urgent = []
-        self._writes = []
+        self.rest = []
         self.waiting = waiting
         self.burst_bytes = self._burst_began_bytes = 0
         self._waiting_bytes = sum(map(cost_bytes, waiting))

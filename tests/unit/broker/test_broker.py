@@ -298,7 +298,7 @@ async def test_a_thread_follows_what_is_offered_to_a_child_without_a_loop(childr
 @with_children("a")
 async def test_an_offer_leaves_before_what_is_sent_after_it_even_in_a_burst(children: Children) -> None:
     a = children.start("a")
-    for _ in range(20):
+    for _ in range(200):
         children.passive("a").send("what leaves together when the loop turns")
     children.broker.connect("work", Channel[Any]("work"), "a")
     # On the loop's own thread: it does not turn meanwhile.

@@ -1,4 +1,4 @@
-"""Driver hooks: rebuild the channels, say that the bot is ready, follow what the main process says."""
+"""Driver hooks: rebuild the channels, tell the main process that the bot is ready, and follow its orders."""
 
 import os
 
@@ -35,7 +35,7 @@ def _connection_point() -> ConnectionPoint | None:
 
 
 def _set_sandbox_users(update: SandboxUsers) -> None:
-    """Make these, and none that were before, superusers; nobody whom the configuration names is touched."""
+    """Make these users superusers, and no earlier ones; those that the configuration names are not touched."""
     superusers = driver.config.superusers
     superusers -= _sandbox_entries
     _sandbox_entries.clear()
@@ -61,7 +61,7 @@ async def _report_ready() -> None:
 
 if own_process() is not None:
     driver.on_startup(_rebuild_channels)
-    # What adapters have for "all startup hooks have run"; `Driver` offers no public name for it.
+    # The name under which adapters register for "all startup hooks have run"; `Driver` has no public one.
     driver._lifespan.on_ready(_report_ready)
 else:
     set_language(os.environ.get("LITEYUKI_LANG", ""))

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from liteyuki.comm.transport import TransportEnded
-from liteyuki.comm.wire import BEGUN, COUNTERS, TAKEN, UNWRITTEN
-from liteyuki.comm.wire import Frame, FrameError, FrameKind
+from liteyuki.comm.wire import BEGUN, COUNTERS, TAKEN, UNWRITTEN, WANTED, Frame, FrameError, FrameKind
 from liteyuki.comm.wire.frames import MAX_FRAME_BYTES
 from tests.contracts.frames import (
     GARBAGE,
@@ -30,7 +29,7 @@ from tests.contracts.piece_contract import PieceContract
 __all__ = ["TransportContract"]
 
 OF_THEIR_OWN = frozenset({FrameKind.PAGE, FrameKind.LARGE, FrameKind.PIECE})
-"""Kinds that a transport or its parser deals with itself."""
+"""Kinds of frames that a transport or its parser handles itself."""
 
 
 class TransportContract(PieceContract, HandleContract):
@@ -40,7 +39,7 @@ class TransportContract(PieceContract, HandleContract):
     def pair(self) -> Iterator[Pair]:
         pair = Pair(*self.make())
         with contextlib.closing(pair.here), contextlib.closing(pair.there):
-            # Whatever a transport must learn from the other side, it has learned with the first frame.
+            # Whatever a transport must learn from the other side comes before the first frame.
             for one, other in (pair, pair[::-1]):
                 write(one, Frame(FrameKind.HELLO, 0, b""))
                 assert one.flush()
@@ -156,7 +155,7 @@ class TransportContract(PieceContract, HandleContract):
         with pytest.raises(TransportEnded):
             pair.there.read()
 
-    def test_a_frame_that_was_cut_off_is_told_of_at_the_end(self, pair: Pair) -> None:
+    def test_a_frame_that_was_cut_off_is_reported_at_the_end(self, pair: Pair) -> None:
         write(pair.here, message(1))
         pair.here.queued.append(([packed(message(2, 100))[:50]], ()))
         assert pair.here.flush()
@@ -189,7 +188,7 @@ class TransportContract(PieceContract, HandleContract):
         assert received == [message(1)]
         assert isinstance(end, TransportEnded)
 
-    def test_closing_twice_is_harmless(self, pair: Pair) -> None:
+    def test_closing_is_idempotent(self, pair: Pair) -> None:
         for transport in pair:
             transport.close()
             transport.close()
@@ -241,24 +240,24 @@ class TransportContract(PieceContract, HandleContract):
     def test_each_side_sees_what_the_other_has_counted(self, pair: Pair) -> None:
         assert [list(one.own) for one in pair] == [list(one.peer) for one in pair] == [[0] * COUNTERS] * 2
         for number in range(1, 4):
-            for place in (UNWRITTEN, BEGUN, TAKEN):
+            for place in (UNWRITTEN, BEGUN, TAKEN, WANTED):
                 pair.here.own[place] = 10 * number + place
                 pair.there.own[place] = 2**40 * number + place
                 assert pair.there.peer[place] == 10 * number + place
                 assert pair.here.peer[place] == 2**40 * number + place
-        assert list(pair.here.own) == list(pair.there.peer) == [30, 31, 32]
+        assert list(pair.here.own) == list(pair.there.peer) == [30, 31, 32, 33]
 
     @pytest.mark.parametrize("first", [0, 1])
     def test_what_was_counted_is_known_after_both_sides_have_closed(self, pair: Pair, first: int) -> None:
         one, other = pair[first], pair[1 - first]
-        other.own[UNWRITTEN], other.own[BEGUN], other.own[TAKEN] = 7, 6, 4
+        other.own[UNWRITTEN], other.own[BEGUN], other.own[TAKEN], other.own[WANTED] = 7, 6, 4, 9
         one.own[TAKEN] = 2
         other.close()
-        assert list(one.peer) == [7, 6, 4]
-        assert list(other.peer) == [0, 0, 2]
+        assert list(one.peer) == [7, 6, 4, 9]
+        assert list(other.peer) == [0, 0, 2, 0]
         with pytest.raises(TransportEnded):
             one.read()
-        assert list(one.peer) == [7, 6, 4]
+        assert list(one.peer) == [7, 6, 4, 9]
         one.close()
-        assert list(one.peer) == [7, 6, 4]
-        assert list(one.own) == list(other.peer) == [0, 0, 2]
+        assert list(one.peer) == [7, 6, 4, 9]
+        assert list(one.own) == list(other.peer) == [0, 0, 2, 0]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from harness import DEADLINE, open_handles
 from liteyuki.comm import (
     Channel,
     attach_channels,
@@ -22,7 +23,6 @@ from liteyuki.comm.broker import OpenChannel
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.session import Ack, ChannelOptions
 from liteyuki.errors import LiteyukiError
-from tests.harness import DEADLINE, open_handles
 from tests.process.numbers import STREAM_BOUND, Record, number_of, numbered
 
 HOUR = 3600.0

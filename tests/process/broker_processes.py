@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from harness import DEADLINE, wait_until
 from liteyuki.comm import Channel, get_channel
 from liteyuki.comm.protocol import Origin
 from liteyuki.supervise.spec import Backoff, GiveUp, ProcessSpec, ProcessState, Program, ProgramKind
-from tests.harness import DEADLINE, wait_until
 from tests.process.numbers import read_records
 from tests.process.test_supervisor import ROOT, Watched
 

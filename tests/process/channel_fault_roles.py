@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from harness import DEADLINE
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import take_over
 from liteyuki.errors import ChannelClosed, NoHandlesLeft
-from tests.harness import DEADLINE
 from tests.process.channel_roles import HOUR, inherited, say
 from tests.process.numbers import numbered
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from harness import DEADLINE
 from liteyuki.comm import Channel, get_channel, set_channel
 from liteyuki.errors import ChannelClosed, ChannelInUse
 from liteyuki.supervise.spec import RestartMode
-from tests.harness import DEADLINE
 from tests.process.broker_processes import KINDS, Failed, Obeying, child, receive
 from tests.process.test_supervisor import run, supervised
 

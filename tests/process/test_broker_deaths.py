@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from harness import DEADLINE
 from liteyuki.comm import Channel, get_channel_async, set_channel
 from liteyuki.comm.session import Ack
-from tests.harness import DEADLINE
 from tests.process.broker_processes import Obeying, child, until, until_recorded
 from tests.process.numbers import STREAM_BOUND, check_handled, check_taken, numbered, read_records
 from tests.process.test_supervisor import run, supervised

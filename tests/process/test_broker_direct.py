@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from harness import DEADLINE
 from liteyuki.comm import get_channel
 from liteyuki.errors import ChannelNotFound
 from liteyuki.supervise.spec import RestartMode
-from tests.harness import DEADLINE
 from tests.process.broker_processes import KINDS, Obeying, child, receive
 from tests.process.test_supervisor import run, supervised
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from harness import DEADLINE
 from liteyuki.comm import Channel, get_channel, get_channel_async, set_channel, set_channels
 from liteyuki.errors import ChannelFull, ChannelNotFound, UnknownProcess
 from liteyuki.supervise.spec import RestartMode
-from tests.harness import DEADLINE
 from tests.process.broker_processes import KINDS, Failed, Obeying, child, receive
 from tests.process.test_supervisor import run, supervised
 

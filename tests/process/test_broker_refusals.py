@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from harness import DEADLINE, open_handles
 from liteyuki.comm import Channel, get_channel, set_channel
 from liteyuki.errors import ChannelNotFound, NoHandlesLeft, UnknownProcess
-from tests.harness import DEADLINE, open_handles
 from tests.process.broker_processes import KINDS, Failed, Obeying, child, receive
 from tests.process.test_supervisor import command, run, supervised
 

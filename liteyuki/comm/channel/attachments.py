@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import ormsgpack
 
 from liteyuki._platform import map_shared_copy, shared_copy
-from liteyuki.codec import CodecError, LargeBuffer, TakeIn, decode, decode_batch, encode_parts
+from liteyuki.codec import Buffer, CodecError, LargeBuffer, TakeIn, decode, decode_batch, encode_parts
 from liteyuki.comm.session import Ack, ChannelOptions, Item, Run
 from liteyuki.comm.transport import PipeTransport, Transport, pipe_pair
-from liteyuki.comm.wire import MAX_HANDLES, Buffer, Frame, FrameKind, Handle, SharedHandle
+from liteyuki.comm.wire import MAX_HANDLES, Frame, FrameKind, Handle, SharedHandle
 from liteyuki.errors import ChannelInUse, MessageTooLarge, NoHandlesLeft
 from liteyuki.locale import text
 

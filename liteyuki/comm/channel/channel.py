@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any, Final, Generic, TypeVar, get_args
 
 from liteyuki.codec import encode_plain
@@ -26,11 +27,12 @@ from liteyuki.comm.session import (
     Item,
     Session,
     check_options,
+    cost_bytes,
 )
 from liteyuki.comm.transport import Transport
 from liteyuki.comm.typecheck import check_for
 from liteyuki.comm.wire import MAX_MESSAGE_BYTES, FrameKind
-from liteyuki.errors import ChannelClosed, ChannelFull, MessageTooLarge
+from liteyuki.errors import ChannelClosed, ChannelFull
 from liteyuki.locale import text
 from liteyuki.log import logger
 
@@ -42,6 +44,7 @@ F = TypeVar("F", bound=Callable[[Any], Any])
 _CLOSE_TIMEOUT: Final = 10.0
 _CONTROL_TIMEOUT: Final = 1.0
 """Seconds that another thread may take to pass on what the other side's core has told."""
+_TEXT_COST_BYTES: Final = TEXT_HEAD_BYTES + MESSAGE_COST_BYTES
 _SENT_IN_TURN_BYTES: Final = 4 * BATCH_BYTES
 """After so much, `asend` lets the loop turn."""
 
@@ -85,10 +88,13 @@ class Channel(OpenEnd, Generic[T]):
         self._requests = Requests(connection, self._line, self, _open)
         self._control = ControlLane(connection, self._answers)
         self._dispatcher = Dispatcher(connection, self._receiver, self._answers, self._control, _open)
+        self._send_small = connection.send_small
+        self._text: type | None = str
+        """What needs no encoding of its own, as long as nothing is checked: it cannot change any more, nor fail, and is
+        encoded with its neighbours when they leave."""
         self._type: Any = None
         self._type_error: TypeError | None = None
         self._is_checked = False
-        self._max_small_bytes = min(BATCH_BYTES, max_message_bytes - TEXT_HEAD_BYTES)
         self._refused = self._sent_in_turn_bytes = 0
         self._turning_loop: asyncio.AbstractEventLoop | None = None
         """The loop that is to turn before `asend` sends more."""
@@ -100,7 +106,7 @@ class Channel(OpenEnd, Generic[T]):
 
     @__orig_class__.setter
     def __orig_class__(self, alias: Any) -> None:
-        self._type = alias
+        self._type, self._text = alias, None
         self._is_checked = True
         try:
             self._receiver.checker = check_for(get_args(alias)[0])
@@ -155,14 +161,16 @@ class Channel(OpenEnd, Generic[T]):
         then it raises `ChannelFull`. On the loop, `asend` waits without holding it up. From any thread. A finalizer or
         a signal's handler that has interrupted this channel's work cannot wait, and gets `ChannelBusy` instead.
         """
-        entry = self._entry(value)
-        if self._send_entry(entry):
-            return
-        if self._is_loop_thread():
-            raise self._full()
-        attempt = lambda: self._connection.send(entry, is_my_turn=True)  # noqa: E731 - twice the same in two colours
-        if not self._line.wait_in_thread(self._line.need_of(entry), attempt, timeout):
-            raise self._full()
+        # Spelled out, here and in `asend`: a call for each message would be a tenth of what one costs in a burst.
+        entry: Entry
+        if isinstance(value, str) and type(value) is self._text and value.isascii():
+            entry, is_sent = value, self._send_small(value, len(value) + _TEXT_COST_BYTES)
+        elif type(entry := self._encoded(value)) is bytes:
+            is_sent = self._send_small(entry, len(entry) + MESSAGE_COST_BYTES)
+        else:
+            is_sent = self._connection.send(entry)
+        if not is_sent:
+            self._send_when_there_is_room(entry, timeout)
 
     async def asend(self, value: T, *, timeout: float | None = None) -> None:
         """Like `send`, but wait without holding the event loop up; a cancelled `asend` has sent nothing.
@@ -171,38 +179,39 @@ class Channel(OpenEnd, Generic[T]):
         """
         while self._sent_in_turn_bytes >= _SENT_IN_TURN_BYTES:
             await self._next_turn()  # the loop must turn, or nobody takes anything
-        entry = self._entry(value)
-        self._sent_in_turn_bytes += entry.size_bytes if type(entry) is Item else len(entry)  # type: ignore[arg-type]
-        if self._send_entry(entry):
-            return
-        attempt = lambda: self._connection.send(entry, is_my_turn=True)  # noqa: E731
-        if not await self._line.wait_on_loop(self._line.need_of(entry), attempt, timeout):
-            raise self._full()
+        entry: Entry
+        if isinstance(value, str) and type(value) is self._text and value.isascii():
+            size_bytes = len(value) + _TEXT_COST_BYTES
+            entry, is_sent = value, self._send_small(value, size_bytes)
+        elif type(entry := self._encoded(value)) is bytes:
+            size_bytes = len(entry) + MESSAGE_COST_BYTES
+            is_sent = self._send_small(entry, size_bytes)
+        else:
+            size_bytes, is_sent = cost_bytes(entry), self._connection.send(entry)
+        self._sent_in_turn_bytes += size_bytes
+        if not is_sent:
+            await self._asend_when_there_is_room(entry, timeout)
 
-    def _entry(self, value: T) -> Entry:
+    def _encoded(self, value: T) -> bytes | Item:
         """What is to be sent for `value`."""
         if self._is_checked:
             self._raise_if_type_is_bad()
             if self._receiver.checker is not None:
                 self._receiver.checker.require(value, self.name)
-        if isinstance(value, str) and type(value) is str and value.isascii() and len(value) <= self._max_small_bytes:
-            return value  # it cannot change any more, nor fail: it is encoded with its neighbours when they leave
         payload = encode_plain(value)
-        if payload is None:
-            return pack(self, FrameKind.MESSAGE, value)
-        if len(payload) <= self._max_small_bytes:
-            return payload
-        if len(payload) > self.options.max_message_bytes:
-            raise MessageTooLarge(self.name, len(payload), self.options.max_message_bytes)
-        return Item(FrameKind.MESSAGE, 0, (payload,))
+        return payload if payload is not None else pack(self, FrameKind.MESSAGE, value)
 
-    def _send_entry(self, entry: Entry) -> bool:
-        """Whether there was room."""
-        if type(entry) is str:
-            return self._connection.send_small(entry, len(entry) + TEXT_HEAD_BYTES + MESSAGE_COST_BYTES)
-        if type(entry) is bytes:
-            return self._connection.send_small(entry, len(entry) + MESSAGE_COST_BYTES)
-        return self._connection.send(entry)
+    def _send_when_there_is_room(self, entry: Entry, timeout: float | None) -> None:
+        if self._is_loop_thread():
+            raise self._full()
+        attempt = partial(self._connection.send, entry, is_my_turn=True)
+        if not self._line.wait_in_thread(self._line.need_of(entry), attempt, timeout):
+            raise self._full()
+
+    async def _asend_when_there_is_room(self, entry: Entry, timeout: float | None) -> None:
+        attempt = partial(self._connection.send, entry, is_my_turn=True)
+        if not await self._line.wait_on_loop(self._line.need_of(entry), attempt, timeout):
+            raise self._full()
 
     def _full(self) -> ChannelFull:
         self._refused += 1

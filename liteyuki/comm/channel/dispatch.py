@@ -139,26 +139,32 @@ class Dispatcher:
             return count
         acks, name = run.acks, self._session.name
         only = handlers[0].function if len(handlers) == 1 and handlers[0].filter_func is None else None
-        while values and count < at_most:
-            value = values.popleft()
-            count += 1
-            self._receiver.received += 1
-            if acks is not None and acks.take():
-                self._receiver.say_taken()
-            if only is None or self.handlers is not handlers:
-                for handler in self.handlers:
-                    if accepts(handler, value, name) and (rest := call_handler(handler, value, name)) is not None:
-                        self.tasks.start(loop, rest)
-                continue
-            # Spelled out, since most channels have one handler, which wants all.
-            try:
-                result = only(value)
-            except PLUGIN_ERRORS_OF_A_CALL as error:
-                log_failure(error, handlers[0], value, name)
-                continue
-            if result is not None and (rest := rest_of(result, handlers[0], value, name)) is not None:
-                self.tasks.start(loop, rest)
+        try:
+            while values and count < at_most:
+                value = values.popleft()
+                count += 1
+                if acks is not None and acks.take():
+                    self._receiver.say_taken()
+                if only is None or self.handlers is not handlers:
+                    self._call_all(loop, value)
+                    continue
+                # Spelled out, since most channels have one handler, which wants all.
+                try:
+                    result = only(value)
+                except PLUGIN_ERRORS_OF_A_CALL as error:
+                    log_failure(error, handlers[0], value, name)
+                    continue
+                if result is not None and (rest := rest_of(result, handlers[0], value, name)) is not None:
+                    self.tasks.start(loop, rest)
+        finally:
+            self._receiver.received += count
         return count
+
+    def _call_all(self, loop: asyncio.AbstractEventLoop, value: object) -> None:
+        name = self._session.name
+        for handler in self.handlers:
+            if accepts(handler, value, name) and (rest := call_handler(handler, value, name)) is not None:
+                self.tasks.start(loop, rest)
 
     def _call_checked(self, loop: asyncio.AbstractEventLoop, run: Run, value: object) -> None:
         """The same for one value of a typed channel, or of one on which a value is taken when it has been handled."""

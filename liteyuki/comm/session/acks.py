@@ -8,8 +8,6 @@ be told, because somebody over there waits to send; it looks once more after it 
 and looks then, so that one of the two sees it.
 """
 
-from collections.abc import MutableSequence, Sequence
-
 from liteyuki.comm.wire import BEGUN, TAKEN, WANTED, Counters
 
 __all__ = ["Acks"]
@@ -21,8 +19,7 @@ class Acks:
     def __init__(self, counters: Counters) -> None:
         self.taken = 0
         self.begun = 0
-        self._own: MutableSequence[int] | memoryview = counters.own
-        self._peer: Sequence[int] | memoryview = counters.peer
+        self._own, self._peer = counters.own, counters.peer
         self._finished: set[int] = set()
         self._told_for = 0
 
@@ -54,7 +51,9 @@ class Acks:
 
     def told(self) -> None:
         """The other side is told now."""
-        self._told_for = self._peer[WANTED]
+        wanted = self._peer[WANTED]
+        if self.taken >= wanted:  # or it has seen by itself what it waited for, and waits for more
+            self._told_for = wanted
 
     def transport_gone(self) -> None:
         """Nobody looks any more: let go of the memory that both sides see, which holds a handle."""

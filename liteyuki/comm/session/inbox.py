@@ -46,6 +46,8 @@ class Inbox:
         """The oldest frame, or what is left of it if that is a batch, once it is no longer among the others."""
         self._queued_bytes = 0
         self._earlier_frames = self._earlier_bytes = 0
+        self._handle_bytes: deque[int] = deque()
+        """What the handles of each frame that has any led to when it came: the other side may change that."""
 
     def __bool__(self) -> bool:
         return bool(self.values or self._frames or self._runs)
@@ -61,7 +63,10 @@ class Inbox:
         """Raises `FrameError` if the other side sends on although it knows that there is no room."""
         if self._queued_bytes > self._max_queued_bytes:
             raise FrameError(text("frame.bound", limit=self._max_queued_bytes))
-        size = _size_bytes(frame) if frame.handles else len(frame.body)
+        size = len(frame.body)
+        if frame.handles:
+            self._handle_bytes.append(sum(handle.content_bytes for handle in frame.handles))
+            size += self._handle_bytes[-1]
         self._frames.append(frame)
         self._queued_bytes += size
         self.received_bytes += size
@@ -91,7 +96,7 @@ class Inbox:
 
     def _open_frame(self) -> None:
         frame, is_earlier = self._frames.popleft(), self._earlier_frames > 0
-        size = _size_bytes(frame) if frame.handles else len(frame.body)
+        size = len(frame.body) + (self._handle_bytes.popleft() if frame.handles else 0)
         if is_earlier:
             self._earlier_frames -= 1
             self._earlier_bytes -= size
@@ -106,18 +111,20 @@ class Inbox:
     def clear(self) -> None:
         """Nobody will take what is here."""
         self._frames.clear()
+        self._handle_bytes.clear()
         self._runs.clear()
         self.values.clear()
         self._queued_bytes = self._earlier_frames = self._earlier_bytes = 0
 
     def adopt(self, other: "Inbox") -> None:
         """Go on with what `other` holds; this one is empty."""
-        self._frames, self._runs, self.acks = other._frames, other._runs, other.acks
+        self._frames, self._handle_bytes, self._runs = other._frames, other._handle_bytes, other._runs
         self.received_bytes += other.received_bytes
         self._max_queued_bytes = max(self._max_queued_bytes, other._max_queued_bytes)
         self._queued_bytes, self._earlier_bytes = other._queued_bytes, other._earlier_bytes
-        self._earlier_frames = other._earlier_frames
-        other._frames, other._runs, other.acks = deque(), deque(), None
+        self._earlier_frames, self.acks = other._earlier_frames, other.acks
+        other._frames, other._handle_bytes, other._runs, other.acks = deque(), deque(), deque(), None
+        other.clear()
 
     # --- figures
 
@@ -147,8 +154,3 @@ class Inbox:
         """Nothing may come any more: everybody is to look again."""
         while self.waiters:
             self.waiters.popleft().wake()
-
-
-def _size_bytes(frame: Frame) -> int:
-    """Of a frame whose handles nobody has taken."""
-    return len(frame.body) + sum(handle.content_bytes for handle in frame.handles)

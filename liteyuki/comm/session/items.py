@@ -6,11 +6,11 @@ from typing import Final
 
 import ormsgpack
 
+from liteyuki.codec import Buffer
 from liteyuki.comm.wire import (
     HANDLES_SHIFT,
     HEADER,
     LARGE_HEAD,
-    Buffer,
     FrameKind,
     Handle,
     SharedHandle,

@@ -33,12 +33,13 @@ class Outbox:
 
     def __init__(self, max_queued_bytes: int) -> None:
         self.max_queued_bytes = max_queued_bytes
-        self.waiting_bytes = 0
-        """What waits costs, messages or not."""
         self.in_flight = InFlight(max_queued_bytes)
         self.dropped = 0
-        self._waiting: list[Entry] = []
+        self.waiting: list[Entry] = []
         """What no transport has been given, in order."""
+        self.burst_bytes = 0
+        """Small messages that cost so much in all may just be put to what is `waiting`; see `open_burst`."""
+        self._waiting_bytes = self._burst_began_bytes = 0
         self._items = self._controls = self._control_bytes = 0
         self._largest_bytes = 0
         self._urgent: list[bytes] = []
@@ -47,15 +48,31 @@ class Outbox:
 
     # --- what comes in
 
+    def open_burst(self, size_bytes: int) -> None:
+        """Somebody is bound to write all that waits. Until then, whoever adds small messages that cost so much in all
+        need only append them to `waiting`, and subtract what they cost from `burst_bytes`."""
+        self.close_burst()
+        self.burst_bytes = self._burst_began_bytes = max(0, size_bytes)
+
+    def close_burst(self) -> None:
+        """From now on somebody must look at each message."""
+        self._waiting_bytes += self._burst_began_bytes - self.burst_bytes
+        self.burst_bytes = self._burst_began_bytes = 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What waits costs, messages or not."""
+        return self._waiting_bytes + self._burst_began_bytes - self.burst_bytes
+
     def add_small(self, entry: SmallEntry, size_bytes: int) -> None:
         """Add a small message, which costs so much."""
-        self._waiting.append(entry)
-        self.waiting_bytes += size_bytes
+        self.waiting.append(entry)
+        self._waiting_bytes += size_bytes
 
     def add_item(self, item: Item) -> None:
         """Add anything else."""
-        self._waiting.append(item)
-        self.waiting_bytes += item.size_bytes
+        self.waiting.append(item)
+        self._waiting_bytes += item.size_bytes
         self._items += 1
         if item.kind != FrameKind.MESSAGE:
             self._controls += 1
@@ -80,7 +97,7 @@ class Outbox:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is on its way out, so that a message may go by itself."""
-        return not (self._waiting or self._urgent or self._writes)
+        return not (self.waiting or self._urgent or self._writes)
 
     @property
     def has_urgent(self) -> bool:
@@ -88,23 +105,24 @@ class Outbox:
 
     def next_write(self, queued: list[Write]) -> bool:
         """Move the next bytes, and the handles that travel with them, to what a transport has `queued`; whether any."""
+        self.close_burst()
         if self._urgent:
             frames, self._urgent = self._urgent, []
             queued.append(([b"".join(frames)], ()))
         elif self._writes:
             queued.append(self._writes.pop(0))
-        elif not self._waiting:
+        elif not self.waiting:
             return False
-        elif isinstance(first := self._waiting[0], Item):
+        elif isinstance(first := self.waiting[0], Item):
             self._move_item(first, queued)
         else:
             self._move_batch(queued)
         return True
 
     def _move_item(self, item: Item, queued: list[Write]) -> None:
-        del self._waiting[0]
+        del self.waiting[0]
         self._items -= 1
-        self.waiting_bytes -= item.size_bytes
+        self._waiting_bytes -= item.size_bytes
         first, *others = item.writes()
         if item.kind != FrameKind.MESSAGE:
             self._controls -= 1
@@ -116,15 +134,15 @@ class Outbox:
         self._writes = others
 
     def _move_batch(self, queued: list[Write]) -> None:
-        size = self.waiting_bytes
+        size = self._waiting_bytes
         entries: list[Any]
         if size <= 2 * BATCH_BYTES and not self._items:
             # All of it, though it is a little more than a batch is meant to be: cutting is slow.
-            entries = self._waiting[:]
+            entries = self.waiting[:]
         else:
-            entries, size = cut_batch(self._waiting, size, has_items=bool(self._items))
-        del self._waiting[: len(entries)]
-        self.waiting_bytes -= size
+            entries, size = cut_batch(self.waiting, size, has_items=bool(self._items))
+        del self.waiting[: len(entries)]
+        self._waiting_bytes -= size
         self._largest_bytes = max(self._largest_bytes, largest_of(entries, self._largest_bytes))
         self.in_flight.add(Batch(entries, size, has_handles=False, is_open=False))
         queued.append(([pack_batch(entries)], ()))
@@ -145,7 +163,7 @@ class Outbox:
         that travels with a message which was begun has been opened over there: `dead_end` makes what goes instead.
         """
         again = self.in_flight.take_back(taken, begun, dead_end)
-        again += (entry for entry in self._waiting if is_message(entry))
+        again += (entry for entry in self.waiting if is_message(entry))
         self._begin_anew(again)
 
     def drop_all(self, *, is_written_lost: bool, is_last_unwritten: bool = False) -> int:
@@ -160,7 +178,7 @@ class Outbox:
         self._largest_bytes = self.largest_bytes
         gone, gone_bytes = self.accepted, self.accepted_bytes
         self.dropped += dropped
-        close_handles(self._waiting)
+        close_handles(self.waiting)
         self.in_flight.drop_all()
         self._begin_anew([])
         self.in_flight.gone, self.in_flight.gone_bytes = gone, gone_bytes
@@ -170,8 +188,9 @@ class Outbox:
         """Only these messages are here, and no transport has been given any."""
         self._urgent = []
         self._writes = []
-        self._waiting = waiting
-        self.waiting_bytes = sum(map(cost_bytes, waiting))
+        self.waiting = waiting
+        self.burst_bytes = self._burst_began_bytes = 0
+        self._waiting_bytes = sum(map(cost_bytes, waiting))
         self._items = sum(isinstance(entry, Item) for entry in waiting)
         self._controls = self._control_bytes = 0
 
@@ -185,7 +204,7 @@ class Outbox:
     @property
     def _here(self) -> int:
         """The same, including what is known to be taken."""
-        return len(self._waiting) - self._controls + self.in_flight.messages
+        return len(self.waiting) - self._controls + self.in_flight.messages
 
     @property
     def accepted(self) -> int:
@@ -201,15 +220,15 @@ class Outbox:
     @property
     def largest_bytes(self) -> int:
         """The length of the largest message that has ever been added."""
-        return max((self._largest_bytes, *map(length_bytes, filter(is_message, self._waiting))))
+        return max((self._largest_bytes, *map(length_bytes, filter(is_message, self.waiting))))
 
     @property
     def handles(self) -> int:
         """How many handles are kept open for what is here."""
-        waiting = (len(entry.handles) for entry in self._waiting if isinstance(entry, Item))
+        waiting = (len(entry.handles) for entry in self.waiting if isinstance(entry, Item))
         return sum(waiting) + self.in_flight.handles if self._items else self.in_flight.handles
 
     @property
     def entries(self) -> int:
         """How many frames and messages wait or are not taken."""
-        return len(self._waiting) + self.in_flight.messages
+        return len(self.waiting) + self.in_flight.messages

@@ -36,8 +36,7 @@ from liteyuki.log import logger
 __all__ = ["Held", "Session"]
 
 # Plain numbers, since an IntEnum takes ten times as long to compare.
-_MESSAGE: Final = int(FrameKind.MESSAGE)
-_BATCH: Final = int(FrameKind.BATCH)
+_MESSAGES: Final = frozenset({int(FrameKind.MESSAGE), int(FrameKind.BATCH)})
 _ANSWERS: Final = frozenset({int(FrameKind.REPLY), int(FrameKind.FAILURE)})
 _REQUESTS: Final = frozenset({int(FrameKind.REQUEST), int(FrameKind.CONTROL)})
 
@@ -107,8 +106,11 @@ class Session:
     def adopt(self, other: "Session") -> None:
         """Go on where `other`, which nobody has used, stands on its transport. `other` is to be closed."""
         self.inbox.adopt(other.inbox)
-        self.has_greeted, self._counters = other.has_greeted, other._counters
+        self.has_greeted, self.peer_stops, self._counters = other.has_greeted, other.peer_stops, other._counters
         self.transports += 1
+        for mine, others in (self.requests, other.requests), (self.control, other.control):
+            while others:
+                mine.add(others.take()._replace(transport=self.transports))
         other._counters = None
 
     def close_here(self) -> bool:
@@ -117,6 +119,7 @@ class Session:
             return False
         self.closed = ChannelClosed(self.name, text("channel.reason_closed_here"))
         self.is_closed_here = True
+        self.outbox.close_burst()
         self.calls.fail_all()
         self.credit.wake_all()
         self.inbox.wake_all()
@@ -157,6 +160,13 @@ class Session:
             return self.add_message(entry)
         self.outbox.add_small(entry, size_bytes)
         return True
+
+    def open_burst(self, size_bytes: int) -> None:
+        """Somebody is bound to write all that waits. Until so much waits, let messages be added without a look, as far
+        as they may be."""
+        outbox = self.outbox
+        if self.closed is None and not self.credit.is_wanted and self.options.max_message_bytes >= size_bytes:
+            outbox.open_burst(min(size_bytes - outbox.waiting_bytes, outbox.max_queued_bytes - outbox.queued_bytes))
 
     def add_message(self, entry: Entry) -> bool:
         """Queue a message if there is room, and nobody has waited for that before; whether it is queued.
@@ -206,6 +216,7 @@ class Session:
         """Forget what the other side has taken, wake who can send now, and say what the next one waits for."""
         counters, in_flight = self._counters, self.outbox.in_flight
         if counters is None:
+            self.credit.wake_next()  # whoever was first may have gone
             return
         while True:
             in_flight.forget_taken(counters.peer[TAKEN])
@@ -228,7 +239,7 @@ class Session:
             kind = frame.kind
             if not self.has_greeted:
                 self._greet(frame)
-            elif kind == _MESSAGE or kind == _BATCH:  # noqa: PLR1714 - the quickest way
+            elif kind in _MESSAGES:
                 inbox.add(frame)
             else:
                 self._receive_control(kind, frame)
@@ -241,6 +252,7 @@ class Session:
         self.has_greeted = True
         # Not before: until now the transport may not have had its counters.
         self.inbox.expect(bound, Acks(self._counters))
+        self.look_for_room()
 
     def _receive_control(self, kind: int, frame: Frame) -> None:
         if kind in _ANSWERS:
@@ -275,7 +287,7 @@ class Session:
         outbox, inbox = self.outbox, self.inbox
         return Held(
             outbox.queued_bytes + inbox.queued_bytes + self.requests.queued_bytes + self.control.queued_bytes,
-            outbox.handles + inbox.handles,
+            outbox.handles + inbox.handles + self.requests.handles + self.control.handles,
             outbox.entries + inbox.entries + len(self.requests) + len(self.control),
             len(self.calls),
         )

@@ -22,7 +22,6 @@ MAY_IMPORT = {
     "liteyuki.vitals": ("BASE",),
     "liteyuki.codec": ("BASE",),
     "liteyuki.comm": ("BASE", "liteyuki.codec", "liteyuki.vitals"),
-    "liteyuki.comm.broker.main": ("BASE", "liteyuki.comm", "liteyuki.supervise"),
     "liteyuki.supervise": ("BASE", "liteyuki.codec", "liteyuki.comm", "liteyuki.vitals"),
     "liteyuki.supervise.safe_mode.plugin_files": ("BASE", "liteyuki.project"),
     "liteyuki.config": ("BASE", "liteyuki.project", "liteyuki.supervise.order", "liteyuki.supervise.spec"),

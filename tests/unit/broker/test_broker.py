@@ -286,9 +286,20 @@ async def test_a_thread_of_the_main_process_may_set_a_channel(children: Children
 
 
 @with_children("a")
-async def test_one_thread_follows_what_is_offered_to_a_child_without_a_loop(children: Children) -> None:
+async def test_a_thread_follows_what_is_offered_to_a_child_without_a_loop(children: Children) -> None:
     a = children.start("a")
-    await a.set("first")
+    children.broker.connect("first", Channel[Any]("first"), "a")
+    await a.get("first")
     for number in range(3):
         children.broker.connect(f"next {number}", Channel[Any](f"next {number}"), "a")
     await until(lambda: len(a.table.channels) == 5, "all offers were heard, though nobody asked")
+
+
+@with_children("a")
+async def test_an_offer_leaves_before_what_is_sent_after_it_even_in_a_burst(children: Children) -> None:
+    a = children.start("a")
+    for _ in range(200):
+        children.passive("a").send("what leaves together when the loop turns")
+    children.broker.connect("work", Channel[Any]("work"), "a")
+    # On the loop's own thread: it does not turn meanwhile.
+    assert in_thread(lambda: a.table.find("work")).result(DEADLINE) is not None

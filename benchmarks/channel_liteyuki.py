@@ -11,7 +11,7 @@ from typing import Any, Final
 from benchmarks.channel_asyncio import Arrivals, run_on_loop
 from benchmarks.channel_numpy import register_numpy
 from benchmarks.channel_run import Orders, Plan
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.registry import get_channels
 from liteyuki.comm.transport import PipeTransport, offer, pipe_pair
 

@@ -1,6 +1,9 @@
 """Ports, processes and handles of this system, and waiting for them under a deadline."""
 
 import contextlib
+import itertools
+import os
+import random
 import re
 import socket
 import time
@@ -23,11 +26,17 @@ DEADLINE = 30.0
 """Seconds for anything that must happen at all; no test asserts how fast it does."""
 
 
+_next_ports = itertools.count(random.randrange(1_000))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody has, and that nobody gets before it is used: none that the system or another worker gives."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    while True:
+        port = 20_000 + worker % 10 * 1_000 + next(_next_ports) % 1_000
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:

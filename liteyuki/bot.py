@@ -21,7 +21,7 @@ from liteyuki._platform import (
     take_memory_from_one_place,
     take_signals_as_usual,
 )
-from liteyuki.comm.broker.main import Broker
+from liteyuki.comm.broker import MainBroker
 from liteyuki.comm.protocol import ANSWER_TIMEOUT, Origin, RestartAnswer
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.transport import drop_inheritance
@@ -171,7 +171,7 @@ class LiteyukiBot(WithHooks):
         history = HistoryWriter(runtime.history)
         plugins = self._plugins = PluginThread()
         registry = current_registry()
-        registry.handlers_loop = plugins.handlers_loop
+        registry.handler_loop = plugins.handler_loop
         supervisor = self._supervisor = Supervisor(
             settings.processes,
             environment=_environment_of_children(settings),
@@ -180,7 +180,7 @@ class LiteyukiBot(WithHooks):
             history=history,
             log_writer=log_writer,
         )
-        broker = registry.broker = Broker(supervisor.channels)
+        broker = registry.broker = MainBroker(supervisor.channels, registry.table, registry.handler_loop)
         requests = RequestServer(supervisor, broker)
         if console.is_terminal:
             self._loop.add_signal_handler(signal.SIGWINCH, supervisor.resize_terminals)
@@ -197,7 +197,7 @@ class LiteyukiBot(WithHooks):
         finally:
             await control.close()
             await plugins.close()
-            registry.handlers_loop = registry.broker = None
+            registry.handler_loop = registry.broker = None
             history.close()
             self._service_manager.close()
             self._loop = self._plugins = self._supervisor = None

@@ -9,12 +9,9 @@ its own: in the child both print to the same console, each in its own format.
 import functools
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-# `copy.deepcopy`, the documented way to an independent logger, fails once somebody has added a handler to the global
-# one, and importing must not remove those. So this builds one the way loguru builds its own.
-from loguru._logger import Core, Logger
-
+from liteyuki._compat import independent_logger
 from liteyuki.locale import language
 
 if TYPE_CHECKING:
@@ -43,23 +40,7 @@ LEVELS: Final = {
 }
 
 
-def _independent_logger() -> "loguru.Logger":
-    built: Any = Logger(  # type: ignore[no-untyped-call]
-        core=Core(),  # type: ignore[no-untyped-call]
-        exception=None,
-        depth=0,
-        record=False,
-        lazy=False,
-        colors=False,
-        raw=False,
-        capture=True,
-        patchers=[],
-        extra={},
-    )
-    return cast("loguru.Logger", built)
-
-
-logger: Final = _independent_logger()
+logger: Final = independent_logger()
 """The logger for main-process plugins and the child alike. Safe from any thread."""
 
 

@@ -96,7 +96,7 @@ async def handle_restart(bot: Bot, event: Event, matcher: Matcher, argument: Mes
         logger.warning(text("chat.answer_lost", error=error))
     finally:
         if answer.accepted:
-            own_channel("passive").notify(BeginRestart())
+            own_channel("passive").tell(BeginRestart())
 
 
 def _sentence(answer: RestartAnswer) -> str:

@@ -6,14 +6,12 @@ import nonebot
 from nonebot import get_driver, logger
 from nonebot.adapters import Bot
 
-from liteyuki.comm.protocol import ClaimNotice, Notice, Origin
+from liteyuki.comm.protocol import ANSWER_TIMEOUT, ClaimNotice, Notice, Origin
 from liteyuki.comm.registry import own_channel
 from liteyuki.locale import text
 from nonebot_plugin_liteyuki_comm.chats import account_on, is_sandbox, private_chat, send
 
 __all__ = ["deliver"]
-
-_CLAIM_TIMEOUT = 5.0
 
 
 class _Delivery:
@@ -39,7 +37,7 @@ class _Delivery:
         """What to say to them, unless somebody has said it. From then on it is this process's to say."""
         if superuser not in self._words:
             claim = ClaimNotice(self.notice.notice_id, superuser)
-            words: str | None = await own_channel("passive").request(claim, timeout=_CLAIM_TIMEOUT)
+            words: str | None = await own_channel("passive").ask(claim, timeout=ANSWER_TIMEOUT)
             if words is None:
                 return None
             self._words[superuser] = words

@@ -49,12 +49,12 @@ async def _rebuild_channels() -> None:
 
 async def _report_ready() -> None:
     passive = own_channel("passive")
-    passive.on_request(lambda value: isinstance(value, SandboxUsers))(_set_sandbox_users)
-    passive.on_request(lambda value: isinstance(value, Notice))(deliver)
+    passive.on_control(SandboxUsers, _set_sandbox_users)
+    passive.on_control(Notice, deliver)
     if not driver.config.superusers and current_registry().generation == 1:
         logger.warning(text("chat.no_superusers"))
     report_silence()
-    passive.notify(StateReport("ready", connection_point=_connection_point()))
+    passive.tell(StateReport("ready", connection_point=_connection_point()))
 
 
 if own_process() is not None:

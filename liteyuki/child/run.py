@@ -315,4 +315,4 @@ def _check_port(host: str, port: int) -> None:
 
 def _report(state: Any, problems: list[str] | None = None, not_loaded: list[str] | None = None) -> None:
     if own_process() is not None:
-        own_channel("passive").notify(StateReport(state, list(problems or ()), not_loaded=list(not_loaded or ())))
+        own_channel("passive").tell(StateReport(state, list(problems or ()), not_loaded=list(not_loaded or ())))

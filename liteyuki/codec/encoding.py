@@ -130,9 +130,9 @@ def decode(flags: int, payload: Buffer, take_in: TakeIn | None = None, *, depth:
         raise CodecError(f"{told} ({error.__cause__})" if known and error.__cause__ else told) from error
 
 
-def decode_batch(flags: int, payload: Buffer) -> list[Any]:
+def decode_batch(payload: Buffer) -> list[Any]:
     """The values of a batch. Raises `CodecError` as `decode` does."""
-    values = decode(flags & TAGGED, payload, depth=MAX_DEPTH + 1)
+    values = decode(0, payload, depth=MAX_DEPTH + 1)
     if type(values) is not list or not values:
         raise CodecError(text("codec.structure"))
     return values

@@ -22,17 +22,17 @@ async def restart(process: str | None = None, *, reason: str = "", origin: Origi
     `TimeoutError` if the main process does not answer. On the event loop, in a child.
     """
     request = RestartRequest(process, reason, origin or Origin(kind="plugin"))
-    answer: RestartAnswer = await own_channel("passive").request(request, timeout=ANSWER_TIMEOUT)
+    answer: RestartAnswer = await own_channel("passive").ask(request, timeout=ANSWER_TIMEOUT)
     return answer
 
 
 async def status() -> list[ProcessStatus]:
     """The state of every process. Raises as `restart` does."""
-    answer: list[ProcessStatus] = await own_channel("passive").request(StatusRequest(), timeout=ANSWER_TIMEOUT)
+    answer: list[ProcessStatus] = await own_channel("passive").ask(StatusRequest(), timeout=ANSWER_TIMEOUT)
     return answer
 
 
 async def logs(lines: int = 20, *, process: str | None = None) -> list[str]:
     """The last `lines` lines that `process` (None: this one) has printed. Raises as `restart` does."""
-    answer: list[str] = await own_channel("passive").request(LogsRequest(process, lines), timeout=ANSWER_TIMEOUT)
+    answer: list[str] = await own_channel("passive").ask(LogsRequest(process, lines), timeout=ANSWER_TIMEOUT)
     return answer

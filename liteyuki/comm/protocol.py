@@ -1,22 +1,18 @@
-"""What the core of the main process and the child's plugin say to each other over `{process}-passive`."""
+"""What the core of the main process and a child's say to each other, over the control lane of `{process}-passive`."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from liteyuki.codec import message
-from liteyuki.comm.channel.ends import ChannelEnd
 
 __all__ = [
     "ANSWER_TIMEOUT",
     "FIRST_SANDBOX_ID",
     "BeginRestart",
-    "ChannelOffer",
-    "ChannelRefused",
     "ClaimNotice",
     "ConnectionPoint",
     "LogsRequest",
     "Notice",
-    "OpenChannel",
     "Origin",
     "ProcessStatus",
     "RestartAnswer",
@@ -33,42 +29,6 @@ FIRST_SANDBOX_ID: Final = 2**62
 """Account numbers from here on belong to sandbox chats; no platform has numbers that long."""
 
 RestartOutcome = Literal["accepted", "already", "repeated", "unknown", "stopping"]
-
-
-@message(name="liteyuki.OpenChannel")
-@dataclass(frozen=True)
-class OpenChannel:
-    """Child to main: it has set a channel whose other end is for `to` (None: for the main process).
-
-    Answered, after the offer that follows from it, with None or `ChannelRefused`.
-    """
-
-    name: str
-    to: str | None
-    options: tuple[Any, ...]
-    """The fields of `ChannelOptions`."""
-
-
-@message(name="liteyuki.ChannelOffer")
-@dataclass(frozen=True)
-class ChannelOffer:
-    """Main to child: here is your end of that channel; the other one is the main process's, or another child's."""
-
-    name: str
-    end: ChannelEnd
-    is_direct: bool
-
-
-@message(name="liteyuki.ChannelRefused")
-@dataclass(frozen=True)
-class ChannelRefused:
-    """Main to child: a channel that the child has set cannot be connected.
-
-    The reason is that only the processes `known` have channels; or, if `known` is empty, the system's `errno`.
-    """
-
-    known: tuple[str, ...] = ()
-    errno: int = 0
 
 
 @message(name="liteyuki.Origin")

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from liteyuki.comm.channel.handler_loop import HandlersLoop
+from liteyuki.comm.channel import HandlerLoop
 from liteyuki.locale import text
 from liteyuki.log import logger
 
@@ -37,11 +37,11 @@ class PluginThread:
         self._is_ending = False
         self._is_watched = False
         self._looking: asyncio.Task[bool] | None = None
-        began: Future[HandlersLoop] = Future()
+        began: Future[HandlerLoop] = Future()
         # Unlike our other threads it does not block signals: programs that a plugin starts would inherit that.
         self._thread = threading.Thread(target=self._run, args=(began,), name="liteyuki-plugins", daemon=True)
         self._thread.start()
-        self.handlers_loop = began.result()
+        self.handler_loop = began.result()
         self._turn: asyncio.Future[None] | None = None
         self._turn_asked_at = 0.0
 
@@ -108,9 +108,9 @@ class PluginThread:
             logger.warning(text("plugin.blocks", place=self.place()))
         return turn.done()
 
-    def _run(self, began: "Future[HandlersLoop]") -> None:
+    def _run(self, began: "Future[HandlerLoop]") -> None:
         asyncio.set_event_loop(self._loop)
-        began.set_result(HandlersLoop(self._loop, self.watch))
+        began.set_result(HandlerLoop(self._loop, self.watch))
         while not self._is_ending:  # the loop does not end because a plugin has stopped it, either
             try:
                 self._loop.run_forever()

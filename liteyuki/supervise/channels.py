@@ -5,9 +5,8 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.registry import Registry
-from liteyuki.comm.storage.server import detached, end_watches
 from liteyuki.comm.transport import PipeTransport, pipe_pair
 from liteyuki.supervise.spec import ProcessSpec
 
@@ -32,8 +31,8 @@ class ProcessChannels:
             channel = self.of_core[name] = Channel[Any](name)
             channel.keep_untaken()
             channel.bind(asyncio.get_running_loop())
-            channel.handlers_loop = registry.handlers_loop
-            registry.add(name, channel)
+            channel.handler_loop = registry.handler_loop
+            registry.table.add(name, channel)
 
     def make_ends(self) -> tuple[dict[str, socket.socket], dict[str, socket.socket]]:
         """Ours and the child's, of each of the core's. Raises `OSError`, and leaves none open, if handles run out."""
@@ -58,12 +57,12 @@ class ProcessChannels:
     def add(self, channel: Channel[Any]) -> None:
         """The generation that lives has an end of `channel`, too: it is detached with the others."""
         if self.generation is not None and channel not in self._attached:
-            self._attached += (channel,)
+            self._attached = (*(one for one in self._attached if one.closed is None), channel)
 
     def say_stop(self) -> None:
         """Whoever blocks in a `receive` over there, or iterates a watch, goes on."""
         for channel in self._attached:
-            end_watches(channel, self._registry)
+            self._registry.storage.end_watches(channel)
             channel.say_stop()
 
     def detach(self) -> None:
@@ -71,7 +70,7 @@ class ProcessChannels:
         self.generation = None
         for channel in self._attached:
             channel.detach()
-            detached(channel, self._registry)
+            self._registry.storage.detached(channel)
         self._attached = ()
 
 

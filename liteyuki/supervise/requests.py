@@ -6,8 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from liteyuki.comm.broker.main import Broker
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.broker import MainBroker
 from liteyuki.comm.protocol import (
     BeginRestart,
     ClaimNotice,
@@ -20,7 +19,6 @@ from liteyuki.comm.protocol import (
     StatusRequest,
 )
 from liteyuki.comm.registry import current_registry
-from liteyuki.comm.storage.server import serve_storage
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.cause import describe
@@ -35,15 +33,10 @@ _MAX_LOG_LINES: Final = 200
 _REMEMBERED_MESSAGES: Final = 512
 
 
-def _answer(passive: Channel[Any], question: type, answer: Callable[[Any], object]) -> None:
-    """Beside a plugin's own `on_request` handlers, and before them."""
-    passive.on_core_request(lambda value: type(value) is question)(answer)
-
-
 class RequestServer:
     """Serves every child of `supervisor`, over all its generations. On the main loop, from construction on."""
 
-    def __init__(self, supervisor: Supervisor, broker: Broker) -> None:
+    def __init__(self, supervisor: Supervisor, broker: MainBroker) -> None:
         self._supervisor = supervisor
         self._broker = broker
         self._notices = Notices()
@@ -51,7 +44,7 @@ class RequestServer:
         """The chat messages that have led to a restart."""
         self._sandbox_users: list[str] = []
         registry = current_registry()
-        registry.subscribers.bind(registry.handlers_loop.loop if registry.handlers_loop else asyncio.get_running_loop())
+        registry.subscribers.bind(registry.handler_loop.loop if registry.handler_loop else asyncio.get_running_loop())
         for process in supervisor.channels.names:
             self._serve(process)
         supervisor.listen(self._on_event)
@@ -59,7 +52,7 @@ class RequestServer:
     def _serve(self, process: str) -> None:
         passive = self._supervisor.channels.passive(process)
         self._broker.serve(process, passive)
-        serve_storage(passive, current_registry())
+        current_registry().storage.serve(passive)
         answers: dict[type, Callable[[str, Any], object]] = {
             RestartRequest: self._restart,
             BeginRestart: self._begin_restart,
@@ -69,7 +62,7 @@ class RequestServer:
             ClaimNotice: self._claim,
         }
         for question, answer in answers.items():
-            _answer(passive, question, functools.partial(answer, process))
+            passive.on_control(question, functools.partial(answer, process))
 
     def _tell(self, process: str, value: object) -> None:
         """Lost if nobody is there to hear it, or is about to go."""
@@ -77,7 +70,7 @@ class RequestServer:
             process in self._supervisor.channels.names
             and self._supervisor.keeper(process).state is not ProcessState.STOPPING
         ):
-            self._supervisor.channels.passive(process).notify(value)
+            self._supervisor.channels.passive(process).tell(value)
 
     # --- what they ask
 

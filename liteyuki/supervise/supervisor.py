@@ -8,8 +8,7 @@ from typing import Any
 
 from liteyuki._platform import OomKills
 from liteyuki.comm.protocol import Origin, ProcessStatus, RestartAnswer
-from liteyuki.comm.registry import current_registry
-from liteyuki.comm.storage.shared_memory import shared_memory
+from liteyuki.comm.registry import current_registry, shared_memory
 from liteyuki.errors import UnknownProcess
 from liteyuki.locale import text
 from liteyuki.log import logger
@@ -54,7 +53,9 @@ class Supervisor:
         self._gave_up = asyncio.Event()
         self._turns = Turns(specs)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self.channels = CoreChannels(specs, current_registry())
+        registry = current_registry()
+        self._topics = registry.storage.topics
+        self.channels = CoreChannels(specs, registry)
         of_process = transcripts(specs, console, log_writer)
         self._keepers = {
             name: Keeper(
@@ -190,7 +191,8 @@ class Supervisor:
     def _on_event(self, event: Event) -> Awaitable[None] | None:
         if self._history is not None:
             self._history.record(event)
-        shared_memory.publish(TOPIC, event.facts())
+        if self._topics.has_subscribers(TOPIC):
+            shared_memory.publish(TOPIC, event.facts())
         self._turns.hear(event)
         if event.kind is EventKind.EXITED and self._is_stopping:
             self._keepers[event.process].request_stop()  # whatever ended it, it is not started again

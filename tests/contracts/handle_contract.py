@@ -89,7 +89,7 @@ class HandleContract(ABC):
 
     def test_the_handles_of_a_large_message_come_with_the_whole_of_it(self, pair: Pair) -> None:
         large = with_handles(message(1, 500_000), labelled("first"), labelled("second"))
-        between = with_handles(Frame(FrameKind.TELL, 0, b"between"), labelled("third"))
+        between = with_handles(Frame(FrameKind.CONTROL, 0, b"between"), labelled("third"))
         head, *pieces = in_pieces(large, 100_000)
         pair.here.queued.append(([head], large.handles))
         pair.here.queued.append(([pieces[0]], ()))

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from liteyuki.comm.transport import BEGUN, COUNTERS, TAKEN, UNWRITTEN, TransportEnded
-from liteyuki.comm.wire import Frame, FrameError, FrameKind
+from liteyuki.comm.transport import TransportEnded
+from liteyuki.comm.wire import BEGUN, COUNTERS, TAKEN, UNWRITTEN, WANTED, Frame, FrameError, FrameKind
 from liteyuki.comm.wire.frames import MAX_FRAME_BYTES
 from tests.contracts.frames import (
     GARBAGE,
@@ -240,24 +240,24 @@ class TransportContract(PieceContract, HandleContract):
     def test_each_side_sees_what_the_other_has_counted(self, pair: Pair) -> None:
         assert [list(one.own) for one in pair] == [list(one.peer) for one in pair] == [[0] * COUNTERS] * 2
         for number in range(1, 4):
-            for place in (UNWRITTEN, BEGUN, TAKEN):
+            for place in (UNWRITTEN, BEGUN, TAKEN, WANTED):
                 pair.here.own[place] = 10 * number + place
                 pair.there.own[place] = 2**40 * number + place
                 assert pair.there.peer[place] == 10 * number + place
                 assert pair.here.peer[place] == 2**40 * number + place
-        assert list(pair.here.own) == list(pair.there.peer) == [30, 31, 32]
+        assert list(pair.here.own) == list(pair.there.peer) == [30, 31, 32, 33]
 
     @pytest.mark.parametrize("first", [0, 1])
     def test_what_was_counted_is_known_after_both_sides_have_closed(self, pair: Pair, first: int) -> None:
         one, other = pair[first], pair[1 - first]
-        other.own[UNWRITTEN], other.own[BEGUN], other.own[TAKEN] = 7, 6, 4
+        other.own[UNWRITTEN], other.own[BEGUN], other.own[TAKEN], other.own[WANTED] = 7, 6, 4, 9
         one.own[TAKEN] = 2
         other.close()
-        assert list(one.peer) == [7, 6, 4]
-        assert list(other.peer) == [0, 0, 2]
+        assert list(one.peer) == [7, 6, 4, 9]
+        assert list(other.peer) == [0, 0, 2, 0]
         with pytest.raises(TransportEnded):
             one.read()
-        assert list(one.peer) == [7, 6, 4]
+        assert list(one.peer) == [7, 6, 4, 9]
         one.close()
-        assert list(one.peer) == [7, 6, 4]
-        assert list(one.own) == list(other.peer) == [0, 0, 2]
+        assert list(one.peer) == [7, 6, 4, 9]
+        assert list(one.own) == list(other.peer) == [0, 0, 2, 0]

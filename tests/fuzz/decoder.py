@@ -11,8 +11,9 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["liteyuki"]):
-    from liteyuki.codec import CodecError, decode, decode_batch
     from liteyuki.comm.channel.ends import ChannelEnd, take_in
+
+    from liteyuki.codec import CodecError, decode, decode_batch
     from liteyuki.comm.session.batches import runs_of
     from liteyuki.comm.wire import COUNT, Frame, FrameError, FrameKind, FrameParser, check_hello
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness import DEADLINE
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import take_over
 from liteyuki.errors import ChannelClosed, NoHandlesLeft
 from tests.process.channel_roles import HOUR, inherited, say

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import PipeTransport, take_over
 from liteyuki.errors import ChannelFull
 from liteyuki.log import configure

@@ -15,7 +15,7 @@ from typing_extensions import Self
 
 from harness import DEADLINE
 from liteyuki._platform import kill_group, spawn_options
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import PipeTransport, offer, pipe_pair
 
 ROOT = Path(__file__).parents[2]

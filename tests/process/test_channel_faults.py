@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from harness import DEADLINE, is_alive, open_handles, wait_until, wait_until_gone
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import PipeTransport, pipe_pair
 from liteyuki.errors import ChannelClosed, ChannelFull, PeerGone
 from liteyuki.log import logger

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from harness import DEADLINE
-from liteyuki.comm.broker.main import Broker
+from liteyuki.comm.broker import MainBroker
 from liteyuki.comm.registry import replaced_registry
 from liteyuki.log import configure
 from liteyuki.supervise import (
@@ -99,7 +99,7 @@ async def running(
             listener=lambda event: None,
             log_writer=writer,
         )
-        registry.broker = broker = Broker(supervisor.channels)
+        registry.broker = broker = MainBroker(supervisor.channels, registry.table)
         RequestServer(supervisor, broker)
         run = Run(supervisor, writer, read_end)
         if reads_console:

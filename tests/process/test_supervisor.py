@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from harness import DEADLINE, is_alive, open_handles, wait_until_gone
-from liteyuki.comm.broker.main import Broker
+from liteyuki.comm.broker import MainBroker
 from liteyuki.comm.protocol import Origin
 from liteyuki.comm.registry import get_channel, replaced_registry
 from liteyuki.errors import UnknownProcess
@@ -119,7 +119,7 @@ async def supervised(
             listener=listen,
             history=history,
         )
-        registry.broker = broker = Broker(supervisor.channels)
+        registry.broker = broker = MainBroker(supervisor.channels, registry.table)
         RequestServer(supervisor, broker)
         watched = Watched(supervisor, read_end)
         go_on = asyncio.Event()

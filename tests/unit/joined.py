@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import threading
 import time
+import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import ormsgpack
 
-from liteyuki.comm.channel.channel import Channel
-from liteyuki.comm.channel.closing import begin_to_close, end_closing
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import PipeTransport, Transport, memory_pair, pipe_pair
 from liteyuki.comm.wire import FrameKind, pack_frame
 from liteyuki.comm.wire.frames import PROTOCOL_VERSION
@@ -30,6 +30,23 @@ def _pipe() -> tuple[Transport, Transport]:
 
 
 TRANSPORTS: dict[str, Make] = {"memory": memory_pair, "pipe": _pipe}
+
+
+_transports: "weakref.WeakKeyDictionary[Channel[Any], Transport]" = weakref.WeakKeyDictionary()
+"""What each channel of a joiner was made with."""
+
+
+def transport_of(channel: Channel[Any]) -> Transport:
+    """What a joiner has made `channel` with."""
+    return _transports[channel]
+
+
+def crash(child: Channel[Any], main: Channel[Any] | None = None) -> None:
+    """End `child` as a kill does: nothing more is read, sent or finished. `main` learns of it, if given."""
+    _transports[child].close()
+    child.detach()
+    if main is not None:
+        main.detach()
 
 
 class Joiner:
@@ -51,6 +68,7 @@ class Joiner:
         channel = Channel[Any](name, **options)
         self._closing.callback(close_at_once, channel)
         if transport is not None:
+            _transports[channel] = transport
             channel.attach(transport)
         return channel
 
@@ -82,8 +100,8 @@ class Joiner:
 
 def close_at_once(channel: Channel[Any]) -> None:
     """Whatever is left: what is queued for somebody who never reads must not hold a failed test up."""
-    if begin_to_close(channel):
-        end_closing(channel)
+    with contextlib.suppress(TimeoutError):
+        channel.close(timeout=0)
 
 
 def hello(version: object = PROTOCOL_VERSION) -> bytes:

@@ -1,6 +1,7 @@
 """Importing opens nothing and starts nothing; imports point one way, and go through the faces of packages."""
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -19,10 +20,10 @@ PLUGIN = "nonebot_plugin_liteyuki_comm"
 # is in it, or a module beside them; `comm` is divided once more. What is imported inside a function, or for the type
 # checker alone, counts as well.
 FLOORS = (
-    ("_faces", "_late_tls", "_platform", "exit_codes", "locale", "sd_notify"),
+    ("_compat", "_faces", "_late_tls", "_platform", "exit_codes", "locale", "sd_notify"),
     ("errors", "log"),
     ("codec", "project", "runtime_dir", "vitals"),
-    ("comm.typecheck", "comm.wire"),
+    ("comm.protocol", "comm.typecheck", "comm.wire"),
     ("comm.transport",),
     ("comm.session",),
     ("comm.io",),
@@ -70,6 +71,16 @@ def part_of(module: str) -> str:
     return max(found, key=len, default=module.partition(".")[0])
 
 
+@functools.cache
+def promised_by(module: str | None) -> list[str]:
+    """What the face of a package has of its modules. One of these may have the name of one of them."""
+    path = SOURCES.get(module or "")
+    for node in ast.parse(path.read_text("utf-8")).body if path is not None else []:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    return []
+
+
 def imports_of(path: Path) -> Iterator[str]:
     """The modules of ours that are imported anywhere in a file."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -78,9 +89,11 @@ def imports_of(path: Path) -> Iterator[str]:
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            # What is taken from a package may be a module of it.
-            inner = [f"{node.module}.{alias.name}" for alias in node.names]
-            names = [name if name in SOURCES else str(node.module) for name in inner]
+            for alias in node.names:
+                # What is taken from a package may be a module of it.
+                inner = f"{node.module}.{alias.name}"
+                is_module = inner in SOURCES and alias.name not in promised_by(node.module)
+                names.append(inner if is_module else str(node.module))
         yield from (name for name in dict.fromkeys(names) if name.partition(".")[0] in PACKAGES)
 
 

@@ -1,59 +1,117 @@
-"""Answering the other side's requests."""
+"""Answering the other side's requests: what plugins' handlers return, or how they failed."""
 
-from typing import TYPE_CHECKING, Any
+import inspect
+import traceback
+from collections.abc import Awaitable
+from typing import Any, Final
 
-from liteyuki.codec import encode
-from liteyuki.comm.channel.attachments import connect_ends, pack
-from liteyuki.comm.channel.handlers import Handler
-from liteyuki.comm.session.calls import NO_REPLY, failure, pack_number
-from liteyuki.comm.session.items import Item
-from liteyuki.comm.wire import FrameKind
-from liteyuki.errors import ChannelClosed, ChannelFull, ChannelInUse, MessageTooLarge, NoHandlesLeft
+from liteyuki.codec import CodecError, encode
+from liteyuki.comm.channel.attachments import OpenChannelEnd, OpenEnd, pack, unpack
+from liteyuki.comm.channel.handlers import Handler, accepts
+from liteyuki.comm.io import Connection
+from liteyuki.comm.session import NO_REPLY, Item, Request
+from liteyuki.comm.wire import COUNT, FrameKind
+from liteyuki.errors import (
+    PLUGIN_ERRORS,
+    ChannelBroken,
+    ChannelClosed,
+    ChannelError,
+    ChannelInUse,
+    MessageTooLarge,
+    NoHandlesLeft,
+    RemoteError,
+)
 from liteyuki.locale import text
-from liteyuki.log import logger
 
-if TYPE_CHECKING:
-    from liteyuki.comm.session.session import Endpoint
+__all__ = ["Answers", "remote_error"]
 
-__all__ = ["answer", "refuse"]
+_NO_TEXT: Final = ["", ""]
 
 
-async def answer(
-    endpoint: "Endpoint", handlers: tuple[Handler, ...], number: int, value: object, transports: int
-) -> None:
-    """Have one of `handlers` answer a request that came over the so manieth transport; send what comes of it there."""
-    kind, result = await endpoint.calls.ask(handlers, value)
-    if number == NO_REPLY:
-        if kind == FrameKind.FAILURE:
-            logger.error(text("channel.notify_failed", channel=endpoint.name, error=": ".join(result[:2])))
-        return
-    item = _pack_answer(endpoint, number, kind, result)
-    with endpoint.lock:
-        if transports == endpoint.calls.transports and endpoint.link.transport is not None:
-            connect_ends(item)
-            endpoint.outbox.add_item(item)
-            endpoint.link.flush_soon()
+class Answers:
+    """The answering half of a channel's requests, whoever's they are."""
 
+    def __init__(self, connection: Connection, carrier: OpenEnd) -> None:
+        self._connection = connection
+        self._carrier = carrier
 
-def _pack_answer(endpoint: "Endpoint", number: int, kind: FrameKind, result: Any) -> Item:
-    try:
-        return pack(endpoint, kind, result, pack_number(number))
-    except (TypeError, MessageTooLarge, NoHandlesLeft, ChannelInUse, ChannelClosed) as error:
-        # An answer that no channel carries is the handler's failure, not silence.
-        told = result if kind == FrameKind.FAILURE else failure(error)
+    def value_of(self, request: Request, open_end: OpenChannelEnd) -> Any:
+        """What is asked. Raises `ChannelBroken` if it makes no sense; then the transport is given up."""
         try:
-            return pack(endpoint, FrameKind.FAILURE, told, pack_number(number))
+            return unpack(request.frame, open_end, skip_bytes=COUNT.size)
+        except CodecError as error:
+            with self._connection.lock:
+                self._connection.break_off(str(error))
+            raise ChannelBroken(self._carrier.name, str(error)) from error
+
+    async def ask(self, handlers: tuple[Handler, ...], request: Request, value: object) -> None:
+        """Have the first of `handlers` that accepts `value` answer it, and send what comes of that."""
+        for handler in handlers:
+            if handler.filter_func is None or accepts(handler, value, self._carrier.name):
+                try:
+                    result = handler.function(value)
+                    if inspect.isawaitable(result):
+                        result = await result
+                except PLUGIN_ERRORS as error:
+                    self.send_failure(request, error)
+                else:
+                    self.send(request, result)
+                return
+        name = type(value).__qualname__
+        self.send_failure(request, LookupError(text("channel.no_request_handler", value=name)))
+
+    async def finish(self, request: Request, awaitable: Awaitable[object]) -> None:
+        """Send what a handler returns once it is awaited."""
+        try:
+            result = await awaitable
+        except PLUGIN_ERRORS as error:
+            self.send_failure(request, error)
+        else:
+            self.send(request, result)
+
+    def send(self, request: Request, result: object) -> None:
+        """Answer with `result`."""
+        if request.number == NO_REPLY:
+            return
+        try:
+            item = pack(self._carrier, FrameKind.REPLY, result, COUNT.pack(request.number))
+        except (TypeError, MessageTooLarge, NoHandlesLeft, ChannelInUse, ChannelClosed) as error:
+            # An answer that no channel carries is the handler's failure, not silence.
+            self.send_failure(request, error)
+        else:
+            self._send(request, item)
+
+    def send_failure(self, request: Request, error: BaseException) -> None:
+        """Answer with what went wrong."""
+        told = _described(error)
+        number = COUNT.pack(request.number)
+        try:
+            item = pack(self._carrier, FrameKind.FAILURE, told, number)
         except MessageTooLarge:
             # Not even its traceback fits.
-            return Item(FrameKind.FAILURE, 0, (pack_number(number), encode([told[0], "", ""])[1]))
+            item = Item(FrameKind.FAILURE, 0, (number, encode([told[0], *_NO_TEXT])[1]))
+        self._send(request, item)
+
+    def _send(self, request: Request, item: Item) -> None:
+        connection = self._connection
+        with connection.lock:
+            session = connection.session
+            # An answer is for the transport that the request came over.
+            if request.transport == session.transports and connection.transport is not None:
+                if item.on_accept is not None:
+                    item.on_accept()
+                session.outbox.add_item(item)
+                connection.outgoing.flush_soon()
 
 
-def refuse(endpoint: "Endpoint", number: int, is_first: bool) -> None:
-    """Too many requests wait for this one to wait as well: tell so. With the lock."""
-    problem = text("channel.too_many_requests", channel=endpoint.name)
-    if is_first:
-        logger.error(problem)
-    if number != NO_REPLY:
-        payload = encode([ChannelFull.__name__, problem, ""])[1]
-        endpoint.outbox.add_item(Item(FrameKind.FAILURE, 0, (pack_number(number), payload)))
-        endpoint.link.flush_soon()
+def _described(error: BaseException) -> list[str]:
+    """Type name, message and traceback of an error, as text that any channel carries."""
+    parts = (type(error).__qualname__, str(error), "".join(traceback.format_exception(error)))
+    return [part.encode("utf-8", "backslashreplace").decode() for part in parts]
+
+
+def remote_error(channel: str, value: object) -> ChannelError:
+    """The error that came as `value`."""
+    if not (isinstance(value, list) and len(value) == 3 and all(isinstance(part, str) for part in value)):
+        return ChannelBroken(channel, text("channel.bad_failure"))
+    return RemoteError(channel, *value)

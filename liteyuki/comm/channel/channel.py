@@ -1,35 +1,39 @@
 """`Channel`: what plugin authors hold in their hands."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any, Final, Generic, TypeVar, get_args
 
-from liteyuki.codec import TAGGED, encode_plain
-from liteyuki.comm.channel.attachments import pack
-from liteyuki.comm.channel.closing import begin_to_close, close_in_background, close_in_thread, close_on_loop
-from liteyuki.comm.channel.dispatch import check
-from liteyuki.comm.channel.ends import Ack, ChannelEnd, ChannelOptions, check_options
+from liteyuki.codec import encode_plain
+from liteyuki.comm.channel.answers import Answers
+from liteyuki.comm.channel.attachments import ChannelEnd, OpenEnd, open_pipe, pack
+from liteyuki.comm.channel.control import ControlLane
+from liteyuki.comm.channel.dispatch import Dispatcher
+from liteyuki.comm.channel.handler_loop import HandlerLoop
 from liteyuki.comm.channel.handlers import FilterFunc, Handler, check_filter
-from liteyuki.comm.channel.receiving import receive_in_thread, receive_on_loop
-from liteyuki.comm.channel.requests import AskingEndpoint
-from liteyuki.comm.channel.sending import admit_in_thread, admit_on_loop
-from liteyuki.comm.session.items import (
+from liteyuki.comm.channel.receiving import Receiver
+from liteyuki.comm.channel.requests import Requests
+from liteyuki.comm.channel.sending import Line
+from liteyuki.comm.io import Connection, ThreadWaiter
+from liteyuki.comm.session import (
     BATCH_BYTES,
-    MAX_GATHERED_BYTES,
     MESSAGE_COST_BYTES,
     TEXT_HEAD_BYTES,
+    Ack,
+    ChannelOptions,
+    ChannelStats,
     Entry,
-    SmallEntry,
-    Tagged,
+    Session,
+    check_options,
     cost_bytes,
 )
-from liteyuki.comm.session.queueing import add, need_of
-from liteyuki.comm.session.stats import ChannelStats
-from liteyuki.comm.transport import PipeTransport
+from liteyuki.comm.transport import Transport
 from liteyuki.comm.typecheck import check_for
 from liteyuki.comm.wire import MAX_MESSAGE_BYTES, FrameKind
 from liteyuki.errors import ChannelClosed, ChannelFull
+from liteyuki.locale import text
+from liteyuki.log import logger
 
 __all__ = ["Channel"]
 
@@ -37,11 +41,14 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[[Any], Any])
 
 _CLOSE_TIMEOUT: Final = 10.0
+_CONTROL_TIMEOUT: Final = 1.0
+"""Seconds that another thread may take to pass on what the other side's core has told."""
+_TEXT_COST_BYTES: Final = TEXT_HEAD_BYTES + MESSAGE_COST_BYTES
 _SENT_IN_TURN_BYTES: Final = 4 * BATCH_BYTES
 """After so much, `asend` lets the loop turn."""
 
 
-class Channel(AskingEndpoint, Generic[T]):
+class Channel(OpenEnd, Generic[T]):
     """A named, full-duplex, ordered stream of values between two processes.
 
     `send` and `receive` may be called from any thread; whatever is `async` belongs on the event loop. There is
@@ -57,7 +64,7 @@ class Channel(AskingEndpoint, Generic[T]):
     `max_queued_bytes` bounds what each side may have sent and the other not taken; `max_message_bytes` one message,
     which may be larger than that bound when nothing else is queued. With `ack="handled"` a message counts as taken
     when its handlers have finished, not when they start: a process that dies in one gets it again, `redelivered`.
-    Raises `ValueError` for options that are none.
+    Raises `ValueError` for a wrong option.
     """
 
     def __init__(
@@ -70,13 +77,25 @@ class Channel(AskingEndpoint, Generic[T]):
     ) -> None:
         options = ChannelOptions(max_queued_bytes, max_message_bytes, ack)
         check_options(name, options)
-        super().__init__(name, options)
+        self.name = name
+        self.options = options
+        self._session = Session(name, options)
+        self._connection = connection = Connection(self._session)
+        self._outgoing = connection.outgoing
+        self._line = Line(connection)
+        self._receiver = Receiver(connection, _open)
+        self._answers = Answers(connection, self)
+        self._requests = Requests(connection, self._line, self, _open)
+        self._control = ControlLane(connection, self._answers)
+        self._dispatcher = Dispatcher(connection, self._receiver, self._answers, self._control, _open)
+        self._send_small = connection.outgoing.send_small
+        self._text: type | None = str
+        """What needs no encoding of its own, as long as nothing is checked: it cannot change any more, nor fail, and is
+        encoded with its neighbours when they leave."""
         self._type: Any = None
         self._type_error: TypeError | None = None
         self._is_checked = False
-        self._max_small_cost_bytes = min(BATCH_BYTES, max_message_bytes) + MESSAGE_COST_BYTES
-        self._max_gathered_bytes = min(MAX_GATHERED_BYTES, max_message_bytes) - TEXT_HEAD_BYTES
-        self._waits = self._sent_in_turn_bytes = 0
+        self._refused = self._sent_in_turn_bytes = 0
         self._turning_loop: asyncio.AbstractEventLoop | None = None
         """The loop that is to turn before `asend` sends more."""
 
@@ -87,11 +106,11 @@ class Channel(AskingEndpoint, Generic[T]):
 
     @__orig_class__.setter
     def __orig_class__(self, alias: Any) -> None:
-        self._type = alias
+        self._type, self._text = alias, None
         self._is_checked = True
         try:
-            self.receiver.checker = check_for(get_args(alias)[0])
-            self._is_checked = self.receiver.checker is not None
+            self._receiver.checker = check_for(get_args(alias)[0])
+            self._is_checked = self._receiver.checker is not None
         except TypeError as error:
             # Since Python 3.13, typing swallows what is raised here; so it is raised again when the channel is used.
             self._type_error = error
@@ -102,34 +121,34 @@ class Channel(AskingEndpoint, Generic[T]):
             raise self._type_error
 
     def __repr__(self) -> str:
-        state = "unattached" if self.link.transport is None else "attached"
+        state = "attached" if self.is_attached else "unattached"
         if self.closed is not None:
             state = "closed"
-        return f"<Channel {self.name!r} {state}, {self.receiver.mode or 'no receiver yet'}, {self.stats}>"
+        return f"<Channel {self.name!r} {state}, {self._receiver.mode or 'no receiver yet'}, {self.stats}>"
 
     @property
     def stats(self) -> ChannelStats:
         """Figures so far. From any thread."""
-        with self.lock:
-            self.look_for_room()
-            outbox, receiver = self.outbox, self.receiver
+        with self._connection.lock:
+            self._session.look_for_room()
+            outbox = self._session.outbox
             return ChannelStats(
                 sent=outbox.accepted,
                 sent_bytes=outbox.accepted_bytes,
-                received=receiver.received,
-                received_bytes=receiver.inbox.received_bytes,
+                received=self._receiver.received,
+                received_bytes=self._session.inbox.received_bytes,
                 queued=outbox.messages,
                 queued_bytes=outbox.queued_bytes,
                 dropped=outbox.dropped,
                 largest_bytes=outbox.largest_bytes,
-                waits=self._waits,
-                refused=self._refused,
+                waits=self._line.waits,
+                refused=self._refused + self._requests.refused,
             )
 
     @property
     def redelivered(self) -> bool:
         """In a handler, or after `receive`: whether an earlier process has begun to handle this value."""
-        return self.receiver.is_redelivered
+        return self._receiver.is_redelivered
 
     # --- sending
 
@@ -142,19 +161,18 @@ class Channel(AskingEndpoint, Generic[T]):
         then it raises `ChannelFull`. On the loop, `asend` waits without holding it up. From any thread. A finalizer or
         a signal's handler that has interrupted this channel's work cannot wait, and gets `ChannelBusy` instead.
         """
-        entry = self._send_fast(value)
-        if entry is None:
-            return
-        with self.lock:
-            if not self.room and add(self, entry):
-                return
-            if self.on_loop_thread():
-                self._refused += 1
-                raise ChannelFull(self.name, self.outbox.max_queued_bytes)
-            self._waits += 1
-        if not admit_in_thread(self, need_of(self, entry), lambda: add(self, entry), timeout):
-            self._refused += 1
-            raise ChannelFull(self.name, self.outbox.max_queued_bytes)
+        # Spelled out, here and in `asend`: a call for each message would be a tenth of what one costs in a burst.
+        entry: Entry
+        if isinstance(value, str) and type(value) is self._text and value.isascii():
+            entry, is_sent = value, self._send_small(value, len(value) + _TEXT_COST_BYTES)
+        elif (payload := None if self._is_checked else encode_plain(value)) is not None:
+            entry = payload
+            is_sent = self._send_small(entry, len(entry) + MESSAGE_COST_BYTES)
+        else:
+            entry = self._item(value)
+            is_sent = self._outgoing.send(entry)
+        if not is_sent:
+            self._send_when_there_is_room(entry, timeout)
 
     async def asend(self, value: T, *, timeout: float | None = None) -> None:
         """Like `send`, but wait without holding the event loop up; a cancelled `asend` has sent nothing.
@@ -163,15 +181,46 @@ class Channel(AskingEndpoint, Generic[T]):
         """
         while self._sent_in_turn_bytes >= _SENT_IN_TURN_BYTES:
             await self._next_turn()  # the loop must turn, or nobody takes anything
-        entry = self._send_fast(value)
-        if entry is None:
-            return
-        with self.lock:
-            is_sent = not self.room and add(self, entry)
-            self._waits += not is_sent
-        if not is_sent and not await admit_on_loop(self, need_of(self, entry), lambda: add(self, entry), timeout):
-            self._refused += 1
-            raise ChannelFull(self.name, self.outbox.max_queued_bytes)
+        entry: Entry
+        if isinstance(value, str) and type(value) is self._text and value.isascii():
+            size_bytes = len(value) + _TEXT_COST_BYTES
+            entry, is_sent = value, self._send_small(value, size_bytes)
+        elif (payload := None if self._is_checked else encode_plain(value)) is not None:
+            entry, size_bytes = payload, len(payload) + MESSAGE_COST_BYTES
+            is_sent = self._send_small(entry, size_bytes)
+        else:
+            entry = self._item(value)
+            size_bytes, is_sent = cost_bytes(entry), self._outgoing.send(entry)
+        self._sent_in_turn_bytes += size_bytes
+        if not is_sent:
+            await self._asend_when_there_is_room(entry, timeout)
+
+    def _item(self, value: T) -> Entry:
+        """What is to be sent for a value that is checked, or travels with flags or handles."""
+        if self._is_checked:
+            self._raise_if_type_is_bad()
+            if self._receiver.checker is not None:
+                self._receiver.checker.require(value, self.name)
+            payload = encode_plain(value)
+            if payload is not None:
+                return payload
+        return pack(self, FrameKind.MESSAGE, value)
+
+    def _send_when_there_is_room(self, entry: Entry, timeout: float | None) -> None:
+        if self._is_loop_thread():
+            raise self._full()
+        attempt = partial(self._outgoing.send, entry, is_my_turn=True)
+        if not self._line.wait_in_thread(self._line.need_of(entry), attempt, timeout):
+            raise self._full()
+
+    async def _asend_when_there_is_room(self, entry: Entry, timeout: float | None) -> None:
+        attempt = partial(self._outgoing.send, entry, is_my_turn=True)
+        if not await self._line.wait_on_loop(self._line.need_of(entry), attempt, timeout):
+            raise self._full()
+
+    def _full(self) -> ChannelFull:
+        self._refused += 1
+        return ChannelFull(self.name, self.options.max_queued_bytes)
 
     async def _next_turn(self) -> None:
         """Wait until the loop has turned. So does whoever comes meanwhile, in order, so that nobody overtakes."""
@@ -185,52 +234,12 @@ class Channel(AskingEndpoint, Generic[T]):
         self._turning_loop = None
         self._sent_in_turn_bytes = 0
 
-    def _send_fast(self, value: T) -> Entry | None:
-        """None if it is sent, as a small plain message is for which there is room; else what is to be sent."""
-        if self._is_checked:
-            self._raise_if_type_is_bad()
-            check(self.name, self.receiver.checker, value)
-        entry: str | bytes | None
-        if type(value) is str and value.isascii():  # type: ignore[attr-defined]
-            # It cannot change any more, nor fail: it is encoded with its neighbours when they leave.
-            entry = value  # type: ignore[assignment]
-        else:
-            entry = encode_plain(value)
-            if entry is None:
-                return self._pack_message(value)
-        outbox = self.outbox
-        gathered = outbox.gathered
-        if len(gathered) < outbox.gather_at_most and len(entry) <= self._max_gathered_bytes:  # type: ignore[arg-type]
-            gathered.append(entry)  # type: ignore[arg-type]
-            if not outbox.gather_at_most:
-                self._gathered_late(entry)  # type: ignore[arg-type]
-            return None
-        cost = cost_bytes(entry)  # type: ignore[arg-type]
-        if cost > self._max_small_cost_bytes:
-            return self._pack_message(value)
-        with self.lock:
-            self._sent_in_turn_bytes += outbox.collect() + cost
-            if not outbox.may_just_add(cost):
-                return entry
-            self.bind_to_running_loop()
-            self.link.send_small(entry, cost)  # type: ignore[arg-type]
-        return None
+    def _is_loop_thread(self) -> bool:
+        """Whether this thread must not be blocked: the one of the loop that reads, or of the handlers'."""
+        handler_loop = self._dispatcher.handler_loop
+        return self._connection.loop_here() is not None or (handler_loop is not None and handler_loop.is_this_thread())
 
-    def _gathered_late(self, entry: SmallEntry) -> None:
-        """Perhaps nobody comes any more for what was just gathered. Raises `ChannelClosed`."""
-        with self.lock:
-            if self.closed is not None and entry in self.outbox.gathered:
-                self.outbox.gathered.remove(entry)
-                self.raise_if_closed()
-            self.link.flush_soon()
-
-    def _pack_message(self, value: T) -> Entry:
-        item = pack(self, FrameKind.MESSAGE, value)
-        if item.flags == TAGGED and item.size_bytes <= self._max_small_cost_bytes:
-            return Tagged(b"".join(item.parts))
-        return item
-
-    # --- receiving, one value at a time
+    # --- receiving one value at a time
 
     def receive(self, timeout: float | None = None) -> T:
         """Block this thread until a value has come, and return it.
@@ -241,7 +250,7 @@ class Channel(AskingEndpoint, Generic[T]):
         Better there: `async_receive`.
         """
         self._raise_if_type_is_bad()
-        value: T = receive_in_thread(self, timeout)
+        value: T = self._receiver.receive_in_thread(timeout, self._dispatcher.handler_loop)
         return value
 
     async def async_receive(self) -> T:
@@ -250,7 +259,7 @@ class Channel(AskingEndpoint, Generic[T]):
         Raises `ChannelModeError`, `ChannelClosed` and `WrongType` as `receive` does. On the event loop only.
         """
         self._raise_if_type_is_bad()
-        value: T = await receive_on_loop(self)
+        value: T = await self._receiver.receive_on_loop()
         return value
 
     def __iter__(self) -> Iterator[T]:
@@ -267,7 +276,7 @@ class Channel(AskingEndpoint, Generic[T]):
             except ChannelClosed:
                 return
 
-    # --- receiving by handlers
+    # --- receiving with handlers
 
     def on_receive(self, filter_func: FilterFunc | None = None) -> Callable[[F], F]:
         """Decorator: call a function, plain or `async`, with every value that `filter_func` accepts.
@@ -282,10 +291,39 @@ class Channel(AskingEndpoint, Generic[T]):
         check_filter(filter_func)
 
         def register(function: F) -> F:
-            with self.lock:
-                self.receiver.claim("on_receive")
-                self.receiver.handlers += (Handler(function, filter_func),)
-            self.begin_to_deliver()
+            self._dispatcher.add(Handler(function, filter_func))
+            return function
+
+        return register
+
+    # --- questions and answers
+
+    async def request(self, value: object, *, timeout: float | None = None) -> Any:
+        """Send `value` to the other side's `on_request` handler and return what that returns.
+
+        Raises `RemoteError` if the handler raised, `PeerGone` if no process is attached or it ends before it
+        answers, `TimeoutError` after `timeout` seconds; and as `send` does. On the event loop only.
+        """
+        return await self._requests.ask(FrameKind.REQUEST, value, timeout)
+
+    def call(self, value: object, *, timeout: float | None = None) -> Any:
+        """Like `request`, for threads, and for processes without an event loop. From any thread.
+
+        On the event loop's own thread it holds that up: better there, `request`. Raises `ChannelBusy` in a finalizer or
+        a signal's handler that has interrupted this channel's work.
+        """
+        return self._requests.ask_in_thread(FrameKind.REQUEST, value, timeout)
+
+    def on_request(self, filter_func: FilterFunc | None = None) -> Callable[[F], F]:
+        """Decorator: let a function, plain or `async`, answer the other side's `request`s.
+
+        The first one whose filter accepts the value answers it, on the event loop. What it raises arrives over
+        there as `RemoteError`. Independent of the receive mode. Raises `TypeError` as `on_receive` does.
+        """
+        check_filter(filter_func)
+
+        def register(function: F) -> F:
+            self._dispatcher.add_for_requests(Handler(function, filter_func))
             return function
 
         return register
@@ -299,22 +337,173 @@ class Channel(AskingEndpoint, Generic[T]):
         if something was left, which is dropped. On the event loop's own thread nothing blocks: the rest is sent
         in the background, and what is left in the end is logged. There, `aclose` waits.
         """
-        if not begin_to_close(self):
+        if not self._begin_to_close():
             return
-        if self.on_loop_thread():
-            self.tasks.start(asyncio.get_running_loop(), close_in_background(self, timeout))
+        if self._is_loop_thread():
+            self._dispatcher.tasks.start(asyncio.get_running_loop(), self._close_in_background(timeout))
         else:
-            close_in_thread(self, timeout)
+            self._outgoing.write_out(timeout)
+            self._end_closing(timeout)
 
     async def aclose(self, timeout: float = _CLOSE_TIMEOUT) -> None:
         """Like `close`, but wait without holding the event loop up. On the event loop only."""
-        if begin_to_close(self):
-            await close_on_loop(self, timeout)
+        if not self._begin_to_close():
+            return
+        try:
+            await self._outgoing.wait_until_written(timeout)
+        except BaseException:
+            self._connection.end_closing()
+            raise
+        self._end_closing(timeout)
 
-    # --- inside
+    def abandon(self) -> None:
+        """Close this end now: what is queued is forgotten, and whoever waits is woken. On the loop, or without one."""
+        if self._begin_to_close():
+            self._connection.end_closing()
 
-    def _open(self, end: ChannelEnd) -> "Channel[Any]":
-        """An end that came inside a value, opened."""
-        channel = Channel[Any](end.name, **end.options._asdict())
-        channel.attach(PipeTransport(socket.socket(fileno=end.handle.take())))
-        return channel
+    def _begin_to_close(self) -> bool:
+        with self._connection.lock:
+            if self._connection.begin_to_close():
+                self._receiver.finish_in_hand()
+                return True
+            return False
+
+    async def _close_in_background(self, timeout: float) -> None:
+        try:
+            await self._outgoing.wait_until_written(timeout)
+        finally:
+            dropped = self._connection.end_closing()
+            if dropped:
+                logger.warning(text("channel.dropped", channel=self.name, count=dropped))
+
+    def _end_closing(self, timeout: float) -> None:
+        dropped = self._connection.end_closing()
+        if dropped:
+            raise TimeoutError(text("error.close_timeout", channel=self.name, count=dropped, seconds=timeout))
+
+    # --- for the core: the other side comes and goes
+
+    @property
+    def closed(self) -> ChannelClosed | None:
+        """Why nothing can be sent any more; None while something can."""
+        return self._session.closed
+
+    def raise_if_closed(self) -> None:
+        """Raises `ChannelClosed` or a kind of it."""
+        self._session.raise_if_closed()
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether there is a transport to the other side."""
+        return self._connection.transport is not None
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nobody in this process has used it, though something may have come."""
+        dispatcher, session = self._dispatcher, self._session
+        used = self._receiver.mode or dispatcher.request_handlers or len(session.calls) or session.outbox.accepted
+        return not used and not self._control.is_used and session.closed is None
+
+    @property
+    def keeps_untaken(self) -> bool:
+        """Whether `keep_untaken` was called."""
+        return self._session.keeps_untaken
+
+    def keep_untaken(self) -> None:
+        """Stay open when the process over there ends, and give the next one what that has not taken."""
+        self._session.keeps_untaken = True
+
+    def attach(self, transport: Transport, *, generation: int = 0) -> None:
+        """Talk over `transport` from now on; one that there was is given up. Raises `ChannelClosed`."""
+        self._connection.attach(transport, generation)
+
+    def detach(self) -> None:
+        """The other process is gone. What it sent is still received; what it had not taken is kept."""
+        self._connection.detach()
+        self._dispatcher.deliver_soon()
+
+    def adopt(self, other: "Channel[Any]") -> None:
+        """Take over the transport of `other`, which nobody has used, and what has come over it; close `other`."""
+        self._connection.adopt(other._connection)
+
+    def say_stop(self) -> None:
+        """Tell the other side that nothing more will come: whoever blocks in its `receive` goes on."""
+        self._connection.say_stop()
+
+    def flush(self) -> None:
+        """Write what waits now, as far as the system takes it."""
+        with self._connection.lock:
+            self._outgoing.flush()
+
+    def has_peer(self) -> bool:
+        """Whether anybody holds the other end: that can be told when all that came before is read."""
+        with self._connection.lock:
+            self._connection.read_all()
+        self._dispatcher.deliver_soon()
+        return self.is_attached
+
+    # --- for the core: loops and threads
+
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Read, write and call handlers through `loop` from now on. On that loop's thread only."""
+        self._connection.bind(loop)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The open loop that reads, if one is bound."""
+        return self._connection.loop
+
+    @property
+    def handler_loop(self) -> HandlerLoop | None:
+        """Where handlers run, if not on the loop that reads."""
+        return self._dispatcher.handler_loop
+
+    @handler_loop.setter
+    def handler_loop(self, handler_loop: HandlerLoop | None) -> None:
+        self._dispatcher.handler_loop = handler_loop
+
+    def wait(self, waiter: ThreadWaiter, timeout: float | None) -> None:
+        """Block this thread until `waiter` may have been woken, `timeout` seconds at most; read where no loop does."""
+        self._connection.wait(waiter, timeout)
+        self._connection.pump()
+
+    # --- for the core: what cores ask and tell each other, beside what plugins do
+
+    def on_control(self, kind: type[T], handler: Callable[[T], object]) -> None:
+        """Have `handler` answer what the other side's core asks or tells, if it is exactly of class `kind`.
+
+        It is called where it is read, without the channel's lock, in order, before any plugin's handler. What it
+        returns is the answer; if that is awaitable, what it gives on the loop.
+        """
+        self._control.on(kind, handler)
+        self._dispatcher.deliver_soon()
+
+    async def ask(self, value: object, *, timeout: float | None = None) -> Any:
+        """`request` for the other side's core."""
+        return await self._requests.ask(FrameKind.CONTROL, value, timeout)
+
+    def ask_in_thread(self, value: object, *, timeout: float | None = None) -> Any:
+        """`call` for the other side's core."""
+        return self._requests.ask_in_thread(FrameKind.CONTROL, value, timeout)
+
+    def tell(self, value: object) -> None:
+        """Send what wants no answer to the other side's core. Never blocks; lost if nobody is attached.
+
+        Raises `ChannelFull` if the other side does not read. From any thread.
+        """
+        self._requests.tell(value)
+
+    def read_control(self) -> None:
+        """Take in what the other side's core has said, though no loop may have turned. From any thread."""
+        with self._connection.lock:
+            self._connection.read_all()
+        self._control.pass_on(_CONTROL_TIMEOUT)
+        self._control.wait_for_others(_CONTROL_TIMEOUT)
+        self._dispatcher.deliver_soon()
+
+
+def _open(end: ChannelEnd) -> Channel[Any]:
+    """An end that came inside a value, opened."""
+    channel = Channel[Any](end.name, **end.options._asdict())
+    channel.attach(open_pipe(end.handle))
+    return channel

@@ -1,190 +1,153 @@
-"""A channel's receiving half: the mode, the handlers, and when a value counts as taken."""
+"""What has come over a channel goes to its handlers: each on the loop where it belongs."""
 
 import asyncio
-import contextvars
-import threading
+import sys
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from liteyuki.comm.channel.ends import Ack
-from liteyuki.comm.channel.handlers import Handler, TaskStarter, accepts, log_failure, rest_of, run_handler
-from liteyuki.comm.session.acks import Receipts
-from liteyuki.comm.session.inbox import Inbox
-from liteyuki.comm.transport import BEGUN, TAKEN
-from liteyuki.comm.typecheck import Checker
-from liteyuki.errors import PLUGIN_ERRORS_OF_A_CALL, ChannelModeError, WrongType
+from liteyuki.comm.channel.answers import Answers
+from liteyuki.comm.channel.attachments import OpenChannelEnd
+from liteyuki.comm.channel.control import ControlLane
+from liteyuki.comm.channel.handler_loop import HandlerLoop
+from liteyuki.comm.channel.handlers import Handler, TaskStarter, accepts, call_handler, log_failure, rest_of
+from liteyuki.comm.channel.receiving import Receipt, Receiver, in_handler
+from liteyuki.comm.io import Connection
+from liteyuki.comm.session import Run
+from liteyuki.errors import PLUGIN_ERRORS_OF_A_CALL, ChannelBroken, WrongType
 from liteyuki.log import logger
 
-__all__ = ["Mode", "Receiver", "check"]
+__all__ = ["Dispatcher"]
 
-Mode = Literal["on_receive", "receive"]
-Receipt = tuple[Receipts, int]
-
-_in_handler: Final = contextvars.ContextVar[tuple["Receiver", bool] | None]("liteyuki_in_handler", default=None)
-"""Whose value is being handled, and whether an earlier process has begun to."""
+_AT_MOST: Final = 1000
+"""Messages after which a loop of handlers turns, so that what they have begun goes on."""
 
 
-class Receiver:
-    """Under the channel's lock, except `hand_out`. `on_taken` is called with it whenever room may be due."""
+class Dispatcher:
+    """Calls are made without the channel's lock."""
 
     def __init__(
-        self, channel: str, lock: threading.RLock, inbox: Inbox, ack: Ack, on_taken: Callable[[], None]
+        self,
+        connection: Connection,
+        receiver: Receiver,
+        answers: Answers,
+        control: ControlLane,
+        open_end: OpenChannelEnd,
     ) -> None:
-        self.inbox = inbox
         self.handlers: tuple[Handler, ...] = ()
-        self.mode: Mode | None = None
-        self.receipts: Receipts | None = None
-        """For the transport of the moment."""
-        self.received = 0
-        self.checker: Checker | None = None
-        self._channel = channel
-        self._lock = lock
-        self._ack = ack
-        self._on_taken = on_taken
-        self._tasks = TaskStarter()
-        self.is_handing_out = False
-        self.is_over = False
-        """Whether the channel is closed on this side."""
-        self._received_is_redelivered = False
-        self._in_hand: dict[object, Receipt] = {}
-        """What `receive` has returned, by the task or thread that may still be working on it."""
+        self.request_handlers: tuple[Handler, ...] = ()
+        self.handler_loop: HandlerLoop | None = None
+        """Where handlers run, if not on the loop that reads."""
+        self.tasks = TaskStarter()
+        self._connection = connection
+        self._session = connection.session
+        self._receiver = receiver
+        self._answers = answers
+        self._control = control
+        self._open_end = open_end
+        self._is_handing_out = False
+        self._is_due = False
+        """Whether the loop of handlers has been told of what has come last."""
+        connection.on_read = self.deliver
+
+    def add(self, handler: Handler) -> None:
+        """`handler` wants messages from now on. Raises `ChannelModeError`."""
+        with self._connection.lock:
+            self._receiver.claim("on_receive")
+            self.handlers += (handler,)
+        self._begin()
+
+    def add_for_requests(self, handler: Handler) -> None:
+        """`handler` answers requests from now on."""
+        with self._connection.lock:
+            self.request_handlers += (handler,)
+        self._begin()
+
+    def _begin(self) -> None:
+        with self._connection.lock:
+            self._connection.use_running_loop()
+        self.deliver_soon()
+
+    def deliver_soon(self) -> None:
+        """Something may have come without the loop having read it."""
+        self._connection.call_soon(self._deliver_all)
+
+    def _deliver_all(self) -> None:
+        self.deliver(sys.maxsize)
 
     @property
-    def is_redelivered(self) -> bool:
-        """Whether an earlier process has begun to handle the value in hand."""
-        handled = _in_handler.get()
-        if handled is not None and handled[0] is self:
-            return handled[1]
-        return self._received_is_redelivered
+    def _has_work(self) -> bool:
+        session = self._session
+        return bool(session.requests or (self.handlers and session.inbox))
 
-    def claim(self, wanted: Mode) -> None:
-        """Raises `ChannelModeError` if the channel is received from in the other way."""
-        if self.mode is None:
-            self.mode = wanted
-        elif self.mode != wanted:
-            raise ChannelModeError(self._channel, self.mode, wanted)
+    def deliver(self, at_most: int) -> None:
+        """Hand what has arrived to the handlers, so many messages, or have their loop do it. From any thread."""
+        session, inbox = self._session, self._session.inbox
+        if session.control.waiting:
+            self._control.pass_on()
+        if not (session.requests.waiting or (self.handlers and (inbox.values or inbox.frames or inbox.runs))):
+            return
+        if self.handler_loop is not None:
+            if not self._is_due:
+                self._is_due = True
+                self.handler_loop.call_soon(self._hand_out_there)
+        elif (loop := self._connection.loop_here()) is not None:
+            self._hand_out(loop, at_most)
+            if at_most < sys.maxsize and self._has_work:
+                self._connection.call_soon(self._deliver_all)
+        else:
+            self._connection.call_soon(self._deliver_all)
 
-    # --- one value at a time
-
-    def begin_to_receive(self) -> None:
-        """Somebody asks for the next value. Raises `ChannelModeError`."""
-        if self.mode != "receive":
-            self.claim("receive")
-        if self._in_hand:
-            self._finish_what_is_done()
-
-    def take(self) -> Any:
-        """The oldest value, for `receive`.
-
-        Raises `CodecError`, `WrongType`.
-        """
-        value, receipt = self._next()
-        self._received_is_redelivered = False
-        if receipt is not None:
-            self._in_hand[_consumer()] = receipt
-            self._received_is_redelivered = self.inbox.is_redelivered
-        if self.checker is not None:
-            check(self._channel, self.checker, value)
-        return value
-
-    def _finish_what_is_done(self) -> None:
-        """Whoever asks for the next value is done with the one before; so is a task or thread that has ended well."""
-        this = _consumer()
-        for consumer in tuple(self._in_hand):
-            if consumer is this or _has_ended(consumer):
-                self._finish(self._in_hand.pop(consumer))
-
-    def finish_in_hand(self) -> None:
-        """The channel is closed: everybody is done, and no handler is called any more."""
-        self.is_over = True
-        self.inbox.keep_in_hand()
-        while self._in_hand:
-            self._finish(self._in_hand.popitem()[1])
-
-    def _next(self) -> tuple[Any, Receipt | None]:
-        inbox, receipts = self.inbox, self.receipts
-        if not inbox.values:
-            inbox.open_run()
-        value = inbox.values[0]
-        # Taken and counted without a call in between, as in the inbox.
-        if receipts is None or inbox.is_earlier:
-            del inbox.values[0]
-            self.received += 1
-            return value, None
-        if self._ack == "handled":
-            del inbox.values[0]
-            self.received += 1
-            receipts.begun += 1
-            receipts.own[BEGUN] = receipts.begun
-            return value, (receipts, receipts.begun)
-        del inbox.values[0]
-        self.received += 1
-        receipts.taken += 1
-        receipts.own[TAKEN] = receipts.taken
-        if receipts.taken >= receipts.wanted:
-            self._on_taken()
-        return value, None
-
-    def _finish(self, receipt: Receipt) -> None:
-        receipts, number = receipt
-        if receipts.finish(number) and receipts is self.receipts:
-            self._on_taken()
-
-    # --- handlers
-
-    def hand_out(self, loop: asyncio.AbstractEventLoop, at_most: int, *, reads_elsewhere: bool = False) -> None:
-        """Call the handlers with what is there, so many values. On the thread of `loop`, without the lock.
-
-        `reads_elsewhere`: another loop reads the channel, and may change its transport meanwhile. Raises `CodecError`.
-        """
-        if self.is_handing_out:
-            return  # a handler of this channel holds the loop up: the next one's turn comes after it
-        self.is_handing_out = True
+    def _hand_out_there(self) -> None:
+        """On the loop of handlers."""
+        assert self.handler_loop is not None
+        self._is_due = False  # first this: what comes from now on may be missed below
         try:
-            while at_most > 0 and self.inbox and self.handlers and not self.is_over:
-                if reads_elsewhere and not self._open_run_without_lock():
-                    return
-                if reads_elsewhere or self._ack == "handled" or self.checker is not None:
-                    with self._lock:
-                        value, receipt = self._next()
-                    self._call_checked(loop, value, receipt)
-                    at_most -= 1
-                else:
-                    at_most -= self._hand_out_run(loop, at_most)
+            self._hand_out(self.handler_loop.loop, _AT_MOST)
         finally:
-            self.is_handing_out = False
+            if not self._is_handing_out:  # or whoever is at it goes on
+                self.deliver(0)
 
-    def _open_run_without_lock(self) -> bool:
-        """Classes of plugins, which may do anything, are built without the loop that reads having to wait.
-
-        Whether there is a value: another thread may have closed the channel meanwhile.
-        """
-        if self.inbox.values:
-            return True
-        with self._lock:
-            run = self.inbox.take_run() if self.inbox else None
-        if run is None:
-            return False
-        values = self.inbox.decoded(run)
-        with self._lock:
-            self.inbox.values.extend(values)
-        return True
+    def _hand_out(self, loop: asyncio.AbstractEventLoop, at_most: int) -> None:
+        connection, session = self._connection, self._session
+        try:
+            while session.requests.waiting:
+                with connection.lock:
+                    request = session.requests.take()
+                value = self._answers.value_of(request, self._open_end)
+                self.tasks.start(loop, self._answers.ask(self.request_handlers, request, value))
+            if not self._is_handing_out:  # or a handler of this channel holds the loop up: its turn comes first
+                self._is_handing_out = True
+                try:
+                    inbox = session.inbox
+                    while at_most > 0 and self.handlers and not session.is_closed_here:
+                        if not (inbox.values or inbox.runs or inbox.frames) or not self._receiver.open_run():
+                            break
+                        at_most -= self._hand_out_run(loop, at_most)
+                finally:
+                    self._is_handing_out = False
+        except ChannelBroken:
+            return  # which has been said
+        if connection.is_paused:
+            with connection.lock:
+                connection.unpause()
 
     def _hand_out_run(self, loop: asyncio.AbstractEventLoop, at_most: int) -> int:
-        """The values of one run, in the way that costs least; how many."""
-        with self._lock:
-            values = self.inbox.begin_to_hand_out(at_most)
-            is_earlier = self.inbox.is_earlier
-            receipts = self.receipts if self.receipts is not None and not is_earlier else Receipts.nobodys()
-        # From here on without the lock: in this mode nobody else takes values, or counts them.
-        own, handlers = receipts.own, self.handlers
-        before = taken = receipts.taken
+        """Call the handlers with what was decoded last, so many values; how many it were."""
+        values, run, handlers, count = self._session.inbox.values, self._receiver.run, self.handlers, 0
+        assert run is not None
+        if self._session.options.ack == "handled" or self._receiver.checker is not None:
+            while values and count < at_most:
+                self._call_checked(loop, run, values.popleft())
+                count += 1
+            return count
+        acks, name = run.acks, self._session.name
         only = handlers[0].function if len(handlers) == 1 and handlers[0].filter_func is None else None
         try:
-            for value in values:
-                own[TAKEN] = taken = taken + 1
-                if taken >= receipts.wanted:
-                    self._count(receipts, taken)
+            while values and count < at_most:
+                value = values.popleft()
+                count += 1
+                if acks is not None and acks.take():
+                    self._receiver.say_taken()
                 if only is None or self.handlers is not handlers:
                     self._call_all(loop, value)
                     continue
@@ -192,65 +155,51 @@ class Receiver:
                 try:
                     result = only(value)
                 except PLUGIN_ERRORS_OF_A_CALL as error:
-                    log_failure(error, handlers[0], value, self._channel)
+                    log_failure(error, handlers[0], value, name)
                     continue
-                if result is not None and (rest := rest_of(result, handlers[0], value, self._channel)) is not None:
-                    self._tasks.start(loop, rest)
+                if result is not None and (rest := rest_of(result, handlers[0], value, name)) is not None:
+                    self.tasks.start(loop, rest)
         finally:
-            self.received += taken - before
-            self._count(receipts, taken)
-            with self._lock:
-                self.inbox.were_handed_out(taken - before)
-        return taken - before
+            self._receiver.received += count
+        return count
 
     def _call_all(self, loop: asyncio.AbstractEventLoop, value: object) -> None:
+        name = self._session.name
         for handler in self.handlers:
-            if accepts(handler, value, self._channel):
-                rest = run_handler(handler, value, self._channel)
-                if rest is not None:
-                    self._tasks.start(loop, rest)
+            if accepts(handler, value, name) and (rest := call_handler(handler, value, name)) is not None:
+                self.tasks.start(loop, rest)
 
-    def _count(self, receipts: Receipts, taken: int) -> None:
-        # First this, then a look, as in `Receipts.want`.
-        receipts.taken = taken
-        if taken >= receipts.wanted:
-            with self._lock:
-                self._on_taken()
-
-    def _call_checked(self, loop: asyncio.AbstractEventLoop, value: object, receipt: Receipt | None) -> None:
+    def _call_checked(self, loop: asyncio.AbstractEventLoop, run: Run, value: object) -> None:
+        """The same for one value of a typed channel, or of one on which a value is taken when it has been handled."""
+        receiver, name = self._receiver, self._session.name
+        receiver.received += 1
+        receipt: Receipt | None = None
+        if run.acks is not None and self._session.options.ack == "handled":
+            receipt = run.acks, run.acks.begin()
+        elif run.acks is not None and run.acks.take():
+            receiver.say_taken()
         try:
-            check(self._channel, self.checker, value)
+            if receiver.checker is not None:
+                receiver.checker.require(value, name)
         except WrongType as error:
             logger.error(str(error))
             handlers: list[Handler] = []
         else:
-            handlers = [handler for handler in self.handlers if accepts(handler, value, self._channel)]
-        before = _in_handler.set((self, receipt is not None and self.inbox.is_redelivered))
+            handlers = [handler for handler in self.handlers if accepts(handler, value, name)]
+        before = in_handler.set((receiver, receipt is not None and run.is_redelivered))
         try:
-            found = [run_handler(handler, value, self._channel) for handler in handlers]
+            found = [call_handler(handler, value, name) for handler in handlers]
             rests = [rest for rest in found if rest is not None]
-            running = _Running(len(rests), lambda: self._finish_later(receipt))
+            running = _Running(len(rests), lambda: self._finish(receipt))
             for rest in rests:
-                self._tasks.start(loop, running.run(rest))
+                self.tasks.start(loop, running.run(rest))
         finally:
-            _in_handler.reset(before)
+            in_handler.reset(before)
 
-    def _finish_later(self, receipt: Receipt | None) -> None:
+    def _finish(self, receipt: Receipt | None) -> None:
         if receipt is not None:
-            with self._lock:
-                self._finish(receipt)
-
-
-def _consumer() -> object:
-    loop = asyncio._get_running_loop()
-    task = asyncio.current_task(loop) if loop is not None else None
-    return task or threading.current_thread()
-
-
-def _has_ended(consumer: object) -> bool:
-    if isinstance(consumer, threading.Thread):
-        return not consumer.is_alive()
-    return isinstance(consumer, asyncio.Task) and consumer.done() and not consumer.cancelled()
+            with self._connection.lock:
+                self._receiver.finish(receipt)
 
 
 class _Running:
@@ -267,9 +216,3 @@ class _Running:
         self._left -= 1
         if not self._left:
             self._on_done()
-
-
-def check(channel: str, checker: Checker | None, value: object) -> None:
-    """Raises `WrongType` if a typed channel does not carry `value`."""
-    if checker is not None and (problem := checker.problem(value)) is not None:
-        raise WrongType(channel, checker.description, problem.path, problem.expected, problem.found, value)

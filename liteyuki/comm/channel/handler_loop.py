@@ -9,17 +9,13 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from liteyuki.comm.io.waiters import ThreadWaiter
+from liteyuki.comm.io import ThreadWaiter
 
-if TYPE_CHECKING:
-    from liteyuki.comm.session.session import Endpoint
-
-__all__ = ["HandlersLoop"]
+__all__ = ["HandlerLoop"]
 
 
-class HandlersLoop:
+class HandlerLoop:
     """Made on the thread of `loop`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_work: Callable[[], None] = lambda: None) -> None:
@@ -52,12 +48,14 @@ class HandlersLoop:
                 has_run = True
         return has_run
 
-    def wait(self, endpoint: "Endpoint", waiter: ThreadWaiter, timeout: float | None) -> None:
-        """Block the loop's thread until `endpoint` may have something to receive; others' handlers start meanwhile."""
+    def wait(
+        self, wait: Callable[[ThreadWaiter, float | None], None], waiter: ThreadWaiter, timeout: float | None
+    ) -> None:
+        """Block the loop's thread in `wait` for `waiter`; others' handlers start meanwhile."""
         self._blocked.append(waiter)
         try:
             # What has run may have waited for something itself, and taken this thread's wake-up with it.
             if not self.run():
-                endpoint.receiver.inbox.wait_in_thread(waiter, None, timeout)
+                wait(waiter, timeout)
         finally:
             self._blocked.remove(waiter)

@@ -1,148 +1,264 @@
-"""Receiving one value at a time: in a thread, on the event loop, and in a thread that holds the loop up."""
+"""A channel's receiving half: the mode, decoding what has come, when a value counts as taken, and waiting for it."""
 
+import asyncio
+import contextvars
+import sys
+import threading
 import time
-from typing import TYPE_CHECKING, Any, Final
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Literal
 
-from liteyuki.comm.io import blocking
-from liteyuki.comm.io.waiters import LoopWaiter, ThreadWaiter
-from liteyuki.comm.wire import FrameKind
-from liteyuki.errors import ChannelClosed, NoHandlesLeft
+from liteyuki._compat import running_loop
+from liteyuki.codec import CodecError
+from liteyuki.comm.channel.attachments import OpenChannelEnd, unpack_run
+from liteyuki.comm.channel.handler_loop import HandlerLoop
+from liteyuki.comm.io import Connection, LoopWaiter, ThreadWaiter, open_connections
+from liteyuki.comm.session import Acks, Run
+from liteyuki.comm.typecheck import Checker
+from liteyuki.comm.wire import FrameError
+from liteyuki.errors import ChannelBroken, ChannelClosed, ChannelModeError, NoHandlesLeft
 from liteyuki.locale import text
+from liteyuki.log import logger
+from liteyuki.vitals import expect_no_turn
 
-if TYPE_CHECKING:
-    from liteyuki.comm.session.session import Endpoint
+__all__ = ["Mode", "Receipt", "Receiver", "in_handler"]
 
-__all__ = ["receive_in_thread", "receive_on_loop"]
+Mode = Literal["on_receive", "receive"]
+Receipt = tuple[Acks, int]
+Wait = Callable[[ThreadWaiter, float | None], None]
 
+_OWN_CODE: Final = str(Path(__file__).parents[1])
 
-_NOTHING: Final = object()
-_MESSAGE: Final = int(FrameKind.MESSAGE)
+in_handler: Final = contextvars.ContextVar[tuple["Receiver", bool] | None]("liteyuki_in_handler", default=None)
+"""Whose value is being handled, and whether an earlier process has begun to."""
 
-
-def receive_in_thread(endpoint: "Endpoint", timeout: float | None) -> Any:
-    """Block this thread until there is a value, or raise as `Channel.receive` does."""
-    inbox, link = endpoint.receiver.inbox, endpoint.link
-    with endpoint.lock:
-        endpoint.receiver.begin_to_receive()
-        endpoint.bind_to_running_loop()
-        link.flush_unless_loop_will()
-    if timeout is None and link.loop is None:
-        value = _receive_alone(endpoint)
-        if value is not _NOTHING:
-            return value
-    deadline = None if timeout is None else time.monotonic() + timeout
-    with endpoint.lock:
-        on_loop = link.on_loop_thread()
-        holds_up_loop = endpoint.on_loop_thread()
-        if link.transport is not None and not link.thread_reads and not holds_up_loop and not endpoint.must_watch():
-            endpoint.let_threads_read(True)
-    if holds_up_loop:
-        blocking.warn_once(endpoint.name)
-    if on_loop:
-        blocking.serve_others(endpoint)
-    elif holds_up_loop and endpoint.handlers_loop is not None:
-        endpoint.let_threads_read(False)
-        endpoint.handlers_loop.run()
-    has_looked = link.loop is None and timeout is None  # then waiting for the handle comes to the same
-    waiter: ThreadWaiter | None = None
-    try:
-        while True:
-            with endpoint.lock:
-                if waiter is not None:
-                    inbox.threads.remove(waiter)
-                    waiter = None
-                endpoint.raise_if_closed_here()
-                if inbox.values or inbox or (not has_looked and endpoint.something_came()):
-                    return endpoint.take()
-                _raise_if_nothing_can_come(endpoint)
-                waiter = _begin_to_wait(endpoint)
-                handle = link.transport.fileno() if link.transport is not None else None
-            has_looked = False
-            if endpoint.told:
-                endpoint.told.pass_on()
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                raise TimeoutError(text("error.receive_timeout", channel=endpoint.name, seconds=timeout))
-            if on_loop:
-                blocking.wait(endpoint, left)
-            elif holds_up_loop and endpoint.handlers_loop is not None:
-                endpoint.handlers_loop.wait(endpoint, waiter, left)
-            else:
-                inbox.wait_in_thread(waiter, handle, left)
-    finally:
-        with endpoint.lock:
-            if waiter in inbox.threads:  # or a signal's handler has raised when it had just been removed
-                inbox.threads.remove(waiter)
-            _wake_next(endpoint)
+_warned: Final[set[str]] = set()
+"""The places that have been warned of: one process, one table."""
 
 
-def _wake_next(endpoint: "Endpoint") -> None:
-    """What woke this thread is the next one's business too. With the lock."""
-    inbox = endpoint.receiver.inbox
-    if inbox.threads and (inbox or endpoint.closed or endpoint.peer_stops):
-        inbox.threads[0].wake()
+class Receiver:
+    """Under the channel's lock, except where it says otherwise."""
 
+    def __init__(self, connection: Connection, open_end: OpenChannelEnd) -> None:
+        self.mode: Mode | None = None
+        self.received = 0
+        """How many values were taken."""
+        self.checker: Checker | None = None
+        self.run: Run | None = None
+        """What the inbox's decoded values came in."""
+        self._connection = connection
+        self._session = connection.session
+        self._open_end = open_end
+        self._is_handled_mode = connection.session.options.ack == "handled"
+        self._is_redelivered = False
+        self._in_hand: dict[object, Receipt] = {}
+        """What `receive` has returned, by the task or thread that may still be working on it."""
 
-def _receive_alone(endpoint: "Endpoint") -> Any:
-    """Wait for one small message and return it, if no loop and no other thread has a part in this; else `_NOTHING`.
+    @property
+    def is_redelivered(self) -> bool:
+        """Whether an earlier process has begun to handle the value in hand. From any thread."""
+        handled = in_handler.get()
+        return handled[1] if handled is not None and handled[0] is self else self._is_redelivered
 
-    The way of a round trip between two plain processes, with as few steps as it takes. Whatever is not that simple
-    is left as it is, for the way of all others.
-    """
-    inbox, link = endpoint.receiver.inbox, endpoint.link
-    with endpoint.lock:
-        transport = link.transport
-        if transport is None or inbox.threads or inbox or endpoint.told or not endpoint.is_talking:
-            return _NOTHING
-        waiter, handle = _begin_to_wait(endpoint), transport.fileno()
-    try:
-        inbox.wait_in_thread(waiter, handle, None)
-    finally:
-        with endpoint.lock:
-            inbox.threads.remove(waiter)
-            _wake_next(endpoint)
-    with endpoint.lock:
-        if inbox.threads or inbox or link.transport is not transport or link.loop is not None:
-            return _NOTHING
-        return endpoint.take() if link.read_only(_MESSAGE, inbox.add) else _NOTHING
+    def claim(self, wanted: Mode) -> None:
+        """Raises `ChannelModeError` if the channel is received from in the other way."""
+        if self.mode is None:
+            self.mode = wanted
+        elif self.mode != wanted:
+            raise ChannelModeError(self._session.name, self.mode, wanted)
 
+    # --- what has come
 
-def _begin_to_wait(endpoint: "Endpoint") -> ThreadWaiter:
-    try:
-        return endpoint.receiver.inbox.begin_to_wait()
-    except OSError as error:
-        raise NoHandlesLeft(endpoint.name, error.errno or 0) from error
+    def open_run(self) -> bool:
+        """Decode the oldest messages, unless some are decoded already; whether there is a value.
 
-
-def _raise_if_nothing_can_come(endpoint: "Endpoint") -> None:
-    endpoint.raise_if_closed()
-    if endpoint.peer_stops:
-        raise ChannelClosed(endpoint.name, text("channel.reason_stopping"))
-
-
-async def receive_on_loop(endpoint: "Endpoint") -> Any:
-    """Wait for a value, or raise as `Channel.async_receive` does."""
-    with endpoint.lock:
-        endpoint.receiver.begin_to_receive()
-    inbox = endpoint.receiver.inbox
-    while True:
-        with endpoint.lock:
-            endpoint.bind_to_running_loop()
-            endpoint.raise_if_closed_here()
-            # If the loop reads, it has read what there was.
-            if inbox or (not endpoint.link.is_watched and endpoint.something_came()):
-                return endpoint.take()
-            endpoint.raise_if_closed()
-            waiter = LoopWaiter()
-            inbox.waiters.append(waiter)
-        endpoint.let_threads_read(False)
+        Without the lock, if the caller likes: then classes of plugins are built without anybody having to wait.
+        Raises `ChannelBroken` for what is no message; then the transport is given up.
+        """
+        inbox, connection = self._session.inbox, self._connection
+        if inbox.values:
+            return True
         try:
-            await waiter.future
-        except BaseException:  # cancelled, or dropped by whoever ran it
-            with endpoint.lock:
-                # If it was its turn, it is the next one's now.
-                if waiter in inbox.waiters:
-                    inbox.waiters.remove(waiter)
-                elif inbox:
-                    inbox.wake_one()
-            raise
+            with connection.lock:
+                if not (inbox.runs or inbox.frames):
+                    return False
+                self.run = inbox.take_run()
+            inbox.values.extend(unpack_run(self.run, self._open_end))
+        except (CodecError, FrameError) as error:
+            with connection.lock:
+                connection.break_off(str(error))
+            raise ChannelBroken(self._session.name, str(error)) from error
+        return True
+
+    def say_taken(self) -> None:
+        """The other side waits for what has been taken: tell it. Without the lock, if the caller likes."""
+        with self._connection.lock:
+            self._session.say_taken()
+            self._connection.outgoing.flush()
+
+    def finish(self, receipt: Receipt) -> None:
+        """A value is handled, in mode "handled"."""
+        acks, number = receipt
+        if acks.finish(number) and acks is self._session.inbox.acks:
+            self.say_taken()
+
+    # --- one value at a time
+
+    def _begin_to_receive(self) -> None:
+        """Whoever asks for the next value is done with the one before; so is a task or thread that has ended well."""
+        self.claim("receive")
+        this = _consumer() if self._in_hand else None
+        for consumer in tuple(self._in_hand):
+            if consumer is this or _has_ended(consumer):
+                self.finish(self._in_hand.pop(consumer))
+
+    def finish_in_hand(self) -> None:
+        """The channel is closed: everybody is done."""
+        while self._in_hand:
+            self.finish(self._in_hand.popitem()[1])
+
+    def _take(self) -> Any:
+        """The oldest value, which must be there. Raises `WrongType`, `ChannelBroken`."""
+        inbox, connection = self._session.inbox, self._connection
+        try:
+            self.open_run()
+            value, run = inbox.values.popleft(), self.run
+            assert run is not None
+            self.received += 1
+            self._is_redelivered = False
+            if run.acks is None:
+                pass
+            elif self._is_handled_mode:
+                self._is_redelivered = run.is_redelivered
+                self._in_hand[_consumer()] = (run.acks, run.acks.begin())
+            elif run.acks.take():
+                self.say_taken()
+        finally:
+            if inbox.waiters and inbox:
+                inbox.wake_one()  # several may have come at once
+            if connection.is_paused:
+                connection.unpause()
+        if self.checker is not None:
+            self.checker.require(value, self._session.name)
+        return value
+
+    def receive_in_thread(self, timeout: float | None, handler_loop: HandlerLoop | None) -> Any:
+        """Block this thread until there is a value, or raise as `Channel.receive` does. Without the lock."""
+        connection, inbox = self._connection, self._session.inbox
+        with connection.lock:
+            self._begin_to_receive()
+            connection.use_running_loop()
+            connection.outgoing.flush_before_waiting()
+        wait = self._way_to_wait(handler_loop)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        left, waiter = timeout, None
+        try:
+            while True:
+                with connection.lock:
+                    if waiter is not None:
+                        self._leave(waiter)
+                        if not inbox and not self._session.is_closed_here:
+                            connection.read_more()
+                    if self._session.is_closed_here:
+                        self._session.raise_if_closed()
+                    if inbox:
+                        return self._take()
+                    self._raise_if_nothing_can_come()
+                    if left is not None and left <= 0 and waiter is not None:
+                        raise TimeoutError(text("error.receive_timeout", channel=self._session.name, seconds=timeout))
+                    waiter = self._join()
+                if self._session.control or self._session.requests:
+                    connection.on_read(0)
+                wait(waiter, left)
+                left = None if deadline is None else deadline - time.monotonic()
+        finally:
+            if waiter is not None:
+                with connection.lock:
+                    self._leave(waiter)
+                    if inbox.waiters and (inbox or self._session.closed or self._session.peer_stops):
+                        inbox.wake_one()  # what woke this thread is the next one's business too
+
+    def _way_to_wait(self, handler_loop: HandlerLoop | None) -> Wait:
+        """How this thread waits, by whether it holds up a loop."""
+        connection, loop = self._connection, self._connection.loop_here()
+        if loop is not None:
+            self._warn_once()
+            expect_no_turn()
+            connection.on_read(sys.maxsize)
+            open_connections.serve_others(connection, loop)
+            return lambda waiter, left: open_connections.wait(connection, loop, left)
+        if handler_loop is not None and handler_loop.is_this_thread():
+            self._warn_once()
+            handler_loop.run()
+            return lambda waiter, left: handler_loop.wait(connection.wait, waiter, left)
+        return connection.wait
+
+    def _warn_once(self) -> None:
+        """Tell, once per place, who holds the loop up and what to write instead."""
+        for frame in reversed(traceback.extract_stack()):
+            if not frame.filename.startswith(_OWN_CODE):
+                place = f"{frame.filename}:{frame.lineno}"
+                break
+        else:
+            place = "?"
+        if place not in _warned:
+            _warned.add(place)
+            logger.warning(text("channel.blocks_loop", channel=self._session.name, place=place))
+
+    def _join(self) -> ThreadWaiter:
+        """This thread waits from now on, and misses nothing once the lock is released."""
+        try:
+            waiter = ThreadWaiter()
+        except OSError as error:
+            raise NoHandlesLeft(self._session.name, error.errno or 0) from error
+        self._session.inbox.waiters.append(waiter)
+        return waiter
+
+    def _leave(self, waiter: ThreadWaiter) -> None:
+        if waiter in self._session.inbox.waiters:
+            self._session.inbox.waiters.remove(waiter)
+
+    def _raise_if_nothing_can_come(self) -> None:
+        self._session.raise_if_closed()
+        if self._session.peer_stops:
+            raise ChannelClosed(self._session.name, text("channel.reason_stopping"))
+
+    async def receive_on_loop(self) -> Any:
+        """Wait for a value, or raise as `Channel.async_receive` does. Without the lock."""
+        connection, inbox = self._connection, self._session.inbox
+        with connection.lock:
+            self._begin_to_receive()
+        while True:
+            with connection.lock:
+                connection.use_running_loop()
+                if self._session.is_closed_here:
+                    self._session.raise_if_closed()
+                if inbox or (connection.loop_here() is None and connection.read_more()):
+                    return self._take()
+                self._session.raise_if_closed()
+                waiter = LoopWaiter()
+                inbox.waiters.append(waiter)
+            try:
+                await waiter.future
+            except BaseException:  # cancelled, or dropped by whoever ran it
+                with connection.lock:
+                    # If it was its turn, it is the next one's now.
+                    if waiter in inbox.waiters:
+                        inbox.waiters.remove(waiter)
+                    elif inbox:
+                        inbox.wake_one()
+                raise
+
+
+def _consumer() -> object:
+    loop = running_loop()
+    task = asyncio.current_task(loop) if loop is not None else None
+    return task or threading.current_thread()
+
+
+def _has_ended(consumer: object) -> bool:
+    if isinstance(consumer, threading.Thread):
+        return not consumer.is_alive()
+    return isinstance(consumer, asyncio.Task) and consumer.done() and not consumer.cancelled()

@@ -1,146 +1,151 @@
-"""Beside the stream of messages: questions that the other side answers, and what it is only told."""
+"""Questions that the other side answers: asking them on the event loop and in threads."""
 
 import asyncio
+import contextlib
+import threading
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-from liteyuki.comm.channel.attachments import pack
-from liteyuki.comm.channel.ends import ChannelOptions
-from liteyuki.comm.channel.handlers import FilterFunc, Handler, check_filter
-from liteyuki.comm.channel.sending import admit_in_thread, admit_on_loop, answer_in_thread, raise_if_busy
-from liteyuki.comm.io.waiters import ThreadWaiter
-from liteyuki.comm.session.calls import NO_REPLY, pack_number
-from liteyuki.comm.session.items import Item
-from liteyuki.comm.session.queueing import admit, need_of
-from liteyuki.comm.session.session import Endpoint
-from liteyuki.comm.wire import FrameKind
-from liteyuki.errors import ChannelFull, PeerGone
+from liteyuki.codec import CodecError
+from liteyuki.comm.channel.answers import remote_error
+from liteyuki.comm.channel.attachments import OpenChannelEnd, OpenEnd, pack, unpack
+from liteyuki.comm.channel.sending import Line
+from liteyuki.comm.io import Connection, ThreadWaiter
+from liteyuki.comm.session import NO_REPLY, Item
+from liteyuki.comm.wire import COUNT, Frame, FrameKind
+from liteyuki.errors import ChannelBroken, ChannelFull, PeerGone
 from liteyuki.locale import text
 
-__all__ = ["AskingEndpoint"]
-
-F = TypeVar("F", bound=Callable[[Any], Any])
+__all__ = ["Requests"]
 
 
-class AskingEndpoint(Endpoint):
-    """The part of `Channel` that asks and answers."""
+class _LoopCall:
+    """A coroutine that waits for an answer. Made on its event loop."""
 
-    def __init__(self, name: str, options: ChannelOptions) -> None:
-        super().__init__(name, options)
-        self._refused = 0
+    def __init__(self) -> None:
+        self.future: asyncio.Future[Frame | None] = asyncio.get_running_loop().create_future()
+        self._thread = threading.get_ident()
 
-    async def request(self, value: object, *, timeout: float | None = None) -> Any:
-        """Send `value` to the other side's `on_request` handler and return what that returns.
+    def settle(self, answer: Frame | None) -> None:
+        if threading.get_ident() == self._thread:
+            if not self.future.done():
+                self.future.set_result(answer)
+            return
+        # Whoever reads the channel may do so on another thread; a loop that has closed waits for nothing.
+        with contextlib.suppress(RuntimeError):
+            self.future.get_loop().call_soon_threadsafe(self._settle, answer)
 
-        Raises `RemoteError` if the handler raised, `PeerGone` if no process is attached or it ends before it
-        answers, `TimeoutError` after `timeout` seconds; and as `send` does. On the event loop only.
-        """
+    def _settle(self, answer: Frame | None) -> None:
+        if not self.future.done():
+            self.future.set_result(answer)
+
+
+class _ThreadCall:
+    """A thread that does."""
+
+    def __init__(self) -> None:
+        self.waiter = ThreadWaiter()
+        self.answer: Frame | None = None
+        self.is_settled = False
+
+    def settle(self, answer: Frame | None) -> None:
+        self.answer, self.is_settled = answer, True
+        self.waiter.wake()
+
+
+class Requests:
+    """The asking half of a channel."""
+
+    def __init__(self, connection: Connection, line: Line, carrier: OpenEnd, open_end: OpenChannelEnd) -> None:
+        self.refused = 0
+        """How often `ChannelFull` was raised."""
+        self._connection = connection
+        self._calls = connection.session.calls
+        self._line = line
+        self._carrier = carrier
+        self._open_end = open_end
+
+    async def ask(self, kind: FrameKind, value: object, timeout: float | None) -> Any:
+        """The answer to `value`. Raises as `Channel.request` does. On the event loop only."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        with self.lock:
-            self.raise_if_closed()
-            self.bind_to_running_loop()
-            number, future = self.calls.begin()
+        call = _LoopCall()
+        with self._connection.lock:
+            self._connection.session.raise_if_closed()
+            self._connection.use_running_loop()
+            number = self._calls.begin(call)
         try:
-            item = pack(self, FrameKind.REQUEST, value, pack_number(number))
-            with self.lock:
-                is_sent = self._ask(item, number)
-            if not is_sent and not await admit_on_loop(
-                self, need_of(self, item), lambda: self._ask(item, number), timeout
+            item = pack(self._carrier, kind, value, COUNT.pack(number))
+            if not self._send(item, number) and not await self._line.wait_on_loop(
+                self._line.need_of(item), lambda: self._send(item, number), timeout
             ):
                 raise self._no_answer(timeout)
-            self.let_threads_read(False)
             left = None if deadline is None else deadline - time.monotonic()
-            return await asyncio.wait_for(future, left)
+            return self._result_of(await asyncio.wait_for(call.future, left))
         except asyncio.TimeoutError as error:
             raise self._no_answer(timeout) from error
         finally:
-            with self.lock:
-                self.calls.forget(number)
-            if future.done() and not future.cancelled():
-                future.exception()  # looked at, though this caller may have learned it in another way
+            with self._connection.lock:
+                self._calls.forget(number)
 
-    def call(self, value: object, *, timeout: float | None = None) -> Any:
-        """Like `request`, for threads, and for processes without an event loop. From any thread.
-
-        On the event loop's own thread it holds that up: better there, `request`. Raises `ChannelBusy` in a finalizer or
-        a signal's handler that has interrupted this channel's work.
-        """
-        raise_if_busy(self)
-        waiter = ThreadWaiter()
+    def ask_in_thread(self, kind: FrameKind, value: object, timeout: float | None) -> Any:
+        """The same, blocking this thread. Raises `ChannelBusy` too."""
+        connection = self._connection
+        connection.raise_if_busy()
+        call = _ThreadCall()
         deadline = None if timeout is None else time.monotonic() + timeout
-        with self.lock:
-            self.raise_if_closed()
-            number, future = self.calls.begin_in_thread(waiter)
+        with connection.lock:
+            connection.session.raise_if_closed()
+            number = self._calls.begin(call)
         try:
-            item = pack(self, FrameKind.REQUEST, value, pack_number(number))
-            with self.lock:
-                is_sent = self._ask(item, number)
-            if not is_sent and not admit_in_thread(self, need_of(self, item), lambda: self._ask(item, number), timeout):
+            item = pack(self._carrier, kind, value, COUNT.pack(number))
+            if not self._send(item, number) and not self._line.wait_in_thread(
+                self._line.need_of(item), lambda: self._send(item, number), timeout
+            ):
                 raise self._no_answer(timeout)
-            self.let_threads_read(False)
-            if not answer_in_thread(self, future, waiter, deadline):
-                raise self._no_answer(timeout)
-            return future.result()
+            while not call.is_settled:
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    raise self._no_answer(timeout)
+                connection.wait(call.waiter, left)
+                connection.pump()
+            return self._result_of(call.answer)
         finally:
-            with self.lock:
-                self.calls.forget(number)
+            with connection.lock:
+                self._calls.forget(number)
 
-    def _ask(self, item: Item, number: int) -> bool:
-        self.raise_if_closed()
-        if self.link.transport is None or not self.calls.is_waiting(number):
-            raise PeerGone(self.name)
-        return admit(self, item)
-
-    def _no_answer(self, timeout: float | None) -> TimeoutError:
-        return TimeoutError(text("error.request_timeout", channel=self.name, seconds=timeout))
-
-    def notify(self, value: object) -> None:
-        """Like `request`, from any thread, for something that wants no answer; lost if nobody is attached.
+    def tell(self, value: object) -> None:
+        """Send what wants no answer to the other side's core; lost if nobody is attached. From any thread.
 
         Raises `ChannelFull` if the other side does not read.
         """
-        self._say(pack(self, FrameKind.REQUEST, value, pack_number(NO_REPLY)))
+        item = pack(self._carrier, FrameKind.CONTROL, value, COUNT.pack(NO_REPLY))
+        with self._connection.lock:
+            self._connection.session.raise_if_closed()
+            self._connection.use_running_loop()
+            if self._connection.transport is not None and not self._connection.outgoing.send_control(item):
+                self.refused += 1
+                raise ChannelFull(self._carrier.name, self._carrier.options.max_queued_bytes)
 
-    def tell(self, value: object) -> None:
-        """Send one value outside of the stream of messages, to what the other side has registered with `hear`.
+    def _send(self, item: Item, number: int) -> bool:
+        with self._connection.lock:
+            if self._connection.session.closed is not None:
+                self._connection.session.raise_if_closed()
+            if self._connection.transport is None or not self._calls.is_waiting(number):
+                raise PeerGone(self._carrier.name)
+            return self._connection.outgoing.send_control(item)
 
-        Never blocks; lost if nobody is attached. Raises `ChannelFull` if the other side does not read. From any
-        thread.
-        """
-        self._say(pack(self, FrameKind.TELL, value))
+    def _result_of(self, answer: Frame | None) -> Any:
+        if answer is None:
+            raise PeerGone(self._carrier.name)
+        try:
+            value = unpack(answer, self._open_end, skip_bytes=COUNT.size)
+        except CodecError as error:
+            with self._connection.lock:
+                self._connection.break_off(str(error))
+            raise ChannelBroken(self._carrier.name, str(error)) from error
+        if answer.kind == FrameKind.FAILURE:
+            raise remote_error(self._carrier.name, value)
+        return value
 
-    def _say(self, item: Item) -> None:
-        with self.lock:
-            self.raise_if_closed()
-            self.bind_to_running_loop()
-            if self.link.transport is not None and not admit(self, item):
-                self._refused += 1
-                raise ChannelFull(self.name, self.outbox.max_queued_bytes)
-
-    def on_request(self, filter_func: FilterFunc | None = None) -> Callable[[F], F]:
-        """Decorator: let a function, plain or `async`, answer the other side's `request`s.
-
-        The first one whose filter accepts the value answers it, on the event loop. What it raises arrives over
-        there as `RemoteError`. Independent of the receive mode. Raises `TypeError` as `on_receive` does.
-        """
-        check_filter(filter_func)
-
-        def register(function: F) -> F:
-            with self.lock:
-                self.calls.handlers += (Handler(function, filter_func),)
-            self.begin_to_deliver()
-            return function
-
-        return register
-
-    def on_core_request(self, filter_func: FilterFunc) -> Callable[[F], F]:
-        """`on_request` for the core: answered on the loop that reads, and before any plugin is asked."""
-
-        def register(function: F) -> F:
-            with self.lock:
-                self.calls.core_handlers += (Handler(function, filter_func),)
-            self.begin_to_deliver()
-            return function
-
-        return register
+    def _no_answer(self, timeout: float | None) -> TimeoutError:
+        return TimeoutError(text("error.request_timeout", channel=self._carrier.name, seconds=timeout))

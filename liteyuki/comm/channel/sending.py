@@ -1,155 +1,120 @@
-"""Waiting for room, and for an answer: on the event loop, in a thread, and in a thread that must read for itself."""
+"""Waiting in line for room, on the event loop and in threads."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from liteyuki.comm.io.bell import wait_readable
-from liteyuki.comm.io.waiters import LoopWaiter, ThreadWaiter, Waiter
-from liteyuki.comm.session.credit import Need
-from liteyuki.errors import ChannelBusy
+from liteyuki.comm.io import Connection, LoopWaiter, ThreadWaiter
+from liteyuki.comm.session import Entry, Item, Need, Waiter, cost_bytes
+from liteyuki.comm.wire import FrameKind
 
-if TYPE_CHECKING:
-    from liteyuki.comm.session.session import Endpoint
+__all__ = ["Line"]
 
-__all__ = ["admit_in_thread", "admit_on_loop", "answer_in_thread", "raise_if_busy", "wait_in_thread"]
+_LOOK_ONCE_MORE: Final = 0.01
+"""Seconds after which whoever has begun to wait looks once more at what the other side has taken. Each side writes into
+shared memory and then looks at what the other has written there (`acks.py`); should both have done so in the same
+instant, neither has seen the other's. Never again after that: then the other side says when there is room."""
 
-_LOOK_AGAIN: Final = 1.0
-"""Seconds after which a thread looks whether the loop that reads for it still does."""
-
-_LOOK_FOR_ROOM: Final = 0.05
-"""Seconds after which whoever waits for room looks at what the other side has taken. It says so by itself when it has
-read that somebody waits; but it may take the last that it has, and then be busy with that, without having read on."""
-
-Admit = Callable[[], bool]
-"""Called with the channel's lock: sends if there is room, tells whether it has."""
+Attempt = Callable[[], bool]
+"""Sends if there is room; whether it has. Called without the lock."""
 
 
-async def admit_on_loop(endpoint: "Endpoint", need: Need, admit: Admit, timeout: float | None) -> bool:
-    """Wait in line until `admit` succeeds; False after `timeout` seconds. What `admit` raises is raised."""
-    deadline = None if timeout is None else time.monotonic() + timeout
-    ticket = endpoint.room.take_ticket()
-    while True:
-        with endpoint.lock:
+class Line:
+    """Those who wait to send over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.waits = 0
+        """How often somebody had to wait."""
+        self._connection = connection
+        self._credit = connection.session.credit
+
+    def need_of(self, entry: Entry) -> Need:
+        """What `entry`, for which there was no room, waits for."""
+        is_message = not isinstance(entry, Item) or entry.kind == FrameKind.MESSAGE
+        return self._credit.need_for(cost_bytes(entry), is_message=is_message)
+
+    async def wait_on_loop(self, need: Need, attempt: Attempt, timeout: float | None) -> bool:
+        """Wait until `attempt` succeeds; False after `timeout` seconds. What `attempt` raises is raised."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        ticket, patience = self._begin(), _LOOK_ONCE_MORE
+        while True:
             waiter = LoopWaiter()
-            endpoint.room.join(waiter, need, ticket)
-            endpoint.look_for_room()
-        try:
-            was_woken = await _wait_on_loop_to_be_woken(endpoint, waiter, deadline)
-        except BaseException:
-            # Cancelled, or dropped by whoever ran it: nobody else is to wait for it.
-            _leave(endpoint, waiter)
-            raise
-        if not was_woken:
-            _leave(endpoint, waiter)
-            return False
-        if _try(endpoint, waiter, admit):
-            return True
-
-
-async def _wait_on_loop_to_be_woken(endpoint: "Endpoint", waiter: LoopWaiter, deadline: float | None) -> bool:
-    while not waiter.future.done():
-        left = _LOOK_FOR_ROOM if deadline is None else min(deadline - time.monotonic(), _LOOK_FOR_ROOM)
-        if left <= 0:
-            return False
-        await asyncio.wait({waiter.future}, timeout=left)
-        with endpoint.lock:
-            endpoint.look_for_room()
-    return True
-
-
-def admit_in_thread(endpoint: "Endpoint", need: Need, admit: Admit, timeout: float | None) -> bool:
-    """The same, blocking this thread. Raises `ChannelBusy`."""
-    raise_if_busy(endpoint)
-    deadline = None if timeout is None else time.monotonic() + timeout
-    ticket = endpoint.room.take_ticket()
-    while True:
-        waiter = ThreadWaiter()
-        try:
-            with endpoint.lock:
-                endpoint.room.join(waiter, need, ticket)
-                endpoint.look_for_room()
-            was_woken = _wait_to_be_woken(endpoint, waiter, deadline)
-        except BaseException:
-            _leave(endpoint, waiter)  # a signal's handler has raised
-            raise
-        if not was_woken:
-            _leave(endpoint, waiter)
-            return False
-        if _try(endpoint, waiter, admit):
-            return True
-
-
-def raise_if_busy(endpoint: "Endpoint") -> None:
-    """Raises `ChannelBusy` if this thread reads or writes already, and must not wait for what comes of that."""
-    with endpoint.lock:
-        if endpoint.link.is_in_use:
-            raise ChannelBusy(endpoint.name)
-
-
-def _wait_to_be_woken(endpoint: "Endpoint", waiter: ThreadWaiter, deadline: float | None) -> bool:
-    while True:
-        with endpoint.lock:
-            endpoint.look_for_room()
-            if not endpoint.room.is_waiting(waiter):
+            self._join(waiter, need, ticket)
+            try:
+                while not waiter.future.done():
+                    left = _left(deadline, patience)
+                    if left is not None and left <= 0:
+                        self._leave(waiter)
+                        return False
+                    await asyncio.wait({waiter.future}, timeout=left)
+                    patience = sys.maxsize
+                    self._look()
+            except BaseException:
+                # Cancelled, or dropped by whoever ran it: nobody else is to wait for it.
+                self._leave(waiter)
+                raise
+            if self._attempt(waiter, attempt):
                 return True
-        left = _LOOK_FOR_ROOM if deadline is None else min(deadline - time.monotonic(), _LOOK_FOR_ROOM)
-        if left <= 0:
-            return False
-        wait_in_thread(endpoint, waiter, left)
+
+    def wait_in_thread(self, need: Need, attempt: Attempt, timeout: float | None) -> bool:
+        """The same, blocking this thread. Raises `ChannelBusy`."""
+        self._connection.raise_if_busy()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        ticket, patience = self._begin(), _LOOK_ONCE_MORE
+        while True:
+            waiter = ThreadWaiter()
+            try:
+                self._join(waiter, need, ticket)
+                while self._credit.is_waiting(waiter):
+                    left = _left(deadline, patience)
+                    if left is not None and left <= 0:
+                        self._leave(waiter)
+                        return False
+                    self._connection.wait(waiter, left)
+                    patience = sys.maxsize
+                    self._connection.pump()
+                    self._look()
+            except BaseException:
+                self._leave(waiter)  # a signal's handler has raised
+                raise
+            if self._attempt(waiter, attempt):
+                return True
+
+    def _begin(self) -> int:
+        with self._connection.lock:
+            self.waits += 1
+            return self._credit.take_ticket()
+
+    def _join(self, waiter: Waiter, need: Need, ticket: int) -> None:
+        with self._connection.lock:
+            self._credit.join(waiter, need, ticket)
+            self._connection.session.look_for_room()
+
+    def _leave(self, waiter: Waiter) -> None:
+        with self._connection.lock:
+            self._credit.leave(waiter)
+            self._connection.session.look_for_room()  # if it was its turn, it is the next one's now
+
+    def _look(self) -> None:
+        with self._connection.lock:
+            self._connection.session.look_for_room()
+
+    def _attempt(self, waiter: Waiter, attempt: Attempt) -> bool:
+        """It was woken: its turn, and then the next one's."""
+        with self._connection.lock:
+            is_sent = False
+            try:
+                is_sent = attempt()
+            finally:
+                self._credit.leave(waiter)
+                if is_sent or self._connection.session.closed is not None:
+                    self._connection.session.look_for_room()
+            return is_sent
 
 
-def _leave(endpoint: "Endpoint", waiter: Waiter) -> None:
-    with endpoint.lock:
-        if not endpoint.room.leave(waiter):
-            endpoint.room.has_looked(waiter)
-        endpoint.look_for_room()  # if it was its turn, it is the next one's now
-
-
-def _try(endpoint: "Endpoint", waiter: Waiter, admit: Admit) -> bool:
-    """It was woken: its turn, and then the next one's."""
-    with endpoint.lock:
-        admitted = False
-        try:
-            admitted = admit()
-        finally:
-            endpoint.room.has_looked(waiter)
-            if admitted or endpoint.closed is not None:
-                endpoint.look_for_room()
-        return admitted
-
-
-def answer_in_thread(endpoint: "Endpoint", future: "Future[Any]", waiter: ThreadWaiter, deadline: float | None) -> bool:
-    """Block this thread until `future` is done; False when it is not by `deadline` (monotonic)."""
-    while not future.done():
-        left = None if deadline is None else deadline - time.monotonic()
-        if left is not None and left <= 0:
-            return False
-        wait_in_thread(endpoint, waiter, left)
-    return True
-
-
-def wait_in_thread(endpoint: "Endpoint | None", waiter: ThreadWaiter, timeout: float | None) -> None:
-    """Until `waiter` may have been woken, or something else has happened, or `timeout` seconds have passed.
-
-    Reads from `endpoint`, and writes what waits, if nobody else will.
-    """
-    handles, writable = [waiter.fileno()], []
-    link = endpoint.link if endpoint is not None else None
-    if endpoint is not None and link is not None and not link.loop_will_read():
-        with endpoint.lock:
-            if link.transport is not None:
-                handles.append(link.transport.fileno())
-                if not link.flush_now():
-                    writable.append(handles[-1])
-    if link is not None and len(handles) == 1:
-        timeout = _LOOK_AGAIN if timeout is None else min(timeout, _LOOK_AGAIN)
-    ready = wait_readable(handles, timeout, or_writable=writable)
-    if waiter.fileno() in ready:
-        waiter.clear()
-    if endpoint is not None and handles[-1] in ready[-1:] and link is not None:
-        with endpoint.lock:
-            link.read()
-        endpoint.told.pass_on()
+def _left(deadline: float | None, patience: float) -> float | None:
+    """How long to wait now: None for ever."""
+    left = patience if deadline is None else min(deadline - time.monotonic(), patience)
+    return None if left == sys.maxsize else left

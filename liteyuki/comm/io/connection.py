@@ -1,282 +1,332 @@
-"""A channel's connection: transports come and go, and what is to be sent is written to the one of the moment.
+"""A session's connection: transports come and go, and somebody reads the one of the moment.
 
-A link outlives its transports. A message leaves at once where that is possible. In a burst that would hold the sender
-up: then messages leave together, when the event loop turns, another thread gets to it, or about 64 KiB have come.
-What the OS does not take yet, the loop writes when it can, or a thread where no loop runs.
+An event loop reads if one is bound and runs; else whichever thread waits for something reads for itself. What leaves is
+`outgoing.py`'s business.
 """
 
 import asyncio
-import contextlib
+import sys
 import threading
-import time
 from collections.abc import Callable
 from typing import Final
 
-from liteyuki.comm.io.background import BackgroundWriting
-from liteyuki.comm.io.bell import wait_readable
-from liteyuki.comm.io.link_reading import LinkEnd, ReadingLink
-from liteyuki.comm.io.writer import Bursts
-from liteyuki.comm.session.items import BATCH_BYTES, Item, SmallEntry
-from liteyuki.comm.session.outbox import Outbox
-from liteyuki.comm.transport import BEGUN, TAKEN, UNWRITTEN, Transport, TransportEnded, dead_end
-from liteyuki.comm.wire import Frame, FrameKind, pack_frame
+from liteyuki._compat import running_loop
+from liteyuki.comm.io.loop import LoopWatch
+from liteyuki.comm.io.open_connections import open_connections
+from liteyuki.comm.io.outgoing import Outgoing
+from liteyuki.comm.io.waiters import HandlePoll, ThreadWaiter, is_readable
+from liteyuki.comm.session import Item, Session
+from liteyuki.comm.transport import Transport, TransportEnded, dead_end
+from liteyuki.comm.wire import UNWRITTEN, FrameError, FrameKind
+from liteyuki.errors import ChannelBroken, ChannelBusy, ChannelClosed
+from liteyuki.locale import text
+from liteyuki.log import logger
 
-__all__ = ["Link"]
+__all__ = ["Connection"]
 
-_FLUSH_BYTES: Final = 4 * 1024 * 1024
-"""How much one turn of the loop writes, so that a large message leaves it time for others."""
-_LOOK_AGAIN: Final = 0.2
-"""Seconds after which a thread that writes looks whether the transport is still there."""
+_LAST_READS: Final = 256
+"""More than a socket holds."""
+_LOOK_AGAIN: Final = 1.0
+"""Seconds after which a thread looks whether the loop that reads for it still runs: no loop tells when it ends."""
 
 
-class Link(ReadingLink):
-    """Not for use without `lock` held, except where it says otherwise.
+class Connection:
+    """From any thread. `lock` guards `session`, `outgoing` and all that is here; what says so wants it held."""
 
-    `on_progress` is called when something that had to wait was written, with the lock held, on whatever thread was at
-    it; the others are `ReadingLink`'s.
-    """
-
-    def __init__(
-        self,
-        lock: threading.RLock,
-        outbox: Outbox,
-        *,
-        on_frames: Callable[[list[Frame]], None],
-        on_end: LinkEnd,
-        on_progress: Callable[[], None],
-        on_loop_read: Callable[[], None],
-    ) -> None:
-        super().__init__(lock, on_frames=on_frames, on_end=on_end, on_loop_read=on_loop_read)
-        self.outbox = outbox
-        self.on_progress = on_progress
-        self.bursts = Bursts()
-        self.flush_is_due = False
-        """True while what waits is written soon, by the loop when it turns, or by a thread."""
-        self.is_blocked = False
-        """True while the OS takes no more, and the loop or a thread waits until it does."""
-        self.has_ended = False
-        """Whether writing has shown that the other side is gone."""
-        self._said_unwritten = False
-        self._is_writing = False
-        """True while this thread writes: what runs in between, a finalizer or a signal's handler, leaves that alone."""
-        self._background = BackgroundWriting(self)
+    def __init__(self, session: Session) -> None:
+        self.lock = threading.RLock()
+        self.session = session
+        self.name = session.name
+        self.outgoing = Outgoing(
+            session, self.lock, on_end=self._written_to_nobody, use_running_loop=self.use_running_loop
+        )
+        self.on_read: Callable[[int], None] = lambda at_most: None
+        """Called without the lock by whoever has read something; how many messages are to be handed out, at most."""
+        self.transport: Transport | None = None
+        self.is_paused = False
+        """Whether nothing more is to be read, because too much of earlier transports' is here."""
+        self._watch: LoopWatch | None = None
+        self._poll = HandlePoll()
+        self._is_reading = False
 
     # --- the transport comes and goes
 
-    def attach(self, transport: Transport, hello: bytes) -> None:
-        """Use `transport` from now on; `hello` goes first, then everything unsent."""
-        self.transport = transport
-        self.has_ended = False
-        transport.queued.append(([pack_frame(FrameKind.HELLO, 0, hello)], ()))
-        self.flush()
-        self.update_watch()
+    def attach(self, transport: Transport, generation: int = 0) -> None:
+        """Talk over `transport` from now on; one that there was is given up. Raises `ChannelClosed`."""
+        with self.lock:
+            self.session.raise_if_closed()
+            self.read_all()
+            self._let_go(is_replaced=True)
+            transport.max_message_bytes = self.session.options.max_message_bytes
+            self._use(transport)
+            self.is_paused = self.session.inbox.holds_too_much
+            self.session.connect(transport, generation)
+            self.outgoing.flush()
+            self._update_watch()
+        open_connections.add(self)
 
     def detach(self) -> None:
-        """Forget the transport. What was not taken over there is unsent again."""
-        if self.transport is None:
-            return
-        self._unwatch_all()
-        peer = self.transport.peer
-        self.outbox.take_back(peer[TAKEN], peer[BEGUN], dead_end)
-        self.transport.close()
-        self.transport = None
+        """The other process is gone. What it sent is still received; what it had not taken is kept."""
+        with self.lock:
+            self.read_all()
+            self._let_go()
 
-    def release(self) -> Transport | None:
-        """Give the transport away as it is."""
-        transport, self.transport = self.transport, None
-        self._unwatch_all()
-        return transport
-
-    def adopt(self, transport: Transport | None) -> None:
-        """Go on with a transport that has greeted already."""
-        self.transport = transport
-        self.flush()
-        self.update_watch()
+    def adopt(self, other: "Connection") -> None:
+        """Take over the transport of `other`, which nobody has used, and what has come over it; close `other`."""
+        with self.lock, other.lock:
+            other._stop_watching()
+            self.session.adopt(other.session)
+            self._use(other.transport)
+            other._use(None)
+            other._shut(ChannelClosed(other.name, text("channel.reason_replaced")))
+            self.outgoing.flush()
+            self._update_watch()
+        open_connections.add(self)
 
     def forked(self) -> None:
-        """In a copy of the process: close this copy's handle, and touch nothing that is shared, such as the loop."""
-        self.forget_loop()
-        self._background.forget_loop()
+        """This is a copy of the process that the channel belongs to: let go of it, and leave that one alone."""
+        self.lock = threading.RLock()
+        self.outgoing.forked(self.lock)
+        self._watch = None  # the loop and its handles are shared
         transport, self.transport = self.transport, None
         if transport is not None:
             transport.close()
+        self.session.close_here()
+        self.session.closed = ChannelClosed(self.name, text("channel.reason_forked"))
 
-    # --- writing
+    def _use(self, transport: Transport | None) -> None:
+        self.transport = transport
+        self.outgoing.begin(transport)
 
-    def send_control(self, kind: FrameKind) -> None:
-        """Send what is only of use to the transport of the moment; nothing if there is none."""
-        if self.transport is not None:
-            self.outbox.add_item(Item(kind))
-            self.flush_soon()
+    def _let_go(self, *, is_replaced: bool = False) -> None:
+        """Go on without the transport, and tell so whoever waits for the other side."""
+        transport = self.transport
+        if transport is not None:
+            if not is_replaced and transport.peer[UNWRITTEN]:
+                logger.warning(text("channel.lost", channel=self.name))
+            self._stop_watching()
+            self.session.disconnect(dead_end)
+            transport.close()
+            self._use(None)
 
-    def send_urgent(self, frame: bytes) -> None:
-        """The same, before everything that waits."""
-        if self.transport is not None:
-            self.outbox.add_urgent(frame)
-            self.flush()
-
-    def send_small(self, entry: SmallEntry, cost_bytes: int) -> None:
-        """Send a message for which there is room: at once, or in a burst with its neighbours."""
-        outbox, transport = self.outbox, self.transport
-        is_free = not (self.flush_is_due or self.is_blocked or self._is_writing)
-        may_go = transport is not None and is_free and outbox.is_idle
-        if may_go and not self.bursts.is_one():
-            assert transport is not None
-            self._send_one(transport, entry, cost_bytes)
+    def _end(self, error: TransportEnded | FrameError) -> None:
+        """Reading has met the end of the transport, or what is no frame."""
+        if isinstance(error, FrameError):
+            self.break_off(str(error))
             return
-        outbox.add_small(entry, cost_bytes)
-        if may_go:
-            self._flush_with_what_follows()
+        if error.unfinished_bytes:
+            logger.warning(text("channel.cut", channel=self.name, bytes=error.unfinished_bytes))
+        self._lose(ChannelClosed(self.name, text("channel.reason_ended")))
+
+    def break_off(self, detail: str) -> None:
+        """What the other side has sent makes no sense: this is the end, or that of the transport. With the lock."""
+        broken = ChannelBroken(self.name, text("channel.reason_broken", detail=detail))
+        logger.error(str(broken))
+        self._lose(broken)
+
+    def _lose(self, reason: ChannelClosed) -> None:
+        # Who has closed this end tells what is lost.
+        if self.session.keeps_untaken or self.session.is_closed_here:
+            self._let_go()
         else:
-            self.flush_soon()
+            self._shut(reason)
 
-    def _send_one(self, transport: Transport, entry: SmallEntry, cost_bytes: int) -> None:
-        untaken, is_out = self.outbox.untaken, False
-        self._is_writing = True
-        try:
-            self.outbox.give_one(entry, cost_bytes, transport.queued)
-            with contextlib.suppress(TransportEnded):  # which the flush below meets again
-                is_out = transport.flush()
-                if len(untaken.batches) > 1:
-                    untaken.forget_taken(transport.peer[TAKEN])
-            if not is_out:
-                untaken.last_is_not_out()
-        finally:
-            self._is_writing = False
-        if not is_out:
-            self.flush()
-        elif self.on_loop_thread():
-            self._spin.sent(self.loop)  # type: ignore[arg-type]
+    def _shut(self, reason: ChannelClosed) -> None:
+        """Close for good; what is still here is lost, which is told."""
+        self._let_go()
+        dropped = self.session.close(reason)
+        if dropped:
+            logger.warning(text("channel.dropped", channel=self.name, count=dropped))
 
-    def flush_soon(self) -> None:
-        """Write now, or in a burst with what follows."""
-        if self.transport is None:
-            return
-        if self.flush_is_due or self.bursts.is_one():
-            self._flush_with_what_follows()
-        else:
-            self.flush()
+    # --- closing from this side
 
-    def _flush_with_what_follows(self) -> None:
-        """Write when the loop turns, another thread gets to it, or about 64 KiB have come."""
-        # Or now, if whoever was to write has gone: a loop may have ended.
-        if self.outbox.waiting_bytes >= BATCH_BYTES or (self.flush_is_due and not self._background.is_alive()):
-            self.flush()
-            return
-        self._set_unwritten()
-        if self.flush_is_due:
-            return
-        self.flush_is_due = True
-        if self.on_loop_thread():
-            self._background.start_when_loop_turns()
-        else:
-            self._background.start()
+    def begin_to_close(self) -> bool:
+        """This end is not used any more; what is queued is still to be written. Whether it was open."""
+        with self.lock:
+            if not self.session.close_here():
+                return False
+            self.outgoing.flush()
+            return True
 
-    def _set_unwritten(self) -> None:
-        """Let the other side know, should this process be killed now; then what follows may be gathered."""
-        assert self.transport is not None
-        self.transport.own[UNWRITTEN] = 1
-        self._said_unwritten = True
-        self.outbox.let_gather(True)
+    def end_closing(self) -> int:
+        """Let go of the transport. How many messages are lost because they were not written in time."""
+        with self.lock:
+            is_out, outbox = self.outgoing.flush_now(), self.session.outbox
+            unwritten = outbox.drop_all(is_written_lost=self.outgoing.has_ended, is_last_unwritten=not is_out)
+            self._let_go()
+            self.session.inbox.clear()  # letting go has read what was there
+            return unwritten
 
     def write_out(self, timeout: float) -> bool:
-        """Block this thread until the OS has all, so many seconds at most; whether it has. Without the lock."""
-        deadline = time.monotonic() + timeout
-        while True:
-            with self.lock:
-                if self.flush_now() or self.transport is None:
-                    return True
-                if self._is_writing:
-                    return False
-                handle = self.transport.fileno()
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            wait_readable([], min(left, _LOOK_AGAIN), or_writable=[handle])
+        """Block this thread until the system has all, so many seconds at most; whether it has. Without the lock."""
+        return self.outgoing.write_out(timeout)
 
-    def flush_now(self) -> bool:
-        """Write what the OS takes without blocking; whether nothing is left."""
-        if self.transport is None:
-            return True
-        if self._is_writing:
+    def say_stop(self) -> None:
+        """Tell the other side that nothing more will come: whoever blocks in its `receive` goes on."""
+        with self.lock:
+            if self.transport is not None:
+                self.session.outbox.add_item(Item(FrameKind.STOP))
+                self.outgoing.flush_soon()
+
+    # --- reading
+
+    def read(self, *, even_if_paused: bool = False) -> bool:
+        """Read what is there, without blocking; whether anything was. With the lock; `on_read` is due then."""
+        transport = self.transport
+        if transport is None or self._is_reading or (self.is_paused and not even_if_paused):
             return False
-        self._is_writing = True
+        self._is_reading = True
         try:
-            return self._write(self.transport)
-        except TransportEnded:
-            self.has_ended = True
+            frames = transport.read()
+            if frames:
+                self.session.receive(frames)
+            transport.passed_on()
+        except (TransportEnded, FrameError) as error:
+            self._end(error)
+            return False
+        except BaseException as error:
+            # A signal's handler has raised: what was in hand may be lost, and is not in silence.
+            if transport.has_in_hand:
+                self._end(FrameError(text("frame.interrupted", error=type(error).__name__)))
+            raise
         finally:
-            self._is_writing = False
+            self._is_reading = False
+        if self.session.outbox.urgent:
+            self.outgoing.flush()
+        return bool(frames)
+
+    def _written_to_nobody(self) -> None:
+        """Writing has shown that the other side is gone: what it sent before that is still read. With the lock."""
         if not self._is_reading:  # or whoever reads gets to the end by itself, in order
             self.read_all()
-        return True
+            self.call_soon(self._hand_out)
 
-    def _write(self, transport: Transport) -> bool:
-        outbox, left = self.outbox, _FLUSH_BYTES
-        outbox.let_gather(False)
-        outbox.untaken.forget_taken(transport.peer[TAKEN])
-        while transport.flush() and left > 0:
-            if not outbox.next_write(transport.queued):
-                if self._said_unwritten:
-                    transport.own[UNWRITTEN] = 0
-                    self._said_unwritten = False
-                return True
-            left -= len(transport.queued[0][0][-1])
-        return False
+    def read_more(self) -> bool:
+        """Read until there is a message or nothing more has come, unless a loop does; whether there is one. With the
+        lock."""
+        inbox = self.session.inbox
+        if not self.is_read_elsewhere():
+            # One read may bring other frames only, such as the greeting.
+            while not inbox and self.read():
+                pass
+        return bool(inbox)
 
-    def flush(self) -> None:
-        """Write now; what the OS does not take yet is written as soon as it does, without anybody waiting."""
-        is_waited_for = self.is_blocked and self._background.is_alive()
-        if not is_waited_for and self.flush_now():
-            return
-        self.is_blocked = True
-        if self.transport is not None:
-            self._set_unwritten()
-        if not is_waited_for:
-            self._background.start()
+    def read_all(self) -> None:
+        """Read all that has arrived, before a transport is given up or judged. With the lock; `on_read` is due then."""
+        for _ in range(_LAST_READS):  # somebody else may have the other end, and go on
+            # Not until nothing comes out of it: one read may bring a part of a large message only.
+            handle = self.transport.fileno() if self.transport is not None else -1
+            if self.transport is None or (handle >= 0 and not is_readable(handle)):
+                return
+            self.read(even_if_paused=True)
 
-    def flush_unless_loop_will(self) -> None:
-        """Write what a loop that does not run now has left. Who sends and receives in turn is in no burst."""
-        self.bursts.interrupted()
-        if self._is_unwritten and not self.loop_runs():
-            self.flush()
+    def unpause(self) -> None:
+        """Read on, if what was there is less by now. With the lock."""
+        if self.is_paused and not self.session.inbox.holds_too_much:
+            self.is_paused = False
+            self._update_watch()
 
-    def flush_when_due(self) -> None:
-        """What was to be written together is complete. On the loop's thread, without the lock."""
+    # --- waiting in a thread
+
+    def raise_if_busy(self) -> None:
+        """Raises `ChannelBusy` if this thread reads or writes already, and must not wait for what comes of that."""
         with self.lock:
-            # Both, or neither: a signal's handler may raise after any call.
-            self.flush_is_due = False
-            self.outbox.gather_at_most = 0
-            self.outbox.let_gather(False)
-            if self._is_unwritten:
-                self.flush()
-            self.on_progress()
+            if self.outgoing.is_writing or self._is_reading:
+                raise ChannelBusy(self.name)
 
-    @property
-    def is_in_use(self) -> bool:
-        """Whether this thread is in the middle of reading or writing already."""
-        return self._is_writing or self._is_reading
+    def is_read_elsewhere(self) -> bool:
+        """Whether a loop reads that runs right now on another thread."""
+        return self._watch is not None and self._watch.runs_elsewhere()
 
-    @property
-    def _is_unwritten(self) -> bool:
-        transport = self.transport
-        return transport is not None and bool(self.outbox.is_unsent or transport.queued)
+    def handle_to_wait_for(self) -> tuple[int, bool]:
+        """What to wait for to read, -1 if nothing, and whether something waits to be written. Writes what it can."""
+        with self.lock:
+            is_out = self.outgoing.flush_now()
+            if self.transport is None or self.is_paused:
+                return -1, False
+            return self.transport.fileno(), not is_out
+
+    def wait(self, waiter: ThreadWaiter, timeout: float | None) -> None:
+        """Block this thread until `waiter` may have been woken, or something can be read by it, or so many seconds have
+        passed. Without the lock; `read_more` or `pump` follows."""
+        if self.is_read_elsewhere():
+            handle, is_unsent = -1, False
+            timeout = _LOOK_AGAIN if timeout is None else min(timeout, _LOOK_AGAIN)
+        else:
+            handle, is_unsent = self.handle_to_wait_for()
+        self._poll.wait(waiter, handle, timeout, or_writable=is_unsent)
+
+    def pump(self) -> None:
+        """Read and write what can be, unless a loop does, and have it handed out. Without the lock."""
+        if not self.is_read_elsewhere():
+            with self.lock:
+                self.read()
+            self.on_read(sys.maxsize)
+
+    def read_on_blocked_loop(self, *, at_most: int = sys.maxsize) -> None:
+        """The same, on the thread of its loop, while another channel's `receive` holds that up."""
+        with self.lock:
+            self.read()
+        self.on_read(at_most)
 
     # --- the event loop
 
-    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Read and write through `loop` from now on. On that loop's thread only."""
-        if self.loop is loop:
-            return
-        self._unwatch_all()
-        self.loop = loop
-        self._loop_thread = threading.get_ident()
-        self.flush_is_due = self.is_blocked = False
-        self.outbox.let_gather(False)
-        self.update_watch()
-        if self.transport is not None:
-            self.flush()
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The open loop that reads and writes, if one is bound."""
+        watch = self._watch
+        return watch.loop if watch is not None and not watch.loop.is_closed() else None
 
-    def _unwatch_all(self) -> None:
-        self.unwatch()
-        self._background.unwatch()
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Read, write and hand out through `loop` from now on. On that loop's thread only."""
+        with self.lock:
+            if self._watch is None or self._watch.loop is not loop:
+                self._stop_watching()
+                self._watch = LoopWatch(
+                    loop, wanted=self._wanted, on_readable=self._on_readable, on_writable=self.outgoing.on_writable
+                )
+                self.outgoing.bind(self._watch)
+            self._watch.update()
+        open_connections.add(self)
+        loop.call_soon(self._hand_out)
+
+    def use_running_loop(self) -> None:
+        """Whoever uses a channel on a loop before the startup hook has bound it binds it thereby."""
+        if self._watch is None or self._watch.loop.is_closed():
+            loop = running_loop()
+            if loop is not None:
+                self.bind(loop)
+
+    def loop_here(self) -> asyncio.AbstractEventLoop | None:
+        """The bound loop, if it runs right now on the thread that asks."""
+        watch, loop = self._watch, running_loop()
+        return loop if watch is not None and watch.loop is loop else None
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called on the bound loop, if there is one."""
+        if self._watch is not None:
+            self._watch.call_soon(callback)
+
+    def _wanted(self) -> tuple[int, int]:
+        with self.lock:
+            handle = self.transport.fileno() if self.transport is not None else -1
+            return -1 if self.is_paused else handle, handle if self.outgoing.is_blocked else -1
+
+    def _update_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.update_soon()
+
+    def _stop_watching(self) -> None:
+        """The handle is about to be closed, or the loop is to be another one."""
+        self.outgoing.is_blocked = False
+        if self._watch is not None:
+            self._watch.stop()
+
+    def _on_readable(self) -> None:
+        self.outgoing.spin.came()
+        with self.lock:
+            self.read()
+        self.on_read(sys.maxsize)
+
+    def _hand_out(self) -> None:
+        self.on_read(sys.maxsize)

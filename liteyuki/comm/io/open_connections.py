@@ -1,46 +1,97 @@
-"""The channels of this process that have been attached: for what must be done to all of them, at a fork and at exit."""
+"""The connections of this process: for what must be done to all of them, at a fork, at exit, and on a blocked loop."""
 
+import asyncio
 import atexit
 import os
+import select
 import time
 import weakref
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
-from liteyuki.comm.io.left_to_loops import left_to_loops
+from liteyuki.errors import ChannelClosed
+from liteyuki.locale import text
 
-if TYPE_CHECKING:
-    from liteyuki.comm.session.session import Endpoint
-
-__all__ = ["remember"]
+__all__ = ["OpenConnections", "open_connections"]
 
 _DRAIN: Final = 2.0
 """Seconds that the end of the process waits for what is still to be written, all channels together."""
 
-# One process, one table; what hangs on it is installed when the first channel is attached.
-_attached: "weakref.WeakSet[Endpoint]" = weakref.WeakSet()
-_installed_in: list[int] = []
+
+class _Connection(Protocol):
+    """What a connection must be able to do, to stand in the table."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None: ...
+
+    def forked(self) -> None: ...
+
+    def write_out(self, timeout: float) -> bool: ...
+
+    def read_on_blocked_loop(self, *, at_most: int = ...) -> None: ...
+
+    def handle_to_wait_for(self) -> tuple[int, bool]: ...
 
 
-def remember(endpoint: "Endpoint") -> None:
-    """`endpoint` has a transport from now on."""
-    _attached.add(endpoint)
-    if not _installed_in:
-        _installed_in.append(os.getpid())
-        atexit.register(_drain)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_leave_to_parent)
+class OpenConnections:
+    """All connections that were ever attached or bound, as long as somebody holds them. From any thread."""
+
+    def __init__(self) -> None:
+        self._connections: weakref.WeakSet[_Connection] = weakref.WeakSet()
+        self._is_installed = False
+
+    def add(self, connection: _Connection) -> None:
+        """`connection` has a transport or a loop from now on."""
+        self._connections.add(connection)
+        if not self._is_installed:
+            self._is_installed = True
+            atexit.register(self._drain)
+            os.register_at_fork(after_in_child=self._leave_to_parent)
+
+    def _leave_to_parent(self) -> None:
+        """A forked child must not read what is its parent's, nor keep the other side from seeing the parent's end."""
+        for connection in tuple(self._connections):
+            connection.forked()
+        self._connections.clear()
+
+    def _drain(self) -> None:
+        """Write what is queued, as `multiprocessing.Queue` does; a process that only sends may end right after."""
+        deadline = time.monotonic() + _DRAIN
+        for connection in tuple(self._connections):
+            connection.write_out(max(0.0, deadline - time.monotonic()))
+
+    # --- a blocking `receive` on an event loop's own thread
+
+    def _of_loop(self, loop: asyncio.AbstractEventLoop) -> list[_Connection]:
+        return [connection for connection in tuple(self._connections) if connection.loop is loop]
+
+    def serve_others(self, blocked: _Connection, loop: asyncio.AbstractEventLoop) -> None:
+        """One message of each other channel of `loop`, before `blocked` gets one of its own: they take turns."""
+        for connection in self._of_loop(loop):
+            if connection is not blocked:
+                connection.read_on_blocked_loop(at_most=1)
+
+    def wait(self, blocked: _Connection, loop: asyncio.AbstractEventLoop, timeout: float | None) -> None:
+        """Block the thread of `loop` until `blocked` may have something to receive.
+
+        The loop cannot turn meanwhile. So this thread reads for every channel of that loop and begins their handlers
+        itself; one that awaits something goes on when the loop turns again. Raises `ChannelClosed` if nothing can come.
+        """
+        poll, by_handle = select.poll(), dict[int, _Connection]()
+        for connection in self._of_loop(loop):
+            handle, is_unsent = connection.handle_to_wait_for()
+            if handle >= 0:
+                by_handle[handle] = connection
+                poll.register(handle, select.POLLIN | select.POLLOUT if is_unsent else select.POLLIN)
+        if not by_handle:
+            # Nobody can send, and nobody can come while this thread holds the loop up.
+            raise ChannelClosed(blocked.name, text("channel.reason_deadlock"))
+        for handle, _ in poll.poll(None if timeout is None else max(0.0, timeout) * 1000):
+            if by_handle[handle] is not blocked:
+                by_handle[handle].read_on_blocked_loop()
 
 
-def _leave_to_parent() -> None:
-    """A forked child must not read what is its parent's, nor keep the other side from seeing the parent's end."""
-    left_to_loops.forked()
-    for endpoint in tuple(_attached):
-        endpoint.forked()
-    _attached.clear()
-
-
-def _drain() -> None:
-    """Write what is queued, as `multiprocessing.Queue` does; a process that only sends may end right after."""
-    deadline = time.monotonic() + _DRAIN
-    for endpoint in tuple(_attached):
-        endpoint.link.write_out(max(0.0, deadline - time.monotonic()))
+open_connections: Final = OpenConnections()
+"""This process's."""

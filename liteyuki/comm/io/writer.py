@@ -1,25 +1,23 @@
-"""Writing where no event loop runs: a thread that lives while there is something to write, and when it is worth one."""
+"""Writing without anybody waiting for it: when messages are put together, and a thread where no loop runs."""
 
 import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
-from liteyuki.comm.io.bell import wait_readable
+from liteyuki.comm.io.waiters import wait_writable
 
 __all__ = ["Bursts", "Writer"]
 
 _BURST_MESSAGES: Final = 16
 _BURST: Final = 0.0005
 """Seconds within which so many messages are a burst."""
-_LOOK_AGAIN: Final = 0.2
-"""Seconds after which a writer looks whether the transport is still there."""
 _IDLE: Final = 1.0
 """Seconds without anything to write after which a writer ends."""
 
 
 class Bursts:
-    """Tells when a thread sends so fast that a write for each message would hold it up.
+    """Tells when somebody sends so fast that a write for each message would hold it up.
 
     A single message is best written by whoever sends it. In a burst, many to a write is several times as fast: then
     they leave together when the event loop turns, another thread gets to it, as it does when the sender lets go of the
@@ -48,7 +46,7 @@ class Bursts:
 
 
 class Writer:
-    """A thread that calls `write` whenever it is woken.
+    """A thread that calls `write` whenever it is woken, and lives while there is something to write.
 
     `write` returns the handle to wait for until it takes more, -1 if all is out, None if the thread is to end.
     `is_idle` is asked after a second without anything to do: whether it may end.
@@ -74,7 +72,7 @@ class Writer:
             self._wanted.clear()
             handle = self._write()
             while handle is not None and handle >= 0:
-                wait_readable([], _LOOK_AGAIN, or_writable=[handle])
+                wait_writable(handle, _IDLE)
                 handle = self._write()
             if handle is None:
                 return

@@ -2,64 +2,59 @@
 
 In mode "taken" a message is taken when its handler starts, or `receive` returns it. In mode "handled" it is begun
 then, and taken when it and everything before it is finished, so that a process that dies in between gets it again.
+
+The counters stand in memory that both sides see. The other side says there from how many taken messages on it wants to
+be told, because somebody over there waits to send; it looks once more after it has said so, and this side counts first
+and looks then, so that one of the two sees it.
 """
 
-import heapq
-import sys
-from collections.abc import MutableSequence
-from typing import Final
+from liteyuki.comm.wire import BEGUN, TAKEN, WANTED, Counters
 
-from liteyuki.comm.transport import COUNTERS, TAKEN
-from liteyuki.comm.wire import FrameError
-from liteyuki.locale import text
-
-__all__ = ["Receipts"]
-
-NOBODY_WAITS: Final = sys.maxsize
-_MAX_WANTS: Final = 1_000_000
-"""More than messages with handles fit into any bound that makes sense."""
+__all__ = ["Acks"]
 
 
-class Receipts:
-    """For one transport, which has its counters by now. Under the channel's lock."""
+class Acks:
+    """For one transport, which has its counters by now. Under the channel's lock, except `take` and `begin`."""
 
-    def __init__(self, own: MutableSequence[int] | memoryview) -> None:
-        self.own = own
-        """What the other side sees. Whoever takes a message counts `taken` up, and writes that here."""
+    def __init__(self, counters: Counters) -> None:
         self.taken = 0
-        """The same, which may lag behind while the messages of a frame are handed out."""
-        self.wanted = NOBODY_WAITS
-        """How many must be taken for the other side to be told that there is room."""
-        self._wants: list[int] = []
         self.begun = 0
-        """How many are, in mode "handled"; whoever begins with one counts up, and writes that to `own`."""
+        self._own, self._peer = counters.own, counters.peer
         self._finished: set[int] = set()
+        self._told_for = 0
 
-    @classmethod
-    def nobodys(cls) -> "Receipts":
-        """For messages whose sender is gone."""
-        return cls([0] * COUNTERS)
+    def take(self) -> bool:
+        """One more message is taken. Whether the other side is to be told. By the only one who takes any."""
+        self.taken += 1
+        self._own[TAKEN] = self.taken
+        return self._peer[WANTED] != 0 and self.is_awaited()
 
-    def want(self, taken: int) -> bool:
-        """The other side is to be told when so many are taken. Whether they are. Raises `FrameError` for a flood."""
-        if len(self._wants) >= _MAX_WANTS:
-            raise FrameError(text("frame.wants"))
-        heapq.heappush(self._wants, taken)
-        # First this, then a look: whoever takes messages without the lock counts first, and then looks here.
-        self.wanted = self._wants[0]
-        return self.own[TAKEN] >= taken
-
-    def told(self) -> None:
-        """It has been told."""
-        while self._wants and self._wants[0] <= self.own[TAKEN]:
-            heapq.heappop(self._wants)
-        self.wanted = self._wants[0] if self._wants else NOBODY_WAITS
+    def begin(self) -> int:
+        """One more message is begun, in mode "handled"; its number. By the only one who takes any."""
+        self.begun += 1
+        self._own[BEGUN] = self.begun
+        return self.begun
 
     def finish(self, number: int) -> bool:
-        """The message begun with that number is finished. Whether the other side waits for what that makes taken."""
+        """The message begun with that number is finished. Whether the other side is to be told of what is taken now."""
         self._finished.add(number)
         while self.taken + 1 in self._finished:
             self._finished.remove(self.taken + 1)
             self.taken += 1
-        self.own[TAKEN] = self.taken
-        return self.taken >= self.wanted
+        self._own[TAKEN] = self.taken
+        return self.is_awaited()
+
+    def is_awaited(self) -> bool:
+        """Whether the other side waits for what has been taken, and has not been told yet."""
+        wanted = self._peer[WANTED]
+        return wanted != 0 and self.taken >= wanted and wanted != self._told_for
+
+    def told(self) -> None:
+        """The other side is told now."""
+        wanted = self._peer[WANTED]
+        if self.taken >= wanted:  # or it has seen by itself what it waited for, and waits for more
+            self._told_for = wanted
+
+    def transport_gone(self) -> None:
+        """Nobody looks any more: let go of the memory that both sides see, which holds a handle."""
+        self._own, self._peer = list(self._own), list(self._peer)

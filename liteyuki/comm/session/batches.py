@@ -1,4 +1,4 @@
-"""Small plain messages that leave together: how many go into one frame, what that is, and the books kept of them."""
+"""Small messages that leave together: how many go into one frame, what that frame is, and the books kept of them."""
 
 import struct
 from collections.abc import Sequence
@@ -6,24 +6,22 @@ from typing import Any, Final
 
 import ormsgpack
 
-from liteyuki.codec import TAGGED, Buffer, CodecError
+from liteyuki.codec import Buffer
 from liteyuki.comm.session.items import (
     BATCH_BYTES,
     TEXT_HEAD_BYTES,
     Entry,
     Item,
-    SmallEntry,
-    Tagged,
     cost_bytes,
     frame_of,
     length_bytes,
     payload_of,
     total_cost_bytes,
 )
-from liteyuki.comm.wire import HEADER, RUN_HEAD, FrameKind
+from liteyuki.comm.wire import HEADER, RUN_HEAD, FrameError, FrameKind
 from liteyuki.locale import text
 
-__all__ = ["Batch", "Run", "cut_batch", "largest_of", "pack_batch", "runs_of"]
+__all__ = ["Batch", "cut_batch", "largest_of", "pack_batch", "runs_of"]
 
 _ARRAY_HEAD: Final = struct.Struct(">BI")
 _ARRAY: Final = 0xDD
@@ -32,9 +30,6 @@ _TEXT_ONLY: Final = {str}
 _RUN_MESSAGES: Final = 32
 """How many messages that may be containers go into one run. The receiver decodes a run at a time; of so few, each is
 gone before Python's garbage collector begins to look through those that are there."""
-
-Run = tuple[int, memoryview]
-"""Flags, and a MessagePack array of values."""
 
 
 class Batch:
@@ -51,12 +46,12 @@ class Batch:
 
 
 def cut_batch(waiting: list[Entry], waiting_bytes: int, *, has_items: bool) -> tuple[list[Entry], int]:
-    """The plain messages at the front, of which there is one, as far as one frame should carry them; their cost.
+    """The small messages at the front, of which there is one, as far as one frame should carry them; their cost.
 
-    `waiting_bytes` is what all that waits costs; `has_items` tells whether anything else than plain messages waits.
+    `waiting_bytes` is what all that waits costs; `has_items` tells whether anything else than small messages waits.
     """
     # Messages are mostly alike, so a guess by their mean size is as good as counting, and much faster.
-    count = _count_of_batch(waiting) if has_items else max(1, BATCH_BYTES * len(waiting) // waiting_bytes)
+    count = _count_of_batch(waiting) if has_items else max(1, BATCH_BYTES * len(waiting) // max(1, waiting_bytes))
     entries: list[Any] = waiting[:count]
     size = total_cost_bytes(entries)
     if size > 3 * BATCH_BYTES:
@@ -75,42 +70,41 @@ def _count_of_batch(waiting: list[Entry]) -> int:
     return count
 
 
-def largest_of(entries: Sequence[SmallEntry], largest_bytes: int) -> int:
-    """The length of the largest message, or 0 if none can be larger than `largest_bytes`."""
+def largest_of(entries: Sequence[Any], largest_bytes: int) -> int:
+    """The length of the largest small message, or 0 if none can be larger than `largest_bytes`."""
     longest = max(map(len, entries))
     if longest + TEXT_HEAD_BYTES <= largest_bytes:
         return 0  # whichever it is
     return longest if str not in set(map(type, entries)) else max(map(length_bytes, entries))
 
 
-def pack_batch(entries: Sequence[SmallEntry]) -> bytes:
-    """The frame that carries plain messages over."""
+def pack_batch(entries: Sequence[Any]) -> bytes:
+    """The frame that carries small messages over."""
     if len(entries) == 1:
         return frame_of(entries[0])
     kinds = set(map(type, entries))
     if kinds == _TEXT_ONLY:
         payload = ormsgpack.packb(entries)
-        return HEADER.pack(RUN_HEAD.size + len(payload), _BATCH, 0) + RUN_HEAD.pack(len(payload), 0) + payload
+        return HEADER.pack(RUN_HEAD.size + len(payload), _BATCH, 0) + RUN_HEAD.pack(len(payload)) + payload
     parts: list[bytes] = [b""]
     for at in range(0, len(entries), _RUN_MESSAGES):
         run: Sequence[Any] = entries[at : at + _RUN_MESSAGES]
-        flags = TAGGED if Tagged in kinds and Tagged in map(type, run) else 0
         payloads = run if str not in kinds else list(map(payload_of, run))
         size = _ARRAY_HEAD.size + sum(map(len, payloads))
-        parts += RUN_HEAD.pack(size, flags), _ARRAY_HEAD.pack(_ARRAY, len(run)), *payloads
+        parts += RUN_HEAD.pack(size), _ARRAY_HEAD.pack(_ARRAY, len(run)), *payloads
     parts[0] = HEADER.pack(sum(map(len, parts)), _BATCH, 0)
     return b"".join(parts)
 
 
-def runs_of(body: Buffer) -> list[Run]:
-    """What a BATCH frame consists of. Raises `CodecError` if it does not."""
+def runs_of(body: Buffer) -> list[memoryview]:
+    """What a BATCH frame consists of: MessagePack arrays of values. Raises `FrameError` if it does not."""
     view, position = memoryview(body), 0
-    runs: list[Run] = []
+    runs: list[memoryview] = []
     while position + RUN_HEAD.size < len(view):
-        size, flags = RUN_HEAD.unpack_from(view, position)
+        (size,) = RUN_HEAD.unpack_from(view, position)
         position += RUN_HEAD.size
-        runs.append((flags, view[position : position + size]))
+        runs.append(view[position : position + size])
         position += size
     if position != len(view) or not runs:
-        raise CodecError(text("codec.structure"))
+        raise FrameError(text("codec.structure"))
     return runs

@@ -1,98 +1,112 @@
-"""Request and reply over a channel: numbers, waiting callers, answers."""
+"""Request and answer over a channel: who waits for an answer, and which requests nobody has begun to answer."""
 
-import asyncio
-import contextlib
-import inspect
 import itertools
-import threading
-import traceback
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any, Final
+from collections import deque
+from typing import Final, NamedTuple, Protocol
 
-from liteyuki.codec import CodecError, TakeIn, decode
-from liteyuki.comm.channel.handlers import Handler, accepts
-from liteyuki.comm.io.waiters import ThreadWaiter
-from liteyuki.comm.session.request_queue import RequestQueue
-from liteyuki.comm.wire import COUNT, Frame, FrameKind
-from liteyuki.errors import PLUGIN_ERRORS, ChannelBroken, ChannelError, PeerGone, RemoteError
+from liteyuki.comm.wire import COUNT, Frame, FrameError
 from liteyuki.locale import text
 
-__all__ = ["NO_REPLY", "Calls", "failure", "pack_number"]
+__all__ = ["NO_REPLY", "Call", "Calls", "Request", "RequestQueue", "number_of", "pack_number"]
 
 NO_REPLY: Final = 0
 """The number of a request whose sender does not wait for an answer."""
+_COST_BYTES: Final = 1024
+"""What a request that waits costs this process beside its bytes, with all that is made of it."""
+_LEAST_BOUND_BYTES: Final = 1024 * 1024
+"""More than comes in one go: a loop that turns must not refuse what it has not had a chance to begin."""
 
-_Settle = Callable[[Any, ChannelError | None], None]
+
+class Call(Protocol):
+    """Somebody who waits for an answer."""
+
+    def settle(self, answer: Frame | None) -> None:
+        """Here it is: a REPLY or a FAILURE frame; None if none will come. Under the channel's lock, on any thread."""
+        ...
+
+
+class Request(NamedTuple):
+    """A question of the other side's."""
+
+    number: int
+    frame: Frame
+    transport: int
+    """The how-many-eth transport of the channel it came over."""
 
 
 def pack_number(number: int) -> bytes:
-    """What stands before the value of a request or a reply."""
+    """What stands before the value of a request or an answer."""
     return COUNT.pack(number)
 
 
-class Calls:
-    """Both sides of a channel's requests. Under the channel's lock, except `ask`."""
+def number_of(frame: Frame) -> int:
+    """The number that stands there. Raises `FrameError`."""
+    if len(frame.body) < COUNT.size:
+        raise FrameError(text("codec.structure"))
+    number: int = COUNT.unpack_from(frame.body)[0]
+    return number
 
-    def __init__(self, channel: str, max_queued_bytes: int) -> None:
-        self.handlers: tuple[Handler, ...] = ()
-        self.requests = RequestQueue(max_queued_bytes)
-        self.core_handlers: tuple[Handler, ...] = ()
-        """Those of the core, which are asked first, on the loop that reads: no plugin's stand in their way."""
-        self.core_requests = RequestQueue(max_queued_bytes)
-        self.transports = 0
-        """How many transports the channel has had: an answer is for the one that the request came over."""
-        self._channel = channel
-        self._numbers = itertools.count(1)
-        self._waiting: dict[int, _Settle] = {}
 
-    # --- this side asks
+class RequestQueue:
+    """Requests that nobody has begun to answer. Under the channel's lock, but for whether there is one."""
 
-    def begin(self) -> tuple[int, "asyncio.Future[Any]"]:
-        """For a coroutine: a number, and what the answer is put into."""
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    def __init__(self, max_queued_bytes: int) -> None:
+        self.queued_bytes = 0
+        self.waiting: deque[tuple[Request, int]] = deque()
+        self._max_queued_bytes = max(max_queued_bytes, _LEAST_BOUND_BYTES)
+        self._has_refused = False
 
-        def settle_now(value: Any, error: ChannelError | None) -> None:
-            if future.done():
-                return
-            if error is None:
-                future.set_result(value)
-            else:
-                future.set_exception(error)
+    def __bool__(self) -> bool:
+        return bool(self.waiting)
 
-        thread = threading.get_ident()
+    def __len__(self) -> int:
+        return len(self.waiting)
 
-        def settle(value: Any, error: ChannelError | None) -> None:
-            if threading.get_ident() == thread:
-                settle_now(value, error)
-                return
-            # Whoever reads the channel may do so on another thread; a loop that has closed waits for nothing.
-            with contextlib.suppress(RuntimeError):
-                future.get_loop().call_soon_threadsafe(settle_now, value, error)
+    def add(self, request: Request) -> bool:
+        """False if as many wait as may: this process has no loop that answers, or one that does not turn."""
+        frame = request.frame
+        cost = len(frame.body) + _COST_BYTES
+        if frame.handles:
+            cost += sum(handle.content_bytes for handle in frame.handles)
+        if self.waiting and self.queued_bytes + cost > self._max_queued_bytes:
+            return False
+        self.waiting.append((request, cost))
+        self.queued_bytes += cost
+        return True
 
-        return self._begin(settle), future
-
-    def begin_in_thread(self, waiter: ThreadWaiter) -> tuple[int, "Future[Any]"]:
-        """For a thread, which is woken when the future is done."""
-        future: Future[Any] = Future()
-
-        def settle(value: Any, error: ChannelError | None) -> None:
-            if error is None:
-                future.set_result(value)
-            else:
-                future.set_exception(error)
-            waiter.wake()
-
-        return self._begin(settle), future
-
-    def _begin(self, settle: _Settle) -> int:
-        number = next(self._numbers)
-        self._waiting[number] = settle
-        return number
+    def take(self) -> Request:
+        """The oldest, which must be there."""
+        request, cost = self.waiting.popleft()
+        self.queued_bytes -= cost
+        self._has_refused = False
+        return request
 
     @property
-    def has_callers(self) -> bool:
-        return bool(self._waiting)
+    def handles(self) -> int:
+        """How many handles have come with what is here."""
+        return sum(len(request.frame.handles) for request, _ in self.waiting)
+
+    def refuse_first(self) -> bool:
+        """One is refused; whether it is the first since the last was begun."""
+        is_first, self._has_refused = not self._has_refused, True
+        return is_first
+
+
+class Calls:
+    """This side's open requests. Under the channel's lock."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, Call] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def begin(self, call: Call) -> int:
+        """`call` waits for an answer from now on, to the request with this number."""
+        number = next(self._numbers)
+        self._waiting[number] = call
+        return number
 
     def is_waiting(self, number: int) -> bool:
         """Whether nobody has told its caller yet how it ended."""
@@ -102,61 +116,15 @@ class Calls:
         """The caller has gone; an answer that comes later is nobody's, and no one else's."""
         self._waiting.pop(number, None)
 
+    def settle(self, answer: Frame) -> None:
+        """A REPLY or FAILURE frame has come. Raises `FrameError` if it has no number."""
+        call = self._waiting.pop(number_of(answer), None)
+        if call is not None:
+            call.settle(answer)
+
     def fail_all(self) -> None:
-        """The other process is gone: nobody will answer. What it has asked, nobody waits for."""
+        """The other process is gone: nobody will answer."""
         waiting = list(self._waiting.values())
         self._waiting.clear()
-        for settle in waiting:
-            settle(None, PeerGone(self._channel))
-
-    # --- the other side
-
-    def receive(self, frame: Frame, take_in: TakeIn | None) -> tuple[int, bool] | None:
-        """Take a REQUEST, REPLY or FAILURE frame. Raises `CodecError` if its body is none.
-
-        The number of a request that is refused, if it is, and whether that is the first of several.
-        """
-        if len(frame.body) < COUNT.size:
-            raise CodecError(text("codec.structure"))
-        number: int = COUNT.unpack_from(frame.body)[0]
-        value = decode(frame.flags, frame.body[COUNT.size :], take_in)
-        if frame.kind == FrameKind.REQUEST:
-            is_core = any(accepts(handler, value, self._channel) for handler in self.core_handlers)
-            queue = self.core_requests if is_core else self.requests
-            is_queued = queue.add((number, value, self.transports), len(frame.body))
-            return None if is_queued else (number, queue.refuse_first())
-        settle = self._waiting.pop(number, None)
-        if settle is None:
-            return None
-        if frame.kind == FrameKind.REPLY:
-            settle(value, None)
-        else:
-            settle(None, _remote_error(self._channel, value))
-        return None
-
-    async def ask(self, handlers: tuple[Handler, ...], value: object) -> tuple[FrameKind, Any]:
-        """What the first of `handlers` that accepts `value` returns, or how it failed."""
-        for handler in handlers:
-            if not accepts(handler, value, self._channel):
-                continue
-            try:
-                result = handler.function(value)
-                if inspect.isawaitable(result):
-                    result = await result
-            except PLUGIN_ERRORS as error:
-                return FrameKind.FAILURE, failure(error)
-            return FrameKind.REPLY, result
-        name = type(value).__qualname__
-        return FrameKind.FAILURE, ["LookupError", text("channel.no_request_handler", value=name), ""]
-
-
-def failure(error: BaseException) -> list[str]:
-    """Type name, message and traceback of an error, as text that any channel carries."""
-    parts = (type(error).__qualname__, str(error), "".join(traceback.format_exception(error)))
-    return [part.encode("utf-8", "backslashreplace").decode() for part in parts]
-
-
-def _remote_error(channel: str, value: object) -> ChannelError:
-    if not (isinstance(value, list) and len(value) == 3 and all(isinstance(part, str) for part in value)):
-        return ChannelBroken(channel, text("channel.bad_failure"))
-    return RemoteError(channel, *value)
+        for call in waiting:
+            call.settle(None)

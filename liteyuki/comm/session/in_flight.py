@@ -5,54 +5,72 @@ from collections.abc import Callable
 from typing import Final
 
 from liteyuki.comm.session.batches import Batch
-from liteyuki.comm.session.items import MESSAGE_COST_BYTES, Entry, begun_before, close_handles, cost_bytes, length_bytes
+from liteyuki.comm.session.items import (
+    MESSAGE_COST_BYTES,
+    Entry,
+    begun_before,
+    close_handles,
+    cost_bytes,
+    length_bytes,
+)
 from liteyuki.comm.wire import Handle
 
-__all__ = ["Untaken"]
+__all__ = ["InFlight"]
 
 _OPEN_BYTES: Final = 4096
 """How much of what has left one by one may share its books, and so be kept until the last of it is taken."""
 
 
-class Untaken:
+class InFlight:
     """Under the channel's lock. `Outbox` adds to it. Messages are numbered by the transport of the moment, from 0."""
 
     def __init__(self, max_queued_bytes: int) -> None:
-        self.batches: deque[Batch] = deque()
         self.messages = 0
-        """How many those batches hold."""
+        """How many are here."""
         self.size_bytes = 0
         """What they cost."""
         self.gone = self.gone_bytes = 0
         """How many were taken and are forgotten, over whatever transport; and their bytes, without costs."""
+        self.handle_batches = 0
+        """How many messages with handles are here."""
+        self.batches: deque[Batch] = deque()
+        """They, in order."""
         self._open_bytes = min(_OPEN_BYTES, max_queued_bytes // 64)
         self._first_number = 0
         self._taken = 0
 
-    @property
-    def next_number(self) -> int:
-        """How many messages the transport was given."""
-        return self._first_number + self.messages
+    # --- what goes out
 
-    @property
-    def open_batch(self) -> Batch | None:
-        """The last batch, if one more message that leaves by itself may join it."""
+    def add(self, batch: Batch) -> None:
+        """Messages that leave together."""
+        self.batches.append(batch)
+        self.messages += len(batch.entries)
+        self.size_bytes += batch.size_bytes
+        self.handle_batches += batch.has_handles
+
+    def add_one(self, entry: Entry, size_bytes: int) -> None:
+        """A message that leaves by itself."""
         last = self.batches[-1] if self.batches else None
-        return last if last is not None and last.is_open and last.size_bytes < self._open_bytes else None
+        if last is not None and last.is_open and last.size_bytes < self._open_bytes:
+            last.entries.append(entry)
+            last.size_bytes += size_bytes
+        else:
+            self.batches.append(Batch([entry], size_bytes, has_handles=False, is_open=True))
+        self.messages += 1
+        self.size_bytes += size_bytes
 
     def last_is_not_out(self) -> None:
-        """What was given last, by itself, is not all out: it stands for itself."""
+        """What was added last, by itself, is not all out: it stands for itself."""
         last = self.batches[-1]
         last.is_open = False
         if len(last.entries) > 1:
             cost = cost_bytes(last.entries[-1])
-            self.batches.append(Batch(last.entries[-1:], cost, has_handles=False, is_open=False))
+            self.batches.append(Batch([last.entries.pop()], cost, has_handles=False, is_open=False))
             last.size_bytes -= cost
-            del last.entries[-1]
 
     @property
     def last_messages(self) -> int:
-        """How many were given last, together."""
+        """How many were added last, together."""
         return len(self.batches[-1].entries) if self.batches else 0
 
     # --- what the other side has taken
@@ -62,19 +80,19 @@ class Untaken:
         batches = self.batches
         while batches and self._first_number + len(batches[0].entries) <= taken:
             batch, count = batches[0], len(batches[0].entries)
-            if batch.has_handles:
-                close_handles(batch.entries)
-            if not batches or batches[0] is not batch:
-                continue  # a finalizer has sent something, and has come by here
-            # From here on without a call, since a signal's handler may raise after each: all is done, or nothing.
+            # No call stands between the next statements, so nothing that sends in between, such as a finalizer, sees
+            # one done without the others.
             del batches[0]
             self._first_number += count
             self.messages -= count
             self.size_bytes -= batch.size_bytes
             self.gone += count
             self.gone_bytes += batch.size_bytes - count * MESSAGE_COST_BYTES
+            if batch.has_handles:
+                self.handle_batches -= 1
+                close_handles(batch.entries)
         # Believed as far as it can be true now; what is given later was not taken then.
-        self._taken = min(taken, self.next_number)
+        self._taken = min(taken, self._first_number + self.messages)
 
     @property
     def taken_messages(self) -> int:
@@ -91,14 +109,28 @@ class Untaken:
             queued_bytes -= batch.size_bytes
         return number
 
+    def taken_when_handles_are(self) -> int | None:
+        """The same for the first message that holds handles to be taken; None if none does."""
+        number = self._first_number
+        for batch in self.batches if self.handle_batches else ():
+            number += len(batch.entries)
+            if batch.has_handles:
+                return number
+        return None
+
+    @property
+    def handles(self) -> int:
+        """How many handles are kept open for messages that are not taken."""
+        return sum(_handles_of(entry) for batch in self.batches if batch.has_handles for entry in batch.entries)
+
     # --- the transport goes
 
     def take_back(self, taken: int, begun: int, dead_end: Callable[[], Handle]) -> list[Entry]:
         """What is to be sent again; as `Outbox.take_back`. No transport has been given anything from then on."""
         self.forget_taken(taken)
-        untaken = [entry for batch in self.batches for entry in batch.entries]
+        entries = [entry for batch in self.batches for entry in batch.entries]
         again: list[Entry] = []
-        for number, entry in enumerate(untaken, self._first_number):
+        for number, entry in enumerate(entries, self._first_number):
             if number < taken:
                 self.gone += 1
                 self.gone_bytes += length_bytes(entry)
@@ -116,5 +148,9 @@ class Untaken:
 
     def _begin_anew(self) -> None:
         self.batches.clear()
-        self.messages = self.size_bytes = 0
+        self.messages = self.size_bytes = self.handle_batches = 0
         self._first_number = self._taken = 0
+
+
+def _handles_of(entry: Entry) -> int:
+    return 0 if isinstance(entry, (bytes, str)) else len(entry.handles)

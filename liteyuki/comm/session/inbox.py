@@ -3,230 +3,153 @@
 Frames stay as they came until somebody gets to them: a decoded value may take ten times the memory.
 """
 
-import itertools
-import select
-import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from liteyuki.codec import CodecError, TakeIn, decode, decode_batch
-from liteyuki.comm.io.spin import SPIN, Spin
-from liteyuki.comm.io.waiters import LoopWaiter, ThreadWaiter
-from liteyuki.comm.session.batches import Run, runs_of
+from liteyuki.comm.session.acks import Acks
+from liteyuki.comm.session.batches import runs_of
+from liteyuki.comm.session.credit import Waiter
 from liteyuki.comm.session.items import REDELIVERED
-from liteyuki.comm.wire import Frame, FrameError, FrameKind, Handle
+from liteyuki.comm.wire import Frame, FrameError, FrameKind
 from liteyuki.locale import text
 
-__all__ = ["Inbox"]
+__all__ = ["Inbox", "Run"]
 
 _BATCH: Final = int(FrameKind.BATCH)
-_NO_POLL: Final = (select.poll(), (-1, -1))
+
+
+class Run(NamedTuple):
+    """Messages that are decoded in one step."""
+
+    content: Frame | memoryview
+    """One message, or a MessagePack array of several."""
+    acks: Acks | None
+    """Where to note that they are taken; None if whoever sent them is gone."""
+    is_redelivered: bool
+    """Whether an earlier process has begun to handle them."""
 
 
 class Inbox:
-    """Not for use without the channel's lock held."""
+    """Under the channel's lock."""
 
-    def __init__(self, max_queued_bytes: int, take_in: Callable[[tuple[Handle, ...]], TakeIn]) -> None:
-        self.threads: list[ThreadWaiter] = []
-        """The threads that wait, or are about to."""
-        self.waiters: deque[LoopWaiter] = deque()
-        """The coroutines that wait."""
-        self.received_bytes = 0
+    def __init__(self, max_queued_bytes: int) -> None:
+        self.waiters: deque[Waiter] = deque()
+        """The coroutines and threads that wait."""
         self.values: deque[Any] = deque()
-        """What the oldest frame, or its oldest run, held, as far as it is not taken."""
-        self.is_earlier = False
-        """Whether `values` came over a transport that is gone."""
-        self.is_redelivered = False
-        """Whether an earlier process has begun to handle them."""
+        """What the oldest run held, decoded, as far as it is not taken. For the channel's receiving half."""
+        self.received_bytes = 0
+        self.acks: Acks | None = None
+        """Of the transport of the moment."""
         self._max_queued_bytes = max_queued_bytes
-        self._take_in = take_in
-        self._in_hand: list[Any] = []
-        """What is being handed out."""
-        self._frames: deque[Frame] = deque()
-        self._runs: deque[Frame | Run] = deque()
+        self.frames: deque[Frame] = deque()
+        """What has come, in order; whether there is something anybody may ask."""
+        self.runs: deque[Run] = deque()
         """The oldest frame, or what is left of it if that is a batch, once it is no longer among the others."""
         self._queued_bytes = 0
         self._earlier_frames = self._earlier_bytes = 0
-        self._polls: list[tuple[select.poll, tuple[int, int]]] = []
-        self._spin = Spin()
+        self._handle_bytes: deque[int] = deque()
+        """What the handles of each frame that has any led to when it came: the other side may change that."""
 
     def __bool__(self) -> bool:
-        return bool(self.values or self._runs or self._frames)
+        return bool(self.values or self.frames or self.runs)
 
     # --- what comes
 
-    def expect(self, max_queued_bytes: int) -> None:
-        """The other side keeps to that bound, which may be larger than this side's."""
+    def expect(self, max_queued_bytes: int, acks: Acks) -> None:
+        """A transport has greeted. The other side keeps to that bound, which may be larger than this side's."""
         self._max_queued_bytes = max(self._max_queued_bytes, max_queued_bytes)
+        self.acks = acks
 
     def add(self, frame: Frame) -> None:
         """Raises `FrameError` if the other side sends on although it knows that there is no room."""
         if self._queued_bytes > self._max_queued_bytes:
             raise FrameError(text("frame.bound", limit=self._max_queued_bytes))
-        size = _size_bytes(frame)
-        self._frames += (frame,)
+        size = len(frame.body)
+        if frame.handles:
+            self._handle_bytes.append(sum(handle.content_bytes for handle in frame.handles))
+            size += self._handle_bytes[-1]
+        self.frames.append(frame)
         self._queued_bytes += size
         self.received_bytes += size
 
-    def transport_changed(self) -> None:
-        self.is_earlier = True
-        self._earlier_frames = len(self._frames)
+    def transport_gone(self) -> None:
+        """What is here came over a transport that is no more."""
+        if self.acks is not None:
+            self.acks.transport_gone()
+        self.acks = None
+        self._earlier_frames = len(self.frames)
         self._earlier_bytes += self._queued_bytes
         self._queued_bytes = 0
+        self.runs = deque(run._replace(acks=None) for run in self.runs)
 
     @property
     def holds_too_much(self) -> bool:
         """Whether what earlier transports have left is as much as one side may leave."""
         return self._earlier_bytes > self._max_queued_bytes
 
+    # --- what is taken
+
+    def take_run(self) -> Run:
+        """The oldest messages that nobody has decoded, which must be there. Raises `FrameError` for a bad batch."""
+        if self.runs:
+            return self.runs.popleft()
+        frame, acks = self.frames.popleft(), self.acks
+        size = len(frame.body) + (self._handle_bytes.popleft() if frame.handles else 0)
+        if self._earlier_frames:
+            self._earlier_frames -= 1
+            self._earlier_bytes -= size
+            acks = None
+        else:
+            self._queued_bytes -= size
+        is_redelivered = bool(frame.flags & REDELIVERED)
+        if frame.kind != _BATCH:
+            return Run(frame, acks, is_redelivered)
+        self.runs.extend(Run(run, acks, is_redelivered) for run in runs_of(frame.body))
+        return self.runs.popleft()
+
+    def clear(self) -> None:
+        """Nobody will take what is here."""
+        self.frames.clear()
+        self._handle_bytes.clear()
+        self.runs.clear()
+        self.values.clear()
+        self._queued_bytes = self._earlier_frames = self._earlier_bytes = 0
+
+    def adopt(self, other: "Inbox") -> None:
+        """Go on with what `other` holds; this one is empty."""
+        self.frames, self._handle_bytes, self.runs = other.frames, other._handle_bytes, other.runs
+        self.received_bytes += other.received_bytes
+        self._max_queued_bytes = max(self._max_queued_bytes, other._max_queued_bytes)
+        self._queued_bytes, self._earlier_bytes = other._queued_bytes, other._earlier_bytes
+        self._earlier_frames, self.acks = other._earlier_frames, other.acks
+        other.frames, other._handle_bytes, other.runs, other.acks = deque(), deque(), deque(), None
+        other.clear()
+
+    # --- figures
+
     @property
     def queued_bytes(self) -> int:
         return self._earlier_bytes + self._queued_bytes
 
-    # --- what is taken
+    @property
+    def handles(self) -> int:
+        """How many handles have come with what is here."""
+        return sum(len(frame.handles) for frame in self.frames)
 
-    # A signal's handler may raise wherever Python has just called something. So what is to be taken is computed first,
-    # and then taken by statements without a call: all of them are done, or none.
+    @property
+    def entries(self) -> int:
+        """How many frames, runs and decoded values are here."""
+        return len(self.frames) + len(self.runs) + len(self.values)
 
-    def open_run(self) -> None:
-        """Get the values of the oldest frame, or of its oldest run, which must be there. Raises `CodecError`."""
-        run = self._oldest_run()
-        try:
-            values = self.decoded(run)
-        except CodecError:
-            del self._runs[0]
-            raise
-        self.values += values
-        del self._runs[0]
-
-    def take_run(self) -> Frame | Run:
-        """What `open_run` would decode, for whoever does so without the lock. Raises `CodecError`."""
-        run = self._oldest_run()
-        del self._runs[0]
-        return run
-
-    def _oldest_run(self) -> Frame | Run:
-        if not self._runs:
-            self._open_frame()
-        return self._runs[0]
-
-    def _open_frame(self) -> None:
-        frame, is_earlier = self._frames[0], self._earlier_frames > 0
-        size, is_redelivered = _size_bytes(frame), bool(frame.flags & REDELIVERED)
-        runs: Sequence[Frame | Run] = (frame,)
-        broken: CodecError | None = None
-        if frame.kind == _BATCH:
-            try:
-                runs = runs_of(frame.body)
-            except CodecError as error:
-                runs, broken = (), error
-        del self._frames[0]
-        self._runs += runs
-        self.is_redelivered = is_redelivered
-        self.is_earlier = is_earlier
-        if is_earlier:
-            self._earlier_frames -= 1
-            self._earlier_bytes -= size
-        else:
-            self._queued_bytes -= size
-        if broken is not None:
-            raise broken
-
-    def begin_to_hand_out(self, at_most: int) -> list[Any]:
-        """Like `open_run`; so many of the values, which stay here until they `were_handed_out`. Emptied by `clear`."""
-        if not self.values:
-            self.open_run()
-        self._in_hand = (
-            list(self.values) if len(self.values) <= at_most else list(itertools.islice(self.values, at_most))
-        )
-        return self._in_hand
-
-    def were_handed_out(self, count: int) -> None:
-        """The first so many of them."""
-        self._in_hand = []
-        if count >= len(self.values):
-            self.values.clear()
-        for _ in range(min(count, len(self.values))):
-            del self.values[0]
-
-    def keep_in_hand(self) -> None:
-        """Nobody is to take more of what is being handed out."""
-        self._in_hand.clear()
-
-    def decoded(self, run: Frame | Run) -> list[Any]:
-        """The values of what `take_run` has given. Without the lock, if the caller likes. Raises `CodecError`."""
-        if not isinstance(run, Frame):
-            return decode_batch(*run)
-        take_in = self._take_in(run.handles) if run.handles else None
-        return [decode(run.flags, run.body, take_in)]
-
-    def clear(self) -> None:
-        """Nobody will take what is here."""
-        self._frames.clear()
-        self._runs.clear()
-        self.values.clear()
-        self._in_hand.clear()
-        self._queued_bytes = self._earlier_frames = self._earlier_bytes = 0
-
-    # --- threads
-
-    def begin_to_wait(self) -> ThreadWaiter:
-        """This thread waits from now on, and misses nothing once the lock is released. Raises `OSError`."""
-        waiter = ThreadWaiter()
-        self.threads.append(waiter)
-        return waiter
-
-    def wait_in_thread(self, waiter: ThreadWaiter, handle: int | None, timeout: float | None) -> None:
-        """Block until it is woken, `handle` is readable, or `timeout` seconds have passed; without the lock."""
-        handles = (waiter.fileno(), -1 if handle is None else handle)
-        # Taken while it is in use: a second thread cannot use it, and makes its own.
-        try:
-            poll, polled = self._polls.pop()
-        except IndexError:
-            poll, polled = _NO_POLL
-        if handles != polled:
-            poll = select.poll()
-            for each in handles:
-                if each >= 0:
-                    poll.register(each, select.POLLIN)
-        ready = self._look_for_a_moment(poll) if self._spin.is_worth_it() else []
-        if not ready:
-            began = time.perf_counter()
-            ready = poll.poll(None if timeout is None else max(0.0, timeout) * 1000)
-            self._spin.slept(time.perf_counter() - began)
-        self._polls[:] = [(poll, handles)]
-        waiter.clear()
-
-    def _look_for_a_moment(self, poll: "select.poll") -> list[tuple[int, int]]:
-        end = time.perf_counter() + SPIN
-        while time.perf_counter() < end:
-            if ready := poll.poll(0):
-                self._spin.succeeded()
-                return ready
-        self._spin.failed()
-        return []
-
-    # --- both
+    # --- who waits
 
     def wake_one(self) -> None:
-        """Something has come: for a coroutine if one waits, else for a thread."""
+        """Something has come: for whoever has waited longest."""
         while self.waiters:
             if self.waiters.popleft().wake():
                 return
-        if self.threads:
-            self.threads[0].wake()
 
     def wake_all(self) -> None:
         """Nothing may come any more: everybody is to look again."""
         while self.waiters:
             self.waiters.popleft().wake()
-        for thread in self.threads:
-            thread.wake()
-
-
-def _size_bytes(frame: Frame) -> int:
-    """Of a frame whose handles nobody has taken."""
-    if not frame.handles:
-        return len(frame.body)
-    return len(frame.body) + sum(handle.content_bytes for handle in frame.handles)

@@ -2,30 +2,33 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import ormsgpack
 
-from liteyuki.codec import TAGGED, Buffer
-from liteyuki.comm.wire import HANDLES_SHIFT, HEADER, LARGE_HEAD, FrameKind, Handle, SharedHandle, Write, pack_frame
-
-if TYPE_CHECKING:
-    from liteyuki.comm.channel.ends import OpenEnd
+from liteyuki.codec import Buffer
+from liteyuki.comm.wire import (
+    HANDLES_SHIFT,
+    HEADER,
+    LARGE_HEAD,
+    FrameKind,
+    Handle,
+    SharedHandle,
+    Write,
+    pack_frame,
+)
 
 __all__ = [
     "BATCH_BYTES",
-    "MAX_GATHERED_BYTES",
     "MESSAGE_COST_BYTES",
     "REDELIVERED",
     "TEXT_HEAD_BYTES",
     "Entry",
     "Item",
     "SmallEntry",
-    "Tagged",
     "begun_before",
     "close_handles",
     "cost_bytes",
-    "flags_of",
     "frame_of",
     "is_message",
     "length_bytes",
@@ -35,8 +38,6 @@ __all__ = [
 
 BATCH_BYTES: Final = 64 * 1024
 """About how much one frame of several messages carries, and the largest message that is not sent in pieces."""
-MAX_GATHERED_BYTES: Final = 4096
-"""The largest message that may be gathered without a lock, if the others allow it."""
 MESSAGE_COST_BYTES: Final = 64
 """What a waiting message costs this process beside its bytes."""
 TEXT_HEAD_BYTES: Final = 3
@@ -51,7 +52,7 @@ _MESSAGE: Final = int(FrameKind.MESSAGE)
 class Item:
     """A frame that is to be sent, of any kind and size."""
 
-    __slots__ = ("flags", "handles", "kind", "near_ends", "parts", "size_bytes")
+    __slots__ = ("flags", "handles", "kind", "length_bytes", "on_accept", "parts", "size_bytes")
 
     def __init__(
         self,
@@ -59,25 +60,26 @@ class Item:
         flags: int = 0,
         parts: Sequence[Buffer] = (),
         handles: Sequence[Handle] = (),
-        near_ends: Sequence[tuple["OpenEnd", Handle]] = (),
+        on_accept: Callable[[], None] | None = None,
     ) -> None:
         self.kind = kind
         self.flags = flags | len(handles) << HANDLES_SHIFT
         self.parts = parts
         self.handles = handles
-        self.near_ends = near_ends
-        """Channels in this message, and their own ends of new pairs, which they get when it is accepted."""
-        self.size_bytes = sum(map(len, parts)) + MESSAGE_COST_BYTES
+        self.on_accept = on_accept
+        """Called when the item is queued; what it raises keeps the item out."""
+        self.length_bytes = sum(map(len, parts))
+        self.size_bytes = self.length_bytes + MESSAGE_COST_BYTES
         if handles:
             self.size_bytes += sum(handle.content_bytes for handle in handles)
 
-    def writes(self) -> Iterator[Write]:
-        """What to write, piece by piece."""
-        size = sum(map(len, self.parts))
-        if size <= BATCH_BYTES:
-            yield [pack_frame(self.kind, self.flags, b"".join(self.parts))], self.handles
-            return
-        head = LARGE_HEAD.pack(self.kind, self.flags, size)
+    def frame(self) -> bytes:
+        """What to write for one that is not large."""
+        return HEADER.pack(self.length_bytes, self.kind, self.flags) + b"".join(self.parts)
+
+    def pieces(self) -> Iterator[Write]:
+        """The same for one that is, piece by piece."""
+        head = LARGE_HEAD.pack(self.kind, self.flags, self.length_bytes)
         # The handles go with the head, which says how many they are as well.
         yield [pack_frame(FrameKind.LARGE, self.flags, head)], self.handles
         for part in self.parts:
@@ -87,14 +89,8 @@ class Item:
                 yield [HEADER.pack(len(piece), FrameKind.PIECE, 0), piece], ()
 
 
-class Tagged(bytes):
-    """An encoded message that the receiver must walk. As small as any other that waits."""
-
-    __slots__ = ()
-
-
 SmallEntry = bytes | str
-"""An encoded message; or one that is a `str`, and is encoded with its neighbours, in one step."""
+"""An encoded message; or one that is an ASCII `str`, and is encoded with its neighbours, in one step."""
 Entry = SmallEntry | Item
 """The same, or anything else."""
 
@@ -125,12 +121,7 @@ def total_cost_bytes(entries: Sequence[SmallEntry]) -> int:
 def frame_of(entry: SmallEntry) -> bytes:
     """The frame that carries it alone."""
     payload = ormsgpack.packb(entry) if type(entry) is str else entry
-    return HEADER.pack(len(payload), _MESSAGE, TAGGED if type(entry) is Tagged else 0) + payload  # type: ignore[operator]
-
-
-def flags_of(entry: Entry) -> int:
-    """The flags of the frame that carries it alone."""
-    return TAGGED if isinstance(entry, Tagged) else 0
+    return HEADER.pack(len(payload), _MESSAGE, 0) + payload  # type: ignore[operator]
 
 
 def payload_of(entry: Entry) -> bytes:
@@ -142,7 +133,7 @@ def payload_of(entry: Entry) -> bytes:
 def begun_before(entry: Entry, dead_end: Callable[[], Handle]) -> Item:
     """The same message, marked as one that an earlier process has begun to handle."""
     if not isinstance(entry, Item):
-        return Item(FrameKind.MESSAGE, REDELIVERED | flags_of(entry), (payload_of(entry),))
+        return Item(FrameKind.MESSAGE, REDELIVERED, (payload_of(entry),))
     entry.flags |= REDELIVERED
     with contextlib.suppress(OSError):  # no handles left: then the new owner learns of the end when it uses it
         handles = [handle if isinstance(handle, SharedHandle) else dead_end() for handle in entry.handles]

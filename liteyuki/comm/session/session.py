@@ -1,282 +1,286 @@
-"""One end of a channel, for the core: what all its parts share, and how the other side comes and goes.
+"""One end of a channel, without what carries it: frames go in, and what is to be written comes out.
 
-What is done with it stands in files of its own: `packing`, `queueing` and `sending`, `sorting` and `receiving`,
-`answering`, `closing` and `ending`.
+A session outlives its transports. It knows no socket, no loop, no thread and no clock: it never reads, writes or waits.
+Whoever calls it holds the channel's lock, and looks afterwards at `outbox` for what is to be written; those who wait
+for it to change are woken by their `Waiter`s.
 """
 
-import asyncio
-import contextlib
-import threading
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Final, NamedTuple
 
-from liteyuki.codec import CodecError, TakeIn
-from liteyuki.comm.channel.dispatch import Receiver
-from liteyuki.comm.channel.ends import ChannelEnd, ChannelOptions, OpenEnd, take_in
-from liteyuki.comm.channel.handing_out import deliver
-from liteyuki.comm.channel.handler_loop import HandlersLoop
-from liteyuki.comm.channel.handlers import TaskStarter
-from liteyuki.comm.io import blocking, open_connections
-from liteyuki.comm.io.connection import Link
-from liteyuki.comm.io.waiters import LoopWaiter
-from liteyuki.comm.session.calls import Calls
-from liteyuki.comm.session.control import Told
-from liteyuki.comm.session.credit import Room
-from liteyuki.comm.session.ending import break_off, let_go_of_transport, shut, transport_ended
+from liteyuki.codec import encode
+from liteyuki.comm.session.acks import Acks
+from liteyuki.comm.session.calls import NO_REPLY, Calls, Request, RequestQueue, number_of, pack_number
+from liteyuki.comm.session.credit import Credit
 from liteyuki.comm.session.inbox import Inbox
-from liteyuki.comm.session.outbox import Outbox, pack_room_wanted
-from liteyuki.comm.session.sorting import sort
-from liteyuki.comm.transport import TAKEN, Transport
-from liteyuki.comm.wire import FrameKind, Handle, pack_frame, pack_hello
-from liteyuki.errors import ChannelBroken, ChannelClosed
+from liteyuki.comm.session.items import Entry, Item, SmallEntry, cost_bytes
+from liteyuki.comm.session.options import ChannelOptions
+from liteyuki.comm.session.outbox import Outbox
+from liteyuki.comm.wire import (
+    BEGUN,
+    TAKEN,
+    WANTED,
+    Counters,
+    Frame,
+    FrameError,
+    FrameKind,
+    Handle,
+    Write,
+    check_hello,
+    pack_frame,
+    pack_hello,
+)
+from liteyuki.errors import ChannelClosed, ChannelFull
 from liteyuki.locale import text
+from liteyuki.log import logger
 
-__all__ = ["Endpoint"]
+__all__ = ["Held", "Session"]
+
+# Plain numbers, since an IntEnum takes ten times as long to compare.
+_MESSAGES: Final = frozenset({int(FrameKind.MESSAGE), int(FrameKind.BATCH)})
+_ANSWERS: Final = frozenset({int(FrameKind.REPLY), int(FrameKind.FAILURE)})
+_REQUESTS: Final = frozenset({int(FrameKind.REQUEST), int(FrameKind.CONTROL)})
 
 
-class Endpoint(OpenEnd):
-    """What `Channel` is built on. Its methods are for `comm` and the supervisor; plugins use `Channel`'s."""
+class Held(NamedTuple):
+    """What this process holds for the other side of a channel, by its own figures, both ways."""
+
+    size_bytes: int
+    handles: int
+    entries: int
+    """Messages, frames and requests."""
+    calls: int
+    """Requests of this side's that are not answered."""
+
+
+class Session:
+    """Under the channel's lock."""
 
     def __init__(self, name: str, options: ChannelOptions) -> None:
         self.name = name
         self.options = options
-        self.lock = threading.RLock()
         self.outbox = Outbox(options.max_queued_bytes)
-        self.link = Link(
-            self.lock,
-            self.outbox,
-            on_frames=partial(sort, self),
-            on_end=partial(transport_ended, self),
-            on_progress=self.look_for_room,
-            on_loop_read=partial(deliver, self),
-        )
-        inbox = Inbox(options.max_queued_bytes, self.take_in)
-        self.receiver = Receiver(name, self.lock, inbox, options.ack, self.say_room)
-        self.calls = Calls(name, options.max_queued_bytes)
-        self.room = Room(self.outbox)
-        """Who waits to send."""
-        self.is_open_for_next = False
+        self.inbox = Inbox(options.max_queued_bytes)
+        self.credit = Credit(self.outbox)
+        self.calls = Calls()
+        self.requests = RequestQueue(options.max_queued_bytes)
+        """What the other side's plugins ask."""
+        self.control = RequestQueue(options.max_queued_bytes)
+        """What the other side's core asks and tells."""
+        self.transports = 0
+        """How many transports there have been: an answer is for the one that the request came over."""
+        self.keeps_untaken = False
         """Whether the end of a transport is not the end of this channel, and another one may come."""
         self.peer_stops = False
+        """Whether the other side has said that it sends nothing more."""
         self.closed: ChannelClosed | None = None
-        self.tasks = TaskStarter()
-        self.handlers_loop: HandlersLoop | None = None
-        """Where handlers run, if not on the loop that reads."""
-        self.is_handing_out_due = False
-        """Whether that loop has been told of what has come last."""
-        self.told = Told(name)
+        self.is_closed_here = False
         self.has_greeted = False
         """Whether the other side has, on the transport of the moment."""
-        self.room_is_asked_for = False
-        self.closing: LoopWaiter | None = None
-        """Who waits until all is written, to close."""
-        self.is_closed_here = False
+        self._counters: Counters | None = None
 
-    # --- the other side comes and goes
+    # --- transports come and go
 
-    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Read, write and call handlers through `loop`, which runs on this thread."""
-        with self.lock:
-            self.link.bind(loop)
-        blocking.remember(self)
-        loop.call_soon(deliver, self)
+    def connect(self, counters: Counters, generation: int) -> None:
+        """There is a transport with these counters from now on, and no other: greet whoever is there."""
+        self._counters = counters
+        self.has_greeted = self.peer_stops = False
+        self.transports += 1
+        hello = pack_hello(generation, self.options.max_queued_bytes)
+        self.outbox.add_urgent(pack_frame(FrameKind.HELLO, 0, hello))
+        self.inbox.wake_all()
+        self.credit.wake_all()
 
-    def bind_to_running_loop(self) -> None:
-        """Whoever uses a channel on a loop before the startup hook has bound it binds it thereby."""
-        if self.link.loop is None or self.link.loop.is_closed():
-            loop = asyncio._get_running_loop()
-            if loop is not None:
-                self.bind(loop)
+    def disconnect(self, dead_end: Callable[[], Handle]) -> None:
+        """The transport is gone. What it sent is still received; what was not taken over there waits again.
 
-    def must_watch(self) -> bool:
-        """Whether the loop must read, whatever threads do."""
-        return bool(
-            self.receiver.handlers
-            or self.calls.handlers
-            or self.calls.core_handlers
-            or self.calls.has_callers
-            or self.receiver.inbox.waiters
-            or self.room
-            or self.is_open_for_next
-        )
+        `dead_end` makes what goes instead of a handle that was opened over there.
+        """
+        counters, self._counters = self._counters, None
+        if counters is not None:
+            self.outbox.take_back(counters.peer[TAKEN], counters.peer[BEGUN], dead_end)
+        self.inbox.transport_gone()
+        self.calls.fail_all()
+        # Who waits with a request is to learn that; who waits with a message goes on waiting.
+        self.credit.wake_all()
 
-    def let_threads_read(self, allowed: bool) -> None:
-        """Whether threads read for themselves, and the loop keeps out of it."""
-        with self.lock:
-            if self.link.thread_reads != allowed:
-                self.link.thread_reads = allowed
-                self.link.update_watch()
+    def adopt(self, other: "Session") -> None:
+        """Go on where `other`, which nobody has used, stands on its transport. `other` is to be closed."""
+        self.inbox.adopt(other.inbox)
+        self.has_greeted, self.peer_stops, self._counters = other.has_greeted, other.peer_stops, other._counters
+        self.transports += 1
+        for mine, others in (self.requests, other.requests), (self.control, other.control):
+            while others:
+                mine.add(others.take()._replace(transport=self.transports))
+        other._counters = None
 
-    def keep_untaken(self) -> None:
-        """Stay open when the process over there ends, and give the next one what that has not taken."""
-        self.is_open_for_next = True
+    def close_here(self) -> bool:
+        """This side ends it; what is queued is still to be written. Whether it was open."""
+        if self.closed is not None:
+            return False
+        self.closed = ChannelClosed(self.name, text("channel.reason_closed_here"))
+        self.is_closed_here = True
+        self.outbox.close_burst()
+        self.calls.fail_all()
+        self.credit.wake_all()
+        self.inbox.wake_all()
+        return True
 
-    def attach(self, transport: Transport, *, generation: int = 0) -> None:
-        """Talk over `transport` from now on, and greet whoever is there; a transport that there was is given up."""
-        with self.lock:
-            self.raise_if_closed()
-            self.link.read_all()
-            let_go_of_transport(self, is_replaced=True)
-            self.has_greeted = self.peer_stops = self.room_is_asked_for = False
-            self.receiver.inbox.transport_changed()
-            self.receiver.receipts = None
-            self.calls.transports += 1
-            self.link.is_paused = self.receiver.inbox.holds_too_much
-            transport.max_message_bytes = self.options.max_message_bytes
-            self.link.attach(transport, pack_hello(generation, self.options.max_queued_bytes))
-            self.receiver.inbox.wake_all()
-            self.room.wake_all()
-        open_connections.remember(self)
+    def close(self, reason: ChannelClosed) -> int:
+        """It is over, and the transport gone. How many messages are lost."""
+        if self.closed is None:
+            self.closed = reason
+        dropped = self.outbox.drop_all(is_written_lost=True)
+        self.credit.wake_all()
+        self.inbox.wake_all()
+        return dropped
 
-    def detach(self) -> None:
-        """The other process is gone. What it sent is still received; what it had not taken is kept."""
-        with self.lock:
-            self.link.read_all()
-            let_go_of_transport(self)
-
-    def say_stop(self) -> None:
-        """Tell the other side that nothing more will come: whoever blocks in its `receive` goes on."""
-        with self.lock:
-            self.link.send_control(FrameKind.STOP)
-
-    @property
-    def is_attached(self) -> bool:
-        return self.link.transport is not None
-
-    @property
-    def is_untouched(self) -> bool:
-        """Whether nobody in this process has used it, though something may have come."""
-        receiver, calls = self.receiver, self.calls
-        used = receiver.mode or calls.handlers or calls.has_callers or self.outbox.accepted or self.told.has_hearers
-        return not used and self.closed is None
-
-    def adopt(self, other: "Endpoint") -> None:
-        """Take over the transport of `other`, which nobody has used, and what has come over it; close `other`."""
-        with self.lock, other.lock:
-            transport = other.link.release()
-            self.receiver.inbox, other.receiver.inbox = other.receiver.inbox, self.receiver.inbox
-            self.receiver.receipts, other.receiver.receipts = other.receiver.receipts, None
-            self.has_greeted = other.has_greeted
-            self.link.adopt(transport)
-            shut(other, ChannelClosed(other.name, text("channel.reason_replaced")))
-        open_connections.remember(self)
-
-    def forked(self) -> None:
-        """This is a copy of the process that the channel belongs to: let go of it, and leave that one alone."""
-        self.lock = threading.RLock()
-        self.link.forked()
-        self.closed = ChannelClosed(self.name, text("channel.reason_forked"))
-        self.room = Room(self.outbox)
-        self.room.close()
+    def raise_if_closed(self) -> None:
+        """Raises `ChannelClosed` or a kind of it."""
+        if self.closed is not None:
+            raise type(self.closed)(self.name, self.closed.reason)
 
     # --- what goes out
 
-    def look_for_room(self) -> None:
-        """Forget what the other side has taken, and wake the next who waits to send. With the lock."""
-        transport = self.link.transport
-        if transport is None:
-            return
-        self.outbox.untaken.forget_taken(transport.peer[TAKEN])
-        if self.room:
-            self.room.wake_next()
-            wanted = self.room.taken_when_met() if not self.room_is_asked_for else None
-            if wanted is not None:
-                self.room_is_asked_for = True
-                self.link.send_urgent(pack_room_wanted(wanted))
-        if self.closing is not None and self.link.flush_now():
-            self.closing.wake()
+    def open_burst(self, size_bytes: int) -> None:
+        """Somebody is bound to write all that waits. Until so much waits, let messages be added without a look, as far
+        as they may be."""
+        outbox = self.outbox
+        if self.closed is None and not self.credit.is_wanted and self.options.max_message_bytes >= size_bytes:
+            outbox.open_burst(min(size_bytes - outbox.waiting_bytes, outbox.max_queued_bytes - outbox.queued_bytes))
 
-    def say_room(self) -> None:
-        """Tell the other side how much has been taken, since it waits for that. With the lock."""
-        receipts = self.receiver.receipts
-        if receipts is not None:
-            receipts.told()
-            self.link.send_urgent(pack_frame(FrameKind.ROOM, 0, b""))
+    def give_one(self, entry: SmallEntry, size_bytes: int, queued: list[Write]) -> bool:
+        """Move a small message right to what a transport has `queued`, if it may be sent; whether it was.
+
+        For an outbox that `is_idle`. Raises `ChannelClosed`.
+        """
+        if self.closed is not None:
+            self.raise_if_closed()
+        outbox = self.outbox
+        # Nothing waits, so all that is queued is in flight.
+        if self.credit.is_wanted or outbox.in_flight.size_bytes + size_bytes > outbox.max_queued_bytes:
+            return False
+        outbox.give_one(entry, size_bytes, queued)
+        return True
+
+    def add_message(self, entry: Entry, *, is_my_turn: bool = False) -> bool:
+        """Queue a message if there is room, and nobody has waited for that before; whether it is queued.
+
+        `is_my_turn` tells that its sender was woken for it. Raises `ChannelClosed`, and what `Item.on_accept` does.
+        """
+        if self.closed is not None:
+            self.raise_if_closed()
+        if self.credit.is_wanted and not is_my_turn:
+            return False
+        size = cost_bytes(entry)
+        outbox = self.outbox
+        if not outbox.has_room(size):
+            self.look_for_room()
+            if not outbox.has_room(size):
+                return False
+        if isinstance(entry, Item):
+            if entry.on_accept is not None:
+                entry.on_accept()
+            outbox.add_item(entry)
+        else:
+            outbox.add_small(entry, size)
+        return True
+
+    def add_control(self, item: Item) -> bool:
+        """Queue what is of use to the transport of the moment only, if not too much is unwritten; whether it is.
+
+        Raises what `Item.on_accept` does.
+        """
+        waiting = self.outbox.waiting_bytes
+        if waiting and waiting + item.size_bytes > self.options.max_queued_bytes:
+            return False
+        if item.on_accept is not None:
+            item.on_accept()
+        self.outbox.add_item(item)
+        return True
+
+    def say_taken(self) -> None:
+        """Tell the other side how much has been taken, since it waits for that."""
+        if self.inbox.acks is not None:
+            self.inbox.acks.told()
+            self.outbox.add_urgent(pack_frame(FrameKind.ROOM, 0, b""))
+
+    def look_for_room(self) -> None:
+        """Forget what the other side has taken, wake who can send now, and say what the next one waits for."""
+        counters, in_flight = self._counters, self.outbox.in_flight
+        if counters is None:
+            self.credit.wake_next()  # whoever was first may have gone
+            return
+        while True:
+            in_flight.forget_taken(counters.peer[TAKEN])
+            if self.credit.is_wanted:
+                self.credit.wake_next()
+            # Handles must be let go of as soon as they are over there, or nobody sees the end of what they lead to.
+            awaited = (self.credit.taken_when_met(), in_flight.taken_when_handles_are())
+            wanted = min((number for number in awaited if number is not None), default=0)
+            counters.own[WANTED] = wanted
+            # The other side may have taken that many before it could see this.
+            if not wanted or counters.peer[TAKEN] < wanted:
+                return
 
     # --- what comes in
 
-    def take_in(self, handles: tuple[Handle, ...]) -> TakeIn:
-        """For the decoder: opens the ends of channels that came with `handles`."""
-        return take_in(handles, self._open)
+    def receive(self, frames: list[Frame]) -> None:
+        """Take in what has come, in order, and wake who waits for it. Raises `FrameError` for what makes no sense."""
+        inbox = self.inbox
+        for frame in frames:
+            kind = frame.kind
+            if not self.has_greeted:
+                self._greet(frame)
+            elif kind in _MESSAGES:
+                inbox.add(frame)
+            else:
+                self._receive_control(kind, frame)
+        if inbox.waiters and inbox:
+            inbox.wake_one()
 
-    def _open(self, end: ChannelEnd) -> object:
-        raise NotImplementedError
+    def _greet(self, frame: Frame) -> None:
+        bound = check_hello(frame)
+        assert self._counters is not None
+        self.has_greeted = True
+        # Not before: until now the transport may not have had its counters.
+        self.inbox.expect(bound, Acks(self._counters))
+        self.look_for_room()
 
-    def something_came(self) -> bool:
-        """Whether there is a value to take; reads if there is none yet. With the lock."""
-        inbox, link = self.receiver.inbox, self.link
-        # One read may have brought other frames only, such as the greeting.
-        while not inbox and link.read():
-            pass
-        return bool(inbox)
-
-    @property
-    def is_talking(self) -> bool:
-        """Whether both sides have greeted, and none has said that it ends."""
-        return self.has_greeted and self.closed is None and not self.peer_stops
-
-    def take(self) -> Any:
-        """The oldest value, which must be there. With the lock."""
-        inbox = self.receiver.inbox
-        try:
-            return self.receiver.take()
-        except CodecError as error:
-            break_off(self, str(error))
-            raise ChannelBroken(self.name, str(error)) from error
-        finally:
-            if inbox.waiters and inbox:
-                inbox.wake_one()  # several may have come at once
-            if self.link.is_paused:
-                self.unpause()
-
-    def unpause(self) -> None:
-        """Read on, if what was there is less by now. With the lock."""
-        if not self.receiver.inbox.holds_too_much:
-            self.link.is_paused = False
-            self.link.update_watch()
-
-    @property
-    def has_work_for_core(self) -> bool:
-        return bool(self.calls.core_requests or self.told)
-
-    @property
-    def has_work_for_handlers(self) -> bool:
-        return bool(self.calls.requests or (self.receiver.handlers and self.receiver.inbox))
-
-    def on_loop_thread(self) -> bool:
-        """Whether this thread must not be blocked: the one of the loop that reads, or of the handlers'."""
-        return self.link.on_loop_thread() or (self.handlers_loop is not None and self.handlers_loop.is_this_thread())
-
-    def begin_to_deliver(self) -> None:
-        """A handler has been registered."""
-        with self.lock:
-            self.bind_to_running_loop()
-        self.let_threads_read(False)
-        self.deliver_soon()
-
-    def deliver_soon(self) -> None:
-        loop = self.link.loop
-        if loop is not None:
-            # It may have ended: then nobody is there to deliver to.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(deliver, self)
-
-    def hear(self, function: Callable[[Any], object]) -> None:
-        """Call `function` with each value that the other side tells, on whatever thread reads, without the lock."""
-        self.told.add_hearer(function)
-        if self.link.loop is not None and not self.link.loop.is_closed():
-            self.deliver_soon()
+    def _receive_control(self, kind: int, frame: Frame) -> None:
+        if kind in _ANSWERS:
+            self.calls.settle(frame)
+        elif kind in _REQUESTS:
+            queue = self.control if kind == FrameKind.CONTROL else self.requests
+            request = Request(number_of(frame), frame, self.transports)
+            if not queue.add(request):
+                self._refuse(request, is_first=queue.refuse_first())
+        elif kind == FrameKind.ROOM:
+            self.look_for_room()
+        elif kind == FrameKind.STOP:
+            self.peer_stops = True
+            self.inbox.wake_all()
         else:
-            self.told.pass_on()
+            raise FrameError(text("channel.second_hello"))
 
-    # --- the end
+    def _refuse(self, request: Request, *, is_first: bool) -> None:
+        """Too many requests wait for this one to wait as well: say so."""
+        problem = text("channel.too_many_requests", channel=self.name)
+        if is_first:
+            logger.error(problem)
+        if request.number != NO_REPLY:
+            failure = encode([ChannelFull.__name__, problem, ""])[1]
+            self.outbox.add_urgent(pack_frame(FrameKind.FAILURE, 0, pack_number(request.number) + failure))
 
-    def raise_if_closed_here(self) -> None:
-        """What came before the other side's end is still received; after this one's own, nothing is."""
-        if self.is_closed_here:
-            self.raise_if_closed()
+    # --- figures
 
-    def raise_if_closed(self) -> None:
-        if self.closed is not None:
-            raise type(self.closed)(self.name, self.closed.reason)
+    @property
+    def held(self) -> Held:
+        """What is held for the other side just now."""
+        outbox, inbox = self.outbox, self.inbox
+        return Held(
+            outbox.queued_bytes + inbox.queued_bytes + self.requests.queued_bytes + self.control.queued_bytes,
+            outbox.handles + inbox.handles + self.requests.handles + self.control.handles,
+            outbox.entries + inbox.entries + len(self.requests) + len(self.control),
+            len(self.calls),
+        )

@@ -3,16 +3,12 @@
 It imports `liteyuki.comm.wire` and `liteyuki.codec`, and knows nothing of sessions and channels.
 """
 
-from liteyuki.comm.transport.base import BEGUN, COUNTERS, TAKEN, UNWRITTEN, Transport, TransportEnded
+from liteyuki.comm.transport.base import Transport, TransportEnded
 from liteyuki.comm.transport.inheritance import drop_inheritance, offer, take_over
 from liteyuki.comm.transport.memory import memory_pair
 from liteyuki.comm.transport.pipe import PipeTransport, dead_end, pipe_pair
 
 __all__ = [
-    "BEGUN",
-    "COUNTERS",
-    "TAKEN",
-    "UNWRITTEN",
     "PipeTransport",
     "Transport",
     "TransportEnded",

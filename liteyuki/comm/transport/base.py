@@ -1,15 +1,10 @@
 """The seam between channels and what carries them, which is whole frames: a channel knows only `Transport`."""
 
-from collections.abc import MutableSequence, Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
-from liteyuki.comm.wire import Frame, Write
+from liteyuki.comm.wire import Counters, Frame, Write
 
-__all__ = ["BEGUN", "COUNTERS", "TAKEN", "UNWRITTEN", "Transport", "TransportEnded"]
-
-UNWRITTEN, BEGUN, TAKEN = 0, 1, 2
-"""The places of the counters in `Transport.own` and `Transport.peer`."""
-COUNTERS: Final = 3
+__all__ = ["Transport", "TransportEnded"]
 
 
 class TransportEnded(Exception):
@@ -23,17 +18,12 @@ class TransportEnded(Exception):
         self.unfinished_bytes = unfinished_bytes
 
 
-class Transport(Protocol):
+class Transport(Counters, Protocol):
     """One end of a full-duplex, ordered stream of frames.
 
     No method blocks. A channel calls all of them under its lock, so an implementation needs none of its own
     towards its own side. `fileno` is what to wait on: for reading when `read` had nothing, for writing when
     `flush` was not done.
-
-    `own` holds three numbers for the other side to see: whether there are messages here that were sent and are *not
-    written* yet (0 or 1), how many of the other side's have *begun* to be handled here, and how many were *taken*.
-    `peer` holds the other side's, and keeps them when that side is killed, at whatever moment. Both are attributes
-    to be looked up anew each time.
     """
 
     max_message_bytes: int
@@ -41,16 +31,6 @@ class Transport(Protocol):
     queued: list[Write]
     """What the channel has put here to be written; it leaves with `flush`. Handles stay the channel's, which keeps them
     open until `flush` is done."""
-
-    @property
-    def own(self) -> MutableSequence[int] | memoryview:
-        """This side's counters."""
-        ...
-
-    @property
-    def peer(self) -> Sequence[int] | memoryview:
-        """The other side's."""
-        ...
 
     def fileno(self) -> int:
         """The OS handle that becomes readable when `read` has something to return or to raise."""

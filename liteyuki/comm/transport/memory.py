@@ -5,8 +5,8 @@ import socket
 import threading
 from collections import deque
 
-from liteyuki.comm.transport.base import COUNTERS, TransportEnded
-from liteyuki.comm.wire import MAX_MESSAGE_BYTES, Frame, FrameError, FrameParser, Handle, Write
+from liteyuki.comm.transport.base import TransportEnded
+from liteyuki.comm.wire import COUNTERS, MAX_MESSAGE_BYTES, Frame, FrameError, FrameParser, Handle, Write
 
 __all__ = ["MemoryTransport", "memory_pair"]
 

@@ -1,31 +1,85 @@
-"""What checks one value against one kind of type: an item, a list of them, a union, an object with fields.
+"""`Checker`, and what checks one kind of type: an item, a list of them, a union, an object with fields.
 
-`typed` puts these together after an annotation; nothing here knows about annotations.
+The compiler puts these together after an annotation; nothing here knows about annotations.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+import reprlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from liteyuki.comm.typecheck.checker import NOT_THERE, Checker, Mismatch, one_deeper, shown
+from liteyuki.errors import WrongType
 from liteyuki.locale import text
 
-__all__ = ["elements", "entries", "instance", "keyed", "literal", "number", "record", "slots", "union"]
+__all__ = ["Checker", "Problem", "elements", "entries", "instance", "keyed", "literal", "record", "slots", "union"]
+
+_MAX_DEPTH: Final = 200
+"""How deep containers may be nested, as the codec has it; for people to read, since the codec counts them."""
+
+_SHOWN_CHARACTERS: Final = 60
+
+_MISSING: Final = object()
+"""Stands for the value of a field that an object lacks."""
 
 
-def instance(description: str, cls: type) -> Checker:
-    """Instances of `cls`."""
+class Problem(NamedTuple):
+    """What is wrong with a value, for a person to read: where in it, what belongs there, what is there instead.
 
-    def check(value: Any, depth: int) -> Mismatch | None:
-        return None if isinstance(value, cls) else ("", description, value)
+    `path` is written as in Python, `[0]['key'].field`; `<key>` is the key of a dict itself, and the value as a whole
+    is an empty path.
+    """
 
-    return Checker(description, check, {cls})
+    path: str
+    expected: str
+    found: str
 
 
-def number(description: str, classes: tuple[type, ...]) -> Checker:
-    """Numbers of these classes; a bool is none."""
+Mismatch: TypeAlias = tuple[str, str, Any]
+"""Path, what belongs there, and the value that is there. Unlike a `Problem` it costs next to nothing: a union makes
+one for each alternative that a good value is not."""
 
-    def check(value: Any, depth: int) -> Mismatch | None:
-        if isinstance(value, classes) and not isinstance(value, bool):
+Check: TypeAlias = Callable[[Any], Mismatch | None]
+
+
+class Checker:
+    """Tells what is wrong with a value. From any thread.
+
+    `description` is the type as people write it. For this package itself: `check`, and `certain`, the classes whose
+    direct instances need no look. A checker is made before these are known, so that a type can hold itself.
+    """
+
+    __slots__ = ("certain", "check", "description")
+
+    def __init__(self, description: str, check: Check = lambda value: None, certain: Iterable[type] = ()) -> None:
+        self.description = description
+        self.check = check
+        self.certain = frozenset(certain)
+
+    def become(self, other: "Checker") -> None:
+        """Check what `other` checks."""
+        self.check, self.certain = other.check, other.certain
+
+    def require(self, value: object, channel: str) -> None:
+        """Raises `WrongType` if the channel of that name does not carry `value`."""
+        if type(value) not in self.certain and (problem := self.problem(value)) is not None:
+            raise WrongType(channel, self.description, *problem, value)
+
+    def problem(self, value: object) -> Problem | None:
+        """The first problem of `value`, None if it is of the type."""
+        try:
+            mismatch = self.check(value)
+        except RecursionError:  # it holds itself, or might as well
+            return Problem("", text("typed.depth", levels=_MAX_DEPTH), _found(value))
+        if mismatch is None:
+            return None
+        path, expected, found = mismatch
+        return Problem(path, expected, _found(found))
+
+
+def instance(description: str, classes: tuple[type, ...], *, other_than: tuple[type, ...] = ()) -> Checker:
+    """Instances of one of `classes`, and of none of `other_than`."""
+
+    def check(value: Any) -> Mismatch | None:
+        if isinstance(value, classes) and not isinstance(value, other_than):
             return None
         return "", description, value
 
@@ -38,7 +92,7 @@ def literal(description: str, options: Iterable[Any]) -> Checker:
     for option in options:
         by_type.setdefault(type(option), set()).add(option)
 
-    def check(value: Any, depth: int) -> Mismatch | None:
+    def check(value: Any) -> Mismatch | None:
         return None if value in by_type.get(type(value), ()) else ("", description, value)
 
     return Checker(description, check)
@@ -51,12 +105,12 @@ def union(description: str, alternatives: Collection[Checker]) -> Checker:
     """
     certain = frozenset[type]().union(*(alternative.certain for alternative in alternatives))
 
-    def check(value: Any, depth: int) -> Mismatch | None:
+    def check(value: Any) -> Mismatch | None:
         if type(value) in certain:
             return None
         inside: list[Mismatch] = []
         for alternative in alternatives:
-            mismatch = alternative.check(value, depth)
+            mismatch = alternative.check(value)
             if mismatch is None:
                 return None
             if mismatch[0]:
@@ -66,19 +120,18 @@ def union(description: str, alternatives: Collection[Checker]) -> Checker:
     return Checker(description, check, certain)
 
 
-def elements(description: str, cls: type[Any], item: Checker) -> Checker:
-    """Instances of `cls`, a sequence or a set, that hold only what `item` takes."""
+def elements(description: str, cls: type[Any], item: Checker | None) -> Checker:
+    """Instances of `cls`, a sequence or a set, that hold only what `item` takes; None takes anything."""
+    if item is None:
+        return instance(description, (cls,))
 
-    def check(value: Any, depth: int) -> Mismatch | None:
+    def check(value: Any) -> Mismatch | None:
         if not isinstance(value, cls):
             return "", description, value
-        deeper = one_deeper(depth)
-        if item.certain.issuperset(map(type, value)):
-            return None
-        for index, element in enumerate(value):
-            mismatch = item.check(element, deeper)
-            if mismatch is not None:
-                return _at(f"[{index}]", mismatch)
+        if not item.certain.issuperset(map(type, value)):
+            for index, element in enumerate(value):
+                if mismatch := item.check(element):
+                    return _at(f"[{index}]", mismatch)
         return None
 
     return Checker(description, check)
@@ -89,16 +142,13 @@ def slots(description: str, items: tuple[Checker | None, ...]) -> Checker:
     length = len(items)
     checked = [(index, item) for index, item in enumerate(items) if item is not None]
 
-    def check(value: Any, depth: int) -> Mismatch | None:
+    def check(value: Any) -> Mismatch | None:
         if not isinstance(value, tuple) or len(value) != length:
             return "", description, value
-        deeper = one_deeper(depth)
         for index, item in checked:
             element = value[index]
-            if type(element) not in item.certain:
-                mismatch = item.check(element, deeper)
-                if mismatch is not None:
-                    return _at(f"[{index}]", mismatch)
+            if type(element) not in item.certain and (mismatch := item.check(element)):
+                return _at(f"[{index}]", mismatch)
         return None
 
     return Checker(description, check)
@@ -107,20 +157,17 @@ def slots(description: str, items: tuple[Checker | None, ...]) -> Checker:
 def entries(description: str, cls: type[Any], keys: Checker | None, values: Checker | None) -> Checker:
     """Instances of `cls`, a mapping, with such keys and values; None takes anything."""
 
-    def check(value: Any, depth: int) -> Mismatch | None:
+    def check(value: Any) -> Mismatch | None:
         if not isinstance(value, cls):
             return "", description, value
-        deeper = one_deeper(depth)
         if keys is not None and not keys.certain.issuperset(map(type, value)):
             for key in value:
-                mismatch = keys.check(key, deeper)
-                if mismatch is not None:
-                    return _at(f"<{shown(key)}>", mismatch)
+                if mismatch := keys.check(key):
+                    return _at(f"<{_shown(key)}>", mismatch)
         if values is not None and not values.certain.issuperset(map(type, value.values())):
             for key, item in value.items():
-                mismatch = values.check(item, deeper)
-                if mismatch is not None:
-                    return _at(f"[{shown(key)}]", mismatch)
+                if mismatch := values.check(item):
+                    return _at(f"[{_shown(key)}]", mismatch)
         return None
 
     return Checker(description, check)
@@ -129,22 +176,19 @@ def entries(description: str, cls: type[Any], keys: Checker | None, values: Chec
 def keyed(description: str, fields: Mapping[str, Checker | None], required: frozenset[str]) -> Checker:
     """Dicts with these keys and no other, of which the `required` ones are there; None takes any value."""
 
-    def check(value: Any, depth: int) -> Mismatch | None:
+    def check(value: Any) -> Mismatch | None:
         if not isinstance(value, dict):
             return "", description, value
-        deeper = one_deeper(depth)
         for name, field in fields.items():
-            item = value.get(name, NOT_THERE)
-            if item is NOT_THERE:
+            item = value.get(name, _MISSING)
+            if item is _MISSING:
                 if name in required:
                     return f"[{name!r}]", "Any" if field is None else field.description, item
-            elif field is not None and type(item) not in field.certain:
-                mismatch = field.check(item, deeper)
-                if mismatch is not None:
-                    return _at(f"[{name!r}]", mismatch)
+            elif field is not None and type(item) not in field.certain and (mismatch := field.check(item)):
+                return _at(f"[{name!r}]", mismatch)
         for key in value:
             if key not in fields:
-                return f"<{shown(key)}>", text("typed.key_of", type=description), key
+                return f"<{_shown(key)}>", text("typed.key_of", type=description), key
         return None
 
     return Checker(description, check)
@@ -153,16 +197,13 @@ def keyed(description: str, fields: Mapping[str, Checker | None], required: froz
 def record(description: str, cls: type, fields: Collection[tuple[str, Checker]]) -> Checker:
     """Instances of `cls` whose attributes of these names are what the checkers take."""
 
-    def check(value: Any, depth: int) -> Mismatch | None:
+    def check(value: Any) -> Mismatch | None:
         if not isinstance(value, cls):
             return "", description, value
-        deeper = one_deeper(depth)
         for name, field in fields:
-            item = getattr(value, name, NOT_THERE)
-            if type(item) not in field.certain:
-                mismatch = field.check(item, deeper)
-                if mismatch is not None:
-                    return _at(f".{name}", mismatch)
+            item = getattr(value, name, _MISSING)
+            if type(item) not in field.certain and (mismatch := field.check(item)):
+                return _at(f".{name}", mismatch)
         return None
 
     return Checker(description, check)
@@ -171,3 +212,24 @@ def record(description: str, cls: type, fields: Collection[tuple[str, Checker]])
 def _at(place: str, mismatch: Mismatch) -> Mismatch:
     path, expected, found = mismatch
     return place + path, expected, found
+
+
+_REPR: Final = reprlib.Repr()
+# These three are shortened in their middle.
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 3 * _SHOWN_CHARACTERS
+_REPR.maxlist = _REPR.maxtuple = _REPR.maxset = _REPR.maxfrozenset = _REPR.maxdict = _SHOWN_CHARACTERS
+
+
+def _shown(value: object) -> str:
+    """How a value begins, as Python writes it; as part of a path, or of what was found."""
+    try:
+        written = _REPR.repr(value)
+    except Exception:  # noqa: BLE001 - an int of more digits than Python prints, and whatever reprs raise
+        written = type(value).__qualname__
+    return written if len(written) <= _SHOWN_CHARACTERS else written[:_SHOWN_CHARACTERS] + "…"
+
+
+def _found(value: object) -> str:
+    if value is _MISSING:
+        return text("typed.missing")
+    return "None" if value is None else f"{_shown(value)} ({type(value).__qualname__.rpartition('<locals>.')[2]})"

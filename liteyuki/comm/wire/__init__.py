@@ -3,6 +3,7 @@
 It imports `liteyuki.codec`, and nothing else of `liteyuki.comm`.
 """
 
+from liteyuki.comm.wire.counters import BEGUN, COUNTERS, TAKEN, UNWRITTEN, WANTED, Counters
 from liteyuki.comm.wire.frames import (
     COUNT,
     HANDLES_SHIFT,
@@ -22,13 +23,19 @@ from liteyuki.comm.wire.hello import check_hello, pack_hello
 from liteyuki.comm.wire.parser import FrameParser
 
 __all__ = [
+    "BEGUN",
     "COUNT",
+    "COUNTERS",
     "HANDLES_SHIFT",
     "HEADER",
     "LARGE_HEAD",
     "MAX_HANDLES",
     "MAX_MESSAGE_BYTES",
     "RUN_HEAD",
+    "TAKEN",
+    "UNWRITTEN",
+    "WANTED",
+    "Counters",
     "Frame",
     "FrameError",
     "FrameKind",

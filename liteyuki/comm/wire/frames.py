@@ -34,7 +34,7 @@ __all__ = [
     "pack_frame",
 ]
 
-PROTOCOL_VERSION: Final = 3
+PROTOCOL_VERSION: Final = 4
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
 """The largest body of one frame that is accepted."""
 MAX_MESSAGE_BYTES: Final = 1024 * 1024 * 1024
@@ -49,11 +49,11 @@ HEADER_BYTES: Final = HEADER.size
 LARGE_HEAD: Final = struct.Struct("<BBQ")
 """The body of a LARGE frame: kind, flags and length of the frame that its pieces make up."""
 
-RUN_HEAD: Final = struct.Struct("<IB")
-"""What stands before each run of a BATCH frame, which is a MessagePack array of values: its length, and its flags."""
+RUN_HEAD: Final = struct.Struct("<I")
+"""What stands before each run of a BATCH frame, which is a MessagePack array of values: its length."""
 
 COUNT: Final = struct.Struct("<Q")
-"""The body of a ROOM_WANTED frame, and what stands before the value of a request or a reply."""
+"""What stands before the value of a request or an answer: its number."""
 
 Write = tuple[Sequence[Buffer], Sequence[Handle]]
 """Bytes that are to be written, in several parts, and handles that travel with them."""
@@ -80,13 +80,11 @@ class FrameKind(IntEnum):
     """The head of a frame that comes in pieces; see `LARGE_HEAD`."""
     PIECE = 9
     """The next part of it."""
-    ROOM_WANTED = 10
-    """Say ROOM when so many messages (u64) of this transport have been taken."""
-    ROOM = 11
-    """They have."""
-    TELL = 12
-    """A value outside of the stream of messages, from core to core."""
-    PAGE = 13
+    ROOM = 10
+    """As many messages have been taken as the counters say that the other side waits for."""
+    CONTROL = 11
+    """Like REQUEST, from core to core."""
+    PAGE = 12
     """From whoever made the pair, before all else: the page of counters, and which half is whose (u8)."""
 
 

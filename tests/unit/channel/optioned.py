@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import Transport
 from tests.unit.joined import DEADLINE, Joiner
 
@@ -30,18 +30,6 @@ def with_options(joiner: Joiner, **options: Any) -> OptionJoiner:
     return OptionJoiner(joiner, options)
 
 
-def crash(child: Channel[Any], main: Channel[Any] | None = None) -> None:
-    """End `child` as a kill does: nothing more is read, sent or finished. `main` learns of it, if given."""
-    child.receiver.handlers = ()
-    with child.lock:
-        transport = child.link.release()
-        if transport is not None:
-            transport.close()
-        child.calls.fail_all()
-    if main is not None:
-        main.detach()
-
-
 def weighing(number: int, cost: int) -> bytes:
     """A value that costs `cost` bytes of a channel's bound, which must be 400 at least and less than 64 KiB."""
     value = bytes([number]) * (cost - COST_BYTES - HEAD_BYTES)
@@ -52,6 +40,6 @@ def weighing(number: int, cost: int) -> bytes:
 def wait_for_sender(channel: Channel[Any]) -> None:
     """Block until somebody waits for room."""
     deadline = time.monotonic() + DEADLINE
-    while not channel.room:
+    while not channel.stats.waits:
         assert time.monotonic() < deadline, "nobody waits to send"
         time.sleep(0.001)

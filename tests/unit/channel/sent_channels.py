@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness import open_handles
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.io.waiters import ThreadWaiter
 from liteyuki.comm.transport import Transport
 from liteyuki.comm.wire import Handle

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from liteyuki.comm import message
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.io.writer import Bursts
 from liteyuki.comm.transport import memory_pair
 from liteyuki.comm.transport.memory import MemoryTransport

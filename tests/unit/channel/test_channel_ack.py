@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel.channel import Channel
-from tests.unit.channel.optioned import crash, with_options
-from tests.unit.joined import DEADLINE, Arrivals, Joiner, run, until
+from liteyuki.comm.channel import Channel
+from tests.unit.channel.optioned import with_options
+from tests.unit.joined import Arrivals, DEADLINE, Joiner, crash, run, until
 
 
 def handled(joiner: Joiner) -> tuple[Joiner, Channel[Any]]:

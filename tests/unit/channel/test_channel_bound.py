@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import PipeTransport, pipe_pair
 from liteyuki.comm.wire import HEADER, FrameKind, pack_frame
 from liteyuki.comm.wire.frames import HEADER_BYTES, MAX_FRAME_BYTES

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.errors import ChannelClosed, MessageTooLarge, RemoteError
 from tests.unit.channel.answering import after_loop, answered, beside_loop, on_loop, serving, without_loop
 from tests.unit.channel.optioned import with_options

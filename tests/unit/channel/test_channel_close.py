@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from liteyuki.errors import ChannelClosed, PeerGone
-from tests.unit.channel.optioned import crash, with_options
-from tests.unit.joined import DEADLINE, TRANSPORTS, Arrivals, Joiner, in_thread, run, soon, until
+from tests.unit.channel.optioned import with_options
+from tests.unit.joined import Arrivals, DEADLINE, Joiner, TRANSPORTS, crash, in_thread, run, soon, until
 
 LARGE = bytes(5 * 2**20)
 """More than a socket holds."""

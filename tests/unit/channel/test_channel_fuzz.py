@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import Transport, TransportEnded
 from liteyuki.comm.wire import HANDLES_SHIFT, LARGE_HEAD, RUN_HEAD, Frame, FrameKind, pack_frame
 from liteyuki.errors import ChannelClosed, ChannelError

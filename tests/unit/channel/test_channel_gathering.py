@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel.channel import Channel
-from liteyuki.comm.transport import UNWRITTEN
+from liteyuki.comm.channel import Channel
+from liteyuki.comm.wire import UNWRITTEN
 from liteyuki.errors import ChannelClosed
 from tests.unit.joined import DEADLINE, Arrivals, Joiner, in_thread, run
 

@@ -7,12 +7,12 @@ from typing import Any, Literal
 import ormsgpack
 import pytest
 
-from liteyuki.comm.channel.channel import Channel
-from liteyuki.comm.transport import BEGUN, TAKEN
+from liteyuki.comm.channel import Channel
+from liteyuki.comm.wire import BEGUN, TAKEN
 from liteyuki.comm.wire import FrameKind, pack_frame
 from liteyuki.errors import ChannelClosed
-from tests.unit.channel.optioned import crash, wait_for_sender, with_options
-from tests.unit.joined import DEADLINE, Joiner, hello, in_thread, run, send_raw, until
+from tests.unit.channel.optioned import wait_for_sender, with_options
+from tests.unit.joined import DEADLINE, Joiner, crash, hello, in_thread, run, send_raw, until
 
 Ack = Literal["taken", "handled"]
 ACKS: list[Ack] = ["taken", "handled"]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import liteyuki
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.errors import ChannelBroken, ChannelFull
 from tests.unit.channel.optioned import with_options
 from tests.unit.joined import DEADLINE, Joiner, in_thread

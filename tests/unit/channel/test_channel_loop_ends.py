@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.io.bell import wait_readable
 from liteyuki.comm.io.waiters import ThreadWaiter
 from liteyuki.comm.io.writer import Bursts

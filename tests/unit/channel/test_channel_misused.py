@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from liteyuki.comm import UnknownMessage, register_codec_hook, set_channel
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from tests.unit.joined import DEADLINE, Arrivals, Joiner, run
 
 MESSAGES = 6000
@@ -44,7 +44,7 @@ def test_only_channels_are_set() -> None:
 async def handler(value: object) -> None: ...
 
 
-@pytest.mark.parametrize("what", [handler, "dict", 5], ids=repr)
+@pytest.mark.parametrize("what", [handler, "dict", 5])
 @pytest.mark.parametrize("decorator", ["on_receive", "on_request"])
 def test_forgotten_parentheses_are_told(decorator: str, what: Any) -> None:
     with pytest.raises(TypeError, match=r"@channel\.on_receive\(\)"):

@@ -9,15 +9,13 @@ from typing import Any
 import pytest
 
 from harness import open_handles
-from liteyuki.comm.channel.channel import Channel
-from liteyuki.comm.channel.ends import ChannelEnd
+from liteyuki.comm.channel import Channel, ChannelEnd
 from liteyuki.errors import (
     ChannelFull,
     MessageTooLarge,
 )
-from tests.unit.channel.optioned import crash
 from tests.unit.channel.sent_channels import check_connected, closing, handles_so_far
-from tests.unit.joined import DEADLINE, Arrivals, Joiner, close_at_once, in_thread, run, soon
+from tests.unit.joined import Arrivals, DEADLINE, Joiner, close_at_once, crash, in_thread, run, soon
 
 NAMES = [f"sent-{number}" for number in range(20)]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.errors import ChannelFull, PeerGone, RemoteError
 from tests.unit.channel.answering import answered, beside_loop, fill, serving, without_loop
 from tests.unit.channel.optioned import wait_for_sender, with_options

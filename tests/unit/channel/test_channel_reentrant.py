@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.errors import ChannelBusy, ChannelFull
 from tests.unit.channel.optioned import with_options
 from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.errors import ChannelClosed, ChannelFull
-from tests.unit.channel.optioned import crash, weighing, with_options
-from tests.unit.joined import DEADLINE, Joiner, close_at_once, in_thread, run, soon, until
+from tests.unit.channel.optioned import weighing, with_options
+from tests.unit.joined import DEADLINE, Joiner, close_at_once, crash, in_thread, run, soon, until
 
 BOUND = 10_000
 EIGHTH = BOUND // 8

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from liteyuki.codec import TAGGED
-from liteyuki.comm.channel.channel import Channel
-from liteyuki.comm.channel.ends import ChannelOptions, pack_end
+from liteyuki.comm.channel import Channel
+from liteyuki.comm.session import ChannelOptions
 from liteyuki.comm.wire import HANDLES_SHIFT, MAX_HANDLES, FrameKind, Handle, pack_frame
 from liteyuki.errors import (
     ChannelBroken,
@@ -21,9 +21,9 @@ from liteyuki.errors import (
     MessageTooLarge,
     PeerGone,
 )
-from tests.unit.channel.optioned import crash, with_options
+from tests.unit.channel.optioned import with_options
 from tests.unit.channel.sent_channels import check_broken_by, check_connected, closing
-from tests.unit.joined import DEADLINE, Joiner, close_at_once, hello, in_thread, run, send_raw, soon, until
+from tests.unit.joined import DEADLINE, Joiner, close_at_once, crash, hello, in_thread, run, send_raw, soon, until
 
 NAMES = [f"sent-{number}" for number in range(20)]
 

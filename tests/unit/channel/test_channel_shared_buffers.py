@@ -17,9 +17,10 @@ from liteyuki.comm.channel.shared_buffers import pack_buffer
 from liteyuki.comm.session.items import MESSAGE_COST_BYTES
 from liteyuki.comm.wire import HANDLES_SHIFT, MAX_HANDLES, FrameKind, Handle, pack_frame
 from liteyuki.errors import MessageTooLarge
-from tests.unit.channel.optioned import crash, with_options
+from harness import open_handles
+from tests.unit.channel.optioned import with_options
 from tests.unit.channel.sent_channels import check_broken_by, handles_so_far
-from tests.unit.joined import DEADLINE, Joiner, close_at_once
+from tests.unit.joined import DEADLINE, Joiner, close_at_once, crash
 
 LARGE_BYTES = 16 * 1024 * 1024
 HANDED_OVER, HOOKED = 72, 70

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.errors import ChannelClosed, ChannelFull
-from tests.unit.channel.optioned import crash, weighing, with_options
-from tests.unit.joined import DEADLINE, Joiner, in_thread, run, until
+from tests.unit.channel.optioned import weighing, with_options
+from tests.unit.joined import DEADLINE, Joiner, crash, in_thread, run, until
 
 
 def test_the_figures_are_right(joiner: Joiner) -> None:

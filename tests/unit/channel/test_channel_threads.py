@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.errors import ChannelClosed
 from tests.unit.joined import DEADLINE, Joiner, in_thread, run, soon
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from liteyuki.comm import message
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import Transport
 from liteyuki.errors import ChannelError, WrongType
 from tests.unit.joined import DEADLINE, Arrivals, Joiner, close_at_once, in_thread, run, soon

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from tests.unit.channel.optioned import wait_for_sender, weighing, with_options
 from tests.unit.joined import DEADLINE, Joiner, in_thread
 

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.errors import ChannelFull
 from liteyuki.hooks import Hook, Hooks
 from liteyuki.plugin import PluginThread

@@ -11,11 +11,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from liteyuki.codec import RAW, TAGGED, decode_batch
+from liteyuki.codec import RAW, decode_batch
 from liteyuki.comm.session.batches import runs_of
 from liteyuki.comm.session.items import (
     BATCH_BYTES,
-    MAX_GATHERED_BYTES,
     MESSAGE_COST_BYTES,
     REDELIVERED,
     TEXT_HEAD_BYTES,
@@ -24,12 +23,11 @@ from liteyuki.comm.session.items import (
     cost_bytes,
     frame_of,
 )
-from liteyuki.comm.session.outbox import Outbox, pack_room_wanted
+from liteyuki.comm.session.outbox import Outbox
 from liteyuki.comm.wire import HEADER, LARGE_HEAD, Frame, FrameKind, FrameParser, Handle, Write, pack_frame
 from liteyuki.comm.wire.frames import HEADER_BYTES
 
 BOUND = 4_000_000
-GATHER_ROOM_BYTES = 128 * (MAX_GATHERED_BYTES + TEXT_HEAD_BYTES + MESSAGE_COST_BYTES)
 OPEN_BYTES = 4096
 """How much may leave one by one and share its books."""
 SHARES = st.sampled_from([0.0, 0.3, 0.5, 0.7, 0.9, 1.0, 1.2])
@@ -71,11 +69,7 @@ def value_bytes(number: int, size_bytes: int) -> bytes:
 
 
 def add(outbox: Outbox, entry: SmallEntry) -> None:
-    """As `Channel.send` does."""
-    if len(outbox.gathered) < outbox.gather_at_most and len(entry) <= MAX_GATHERED_BYTES - TEXT_HEAD_BYTES:
-        outbox.gathered.append(entry)
-    else:
-        outbox.add_small(entry, cost_bytes(entry))
+    outbox.add_small(entry, cost_bytes(entry))
 
 
 def add_bytes(outbox: Outbox, number: int, size_bytes: int) -> bytes:
@@ -105,8 +99,8 @@ def arrived_in(frames: list[Frame]) -> list[tuple[bytes, int, tuple[Handle, ...]
     found: list[tuple[bytes, int, tuple[Handle, ...]]] = []
     for frame in frames:
         if frame.kind == FrameKind.BATCH:
-            for flags, array in runs_of(frame.body):
-                found += ((ormsgpack.packb(value), 0, ()) for value in decode_batch(flags, array))
+            for array in runs_of(frame.body):
+                found += ((ormsgpack.packb(value), 0, ()) for value in decode_batch(array))
         elif frame.kind == FrameKind.MESSAGE:
             found.append((bytes(frame.body), frame.flags & 15, frame.handles))
     return found
@@ -154,8 +148,8 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(
         size=st.one_of(st.integers(0, 60), st.integers(BATCH_BYTES - 40, BATCH_BYTES + 40), st.integers(0, 3_000_000)),
-        kind=st.sampled_from([FrameKind.MESSAGE, FrameKind.MESSAGE, FrameKind.REQUEST, FrameKind.TELL]),
-        flags=st.sampled_from([0, TAGGED, RAW]),
+        kind=st.sampled_from([FrameKind.MESSAGE, FrameKind.MESSAGE, FrameKind.REQUEST, FrameKind.CONTROL]),
+        flags=st.sampled_from([0, RAW]),
         parts=st.integers(1, 3),
         handles=st.integers(0, 2),
     )
@@ -173,13 +167,6 @@ class OutboxMachine(RuleBasedStateMachine):
     def add_urgent(self) -> None:
         self.outbox.add_urgent(URGENT)
         self.urgent.append(URGENT)
-
-    @rule(somebody_comes=st.booleans(), may_add=st.sampled_from([True, True, False]))
-    def let_gather(self, somebody_comes: bool, may_add: bool) -> None:
-        self.outbox.let_add(may_add)
-        self.outbox.let_gather(somebody_comes)
-        room = BOUND - self.outbox.waiting_bytes - self.outbox.untaken.size_bytes
-        assert bool(self.outbox.gather_at_most) == (somebody_comes and may_add and room >= GATHER_ROOM_BYTES)
 
     # --- what goes out
 
@@ -224,9 +211,6 @@ class OutboxMachine(RuleBasedStateMachine):
             self.given += given
             self.batches.append(count)
             self.last_is_open = False
-            if given[0].handles:
-                # Its handles are to be let go of as soon as it is taken.
-                self.urgent.append(pack_room_wanted(len(self.given)))
 
     @precondition(lambda self: self.outbox.is_idle)
     @rule(size=st.integers(0, 2000), is_text=st.booleans(), is_out=st.booleans())
@@ -238,7 +222,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.outbox.give_one(entry, cost_bytes(entry), queued)
         assert queued == [([frame_of(entry)], ())]
         if not is_out:
-            self.outbox.untaken.last_is_not_out()
+            self.outbox.in_flight.last_is_not_out()
         self.parser.feed(frame_of(entry), self.frames)
         last = self.given[len(self.given) - self.batches[-1] :] if self.batches else []
         joins = self.last_is_open and is_out and last and sum(one.cost_bytes for one in last) < OPEN_BYTES
@@ -257,7 +241,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(share=SHARES)
     def forget_taken(self, share: float) -> None:
-        self.outbox.untaken.forget_taken(self.taken_by(share))
+        self.outbox.in_flight.forget_taken(self.taken_by(share))
         self.forget(self.taken_by(share))
 
     def forget(self, taken: int) -> None:
@@ -301,15 +285,17 @@ class OutboxMachine(RuleBasedStateMachine):
             number += batch
             assert self.taken_when_down_to(queued) == number
 
+        with_handles = [number for number, sent in enumerate(self.given, 1) if sent.handles and number > self.forgotten]
+        assert self.outbox.in_flight.taken_when_handles_are() == min(with_handles, default=None)
+
     def taken_when_down_to(self, level_bytes: int) -> int:
-        return self.outbox.untaken.taken_when_down_to(level_bytes, self.outbox.queued_bytes)
+        return self.outbox.in_flight.taken_when_down_to(level_bytes, self.outbox.queued_bytes)
 
     def teardown(self) -> None:
         """Whatever has happened, the end leaves nothing, and tells how many messages are lost by it."""
         is_written_lost = self.number % 2 == 0
         lost = [sent for sent in self.waiting if sent.is_message]
         lost += self.given[max(self.forgotten, self.known_taken) :] if is_written_lost else []
-        self.outbox.let_add(False)
         assert self.outbox.drop_all(is_written_lost=is_written_lost) == len(lost)
         assert next_write(self.outbox) is None
         self.outbox.take_back(len(self.given), 0, lambda: WatchedHandle(-1))
@@ -332,40 +318,33 @@ class OutboxMachine(RuleBasedStateMachine):
     def figures_are_exact(self) -> None:
         outbox, untaken = self.outbox, self.given[self.forgotten :]
         messages = [sent for sent in self.waiting if sent.is_message]
-        assert outbox.untaken.size_bytes == sum(sent.cost_bytes for sent in untaken)
+        assert outbox.in_flight.size_bytes == sum(sent.cost_bytes for sent in untaken)
         assert outbox.messages == len(messages) + len(self.given) - max(self.forgotten, self.known_taken)
         assert outbox.dropped == self.dropped
-        assert outbox.is_unsent == bool(self.waiting or self.urgent or self.has_pieces)
+        assert outbox.is_idle == (not self.waiting and not self.urgent and not self.has_pieces)
+        assert outbox.has_urgent == bool(self.urgent)
+        assert outbox.entries == len(self.waiting) + len(untaken)
         assert outbox.accepted == sum(sent.is_message for sent in self.added)
 
-    @rule()
+    @invariant()
     def bytes_are_exact(self) -> None:
-        """Not an invariant: to ask is to collect what was gathered."""
         outbox, everything = self.outbox, [sent for sent in self.added if sent.is_message]
-        assert outbox.queued_bytes == outbox.waiting_bytes + outbox.untaken.size_bytes
+        assert outbox.queued_bytes == outbox.waiting_bytes + outbox.in_flight.size_bytes
         assert outbox.waiting_bytes == sum(sent.cost_bytes for sent in self.waiting)
         assert outbox.accepted_bytes == sum(sent.counted_bytes for sent in everything)
         assert outbox.largest_bytes == max((self.largest_given_bytes, *(sent.counted_bytes for sent in everything)))
 
-    @rule(asks_first=st.booleans())
-    def there_is_room_up_to_the_bound_or_for_one(self, asks_first: bool) -> None:
-        queued = self.outbox.queued_bytes if asks_first else sum(sent.cost_bytes for sent in self.waiting)
-        queued += 0 if asks_first else self.outbox.untaken.size_bytes
+    @invariant()
+    def there_is_room_up_to_the_bound_or_for_one(self) -> None:
+        queued = self.outbox.queued_bytes
         assert self.outbox.has_room(BOUND - queued)
         assert self.outbox.has_room(BOUND - queued + 1) == (queued == 0)
 
     @invariant()
-    def nobody_gathers_where_nobody_comes_or_where_it_might_be_too_much(self) -> None:
-        cost = sum(sent.cost_bytes for sent in [*self.waiting, *self.given[self.forgotten :]])
-        if self.outbox.gather_at_most:
-            assert len(self.outbox.gathered) <= self.outbox.gather_at_most
-            assert cost + GATHER_ROOM_BYTES / 2 <= BOUND
-        else:
-            assert not self.outbox.gathered
-
-    @invariant()
     def handles_stay_open_as_long_as_they_are_needed(self) -> None:
-        needed = {id(sent) for sent in [*self.waiting, *self.given[self.forgotten :]]}
+        here = [*self.waiting, *self.given[self.forgotten :]]
+        assert self.outbox.handles == sum(len(sent.handles) for sent in here)
+        needed = {id(sent) for sent in here}
         for sent in self.added:
             for handle in sent.handles:
                 if sent.is_message:
@@ -411,21 +390,4 @@ def test_a_frame_of_small_messages_is_small_though_something_else_waits_behind_t
     outbox.add_item(Item(FrameKind.REQUEST, 0, [bytes(10)]))
     while (write := next_write(outbox)) is not None:
         assert sum(map(len, write[0])) <= 3 * BATCH_BYTES + 64
-    assert not outbox.is_unsent
-
-
-def test_small_messages_are_just_added_as_long_as_they_may_and_there_is_room() -> None:
-    outbox = Outbox(1000)
-    assert outbox.may_just_add(1000)
-    assert not outbox.may_just_add(1001)
-    payload = add_bytes(outbox, 1, 100)
-    assert next_write(outbox) is not None
-    room = 1000 - len(payload) - MESSAGE_COST_BYTES
-    assert outbox.may_just_add(room)
-    assert not outbox.may_just_add(room + 1)
-    outbox.let_add(False)
-    assert not outbox.may_just_add(1)
-    outbox.untaken.forget_taken(1)
-    assert not outbox.may_just_add(1)
-    outbox.let_add(True)
-    assert outbox.may_just_add(1000)
+    assert outbox.is_idle

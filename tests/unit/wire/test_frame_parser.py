@@ -29,7 +29,7 @@ from liteyuki.comm.wire.frames import HEADER_BYTES, MAX_FRAME_BYTES
 KINDS = [int(kind) for kind in FrameKind]
 WHOLE = sorted({*KINDS} - {FrameKind.LARGE, FrameKind.PIECE})
 """Kinds of frames that the parser hands on."""
-IN_PIECES = [FrameKind.MESSAGE, FrameKind.REQUEST, FrameKind.REPLY, FrameKind.FAILURE, FrameKind.TELL]
+IN_PIECES = [FrameKind.MESSAGE, FrameKind.REQUEST, FrameKind.REPLY, FrameKind.FAILURE, FrameKind.CONTROL]
 
 
 class OnWire(NamedTuple):

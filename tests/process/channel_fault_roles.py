@@ -44,7 +44,7 @@ def use_copy(channel: Channel[Any]) -> None:
         lambda: asyncio.run(channel.async_receive()),
         lambda: asyncio.run(channel.asend("from the copy")),
         lambda: next(iter(channel)),
-        lambda: channel.notify("from the copy"),
+        lambda: channel.tell("from the copy"),
     ]
     for use in uses:
         try:

@@ -4,17 +4,18 @@ It knows nothing of channels, frames or processes, and imports nothing of `litey
 values imports it.
 """
 
-from liteyuki.codec.classes import UnknownMessage, entry_of, message
-from liteyuki.codec.codec_hooks import register_codec_hook
-from liteyuki.codec.containers import CodecError, LargeBuffer, TakeIn
+from liteyuki.codec.classes import UnknownMessage, entry_of, message, register_codec_hook
+from liteyuki.codec.containers import TakeIn
 from liteyuki.codec.encoding import decode, decode_batch, encode, encode_parts, encode_plain
-from liteyuki.codec.payload import RAW, TAGGED, Buffer
+from liteyuki.codec.payload import LARGE_BYTES, RAW, Buffer, CodecError
+from liteyuki.codec.walk import HandOver, LargeBuffer
 
 __all__ = [
+    "LARGE_BYTES",
     "RAW",
-    "TAGGED",
     "Buffer",
     "CodecError",
+    "HandOver",
     "LargeBuffer",
     "TakeIn",
     "UnknownMessage",

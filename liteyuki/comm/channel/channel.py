@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final, Generic, TypeVar, get_args
 
-from liteyuki.codec import TAGGED, encode_plain
+from liteyuki.codec import encode_plain
 from liteyuki.comm.channel.attachments import pack
 from liteyuki.comm.channel.closing import begin_to_close, close_in_background, close_in_thread, close_on_loop
 from liteyuki.comm.channel.dispatch import check
@@ -21,7 +21,6 @@ from liteyuki.comm.session.items import (
     TEXT_HEAD_BYTES,
     Entry,
     SmallEntry,
-    Tagged,
     cost_bytes,
 )
 from liteyuki.comm.session.queueing import add, need_of
@@ -226,8 +225,8 @@ class Channel(AskingEndpoint, Generic[T]):
 
     def _pack_message(self, value: T) -> Entry:
         item = pack(self, FrameKind.MESSAGE, value)
-        if item.flags == TAGGED and item.size_bytes <= self._max_small_cost_bytes:
-            return Tagged(b"".join(item.parts))
+        if not item.flags and item.size_bytes <= self._max_small_cost_bytes:
+            return b"".join(item.parts)
         return item
 
     # --- receiving, one value at a time

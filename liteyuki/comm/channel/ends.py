@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import ormsgpack
 
-from liteyuki.codec import CodecError, TakeIn
+from liteyuki.codec import CodecError, TakeIn, decode
 from liteyuki.comm.channel.shared_buffers import map_buffer
 from liteyuki.comm.transport import Transport
 from liteyuki.comm.wire import MAX_MESSAGE_BYTES, Handle
@@ -74,7 +74,7 @@ def take_in(handles: tuple[Handle, ...], open_end: Callable[[ChannelEnd], object
 
     def take(data: bytes) -> object:
         try:
-            parts: Any = ormsgpack.unpackb(data)
+            parts: Any = decode(0, data)
             if len(parts) == 2:
                 return map_buffer(handles, *parts)
             number, name, max_queued_bytes, max_message_bytes, ack = parts

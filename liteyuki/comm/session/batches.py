@@ -6,14 +6,13 @@ from typing import Any, Final
 
 import ormsgpack
 
-from liteyuki.codec import TAGGED, Buffer, CodecError
+from liteyuki.codec import Buffer, CodecError
 from liteyuki.comm.session.items import (
     BATCH_BYTES,
     TEXT_HEAD_BYTES,
     Entry,
     Item,
     SmallEntry,
-    Tagged,
     cost_bytes,
     frame_of,
     length_bytes,
@@ -94,10 +93,9 @@ def pack_batch(entries: Sequence[SmallEntry]) -> bytes:
     parts: list[bytes] = [b""]
     for at in range(0, len(entries), _RUN_MESSAGES):
         run: Sequence[Any] = entries[at : at + _RUN_MESSAGES]
-        flags = TAGGED if Tagged in kinds and Tagged in map(type, run) else 0
         payloads = run if str not in kinds else list(map(payload_of, run))
         size = _ARRAY_HEAD.size + sum(map(len, payloads))
-        parts += RUN_HEAD.pack(size, flags), _ARRAY_HEAD.pack(_ARRAY, len(run)), *payloads
+        parts += RUN_HEAD.pack(size, 0), _ARRAY_HEAD.pack(_ARRAY, len(run)), *payloads
     parts[0] = HEADER.pack(sum(map(len, parts)), _BATCH, 0)
     return b"".join(parts)
 

@@ -157,7 +157,7 @@ class Inbox:
     def decoded(self, run: Frame | Run) -> list[Any]:
         """The values of what `take_run` has given. Without the lock, if the caller likes. Raises `CodecError`."""
         if not isinstance(run, Frame):
-            return decode_batch(*run)
+            return decode_batch(run[1])
         take_in = self._take_in(run.handles) if run.handles else None
         return [decode(run.flags, run.body, take_in)]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import ormsgpack
 
-from liteyuki.codec import TAGGED, Buffer
+from liteyuki.codec import Buffer
 from liteyuki.comm.wire import HANDLES_SHIFT, HEADER, LARGE_HEAD, FrameKind, Handle, SharedHandle, Write, pack_frame
 
 if TYPE_CHECKING:
@@ -21,11 +21,9 @@ __all__ = [
     "Entry",
     "Item",
     "SmallEntry",
-    "Tagged",
     "begun_before",
     "close_handles",
     "cost_bytes",
-    "flags_of",
     "frame_of",
     "is_message",
     "length_bytes",
@@ -87,12 +85,6 @@ class Item:
                 yield [HEADER.pack(len(piece), FrameKind.PIECE, 0), piece], ()
 
 
-class Tagged(bytes):
-    """An encoded message that the receiver must walk. As small as any other that waits."""
-
-    __slots__ = ()
-
-
 SmallEntry = bytes | str
 """An encoded message; or one that is a `str`, and is encoded with its neighbours, in one step."""
 Entry = SmallEntry | Item
@@ -124,13 +116,8 @@ def total_cost_bytes(entries: Sequence[SmallEntry]) -> int:
 
 def frame_of(entry: SmallEntry) -> bytes:
     """The frame that carries it alone."""
-    payload = ormsgpack.packb(entry) if type(entry) is str else entry
-    return HEADER.pack(len(payload), _MESSAGE, TAGGED if type(entry) is Tagged else 0) + payload  # type: ignore[operator]
-
-
-def flags_of(entry: Entry) -> int:
-    """The flags of the frame that carries it alone."""
-    return TAGGED if isinstance(entry, Tagged) else 0
+    payload: bytes = ormsgpack.packb(entry) if type(entry) is str else entry  # type: ignore[assignment]
+    return HEADER.pack(len(payload), _MESSAGE, 0) + payload
 
 
 def payload_of(entry: Entry) -> bytes:
@@ -142,7 +129,7 @@ def payload_of(entry: Entry) -> bytes:
 def begun_before(entry: Entry, dead_end: Callable[[], Handle]) -> Item:
     """The same message, marked as one that an earlier process has begun to handle."""
     if not isinstance(entry, Item):
-        return Item(FrameKind.MESSAGE, REDELIVERED | flags_of(entry), (payload_of(entry),))
+        return Item(FrameKind.MESSAGE, REDELIVERED, (payload_of(entry),))
     entry.flags |= REDELIVERED
     with contextlib.suppress(OSError):  # no handles left: then the new owner learns of the end when it uses it
         handles = [handle if isinstance(handle, SharedHandle) else dead_end() for handle in entry.handles]

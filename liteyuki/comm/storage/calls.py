@@ -151,8 +151,7 @@ def _canonical(value: Any) -> bytes:
     elif kind is UnknownMessage:
         parts = [value.name.encode(), _canonical(value.fields)]
     elif (entry := entry_of(kind)) is not None:
-        inner = entry.enum_value(value) if entry.is_enum else entry.take_apart(value)
-        parts = [entry.name.encode(), _canonical(inner)]
+        parts = [entry.name.encode(), _canonical(entry.take_apart(value))]
     else:
         return ormsgpack.packb(list(encode(value)))
     return ormsgpack.packb([kind.__qualname__, parts])

@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import ormsgpack
 import pytest
 
-from liteyuki.codec import TAGGED
+from liteyuki.codec.containers import HANDED_OVER
 from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.channel.ends import ChannelOptions, pack_end
 from liteyuki.comm.wire import HANDLES_SHIFT, MAX_HANDLES, FrameKind, Handle, pack_frame
@@ -110,17 +111,16 @@ def test_one_in_a_message_that_was_refused_can_be_sent_again(joiner: Joiner, sen
 @pytest.mark.parametrize("number", [0, 1, 15, 2**31, -1, "x", None], ids=repr)
 def test_an_end_without_its_handle_breaks_the_channel(joiner: Joiner, number: Any) -> None:
     child, raw = joiner.against_raw()
-    body = b"\xc7" + bytes([len(end := pack_end(number, "evil", ChannelOptions())), 72]) + end
-    send_raw(raw, hello(), pack_frame(FrameKind.MESSAGE, TAGGED, body))
+    body = ormsgpack.packb(ormsgpack.Ext(HANDED_OVER, pack_end(number, "evil", ChannelOptions())))
+    send_raw(raw, hello(), pack_frame(FrameKind.MESSAGE, 0, body))
     with pytest.raises(ChannelBroken):
         child.receive(DEADLINE)
 
 
 def test_an_end_that_is_no_socket_breaks_only_its_channels(joiner: Joiner) -> None:
     child, raw = joiner.against_raw()
-    end = pack_end(0, "evil", ChannelOptions())
-    body = b"\xc7" + bytes([len(end), 72]) + end
-    frame = pack_frame(FrameKind.MESSAGE, TAGGED | 1 << HANDLES_SHIFT, body)
+    body = ormsgpack.packb(ormsgpack.Ext(HANDED_OVER, pack_end(0, "evil", ChannelOptions())))
+    frame = pack_frame(FrameKind.MESSAGE, 1 << HANDLES_SHIFT, body)
     check_broken_by(frame, Handle(os.open(os.devnull, os.O_RDONLY)), child, raw)
 
 

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from liteyuki.codec import RAW, TAGGED, decode_batch
+from liteyuki.codec import RAW, decode_batch
 from liteyuki.comm.session.batches import runs_of
 from liteyuki.comm.session.items import (
     BATCH_BYTES,
@@ -105,8 +105,8 @@ def arrived_in(frames: list[Frame]) -> list[tuple[bytes, int, tuple[Handle, ...]
     found: list[tuple[bytes, int, tuple[Handle, ...]]] = []
     for frame in frames:
         if frame.kind == FrameKind.BATCH:
-            for flags, array in runs_of(frame.body):
-                found += ((ormsgpack.packb(value), 0, ()) for value in decode_batch(flags, array))
+            for _, array in runs_of(frame.body):
+                found += ((ormsgpack.packb(value), 0, ()) for value in decode_batch(array))
         elif frame.kind == FrameKind.MESSAGE:
             found.append((bytes(frame.body), frame.flags & 15, frame.handles))
     return found
@@ -155,7 +155,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(
         size=st.one_of(st.integers(0, 60), st.integers(BATCH_BYTES - 40, BATCH_BYTES + 40), st.integers(0, 3_000_000)),
         kind=st.sampled_from([FrameKind.MESSAGE, FrameKind.MESSAGE, FrameKind.REQUEST, FrameKind.TELL]),
-        flags=st.sampled_from([0, TAGGED, RAW]),
+        flags=st.sampled_from([0, RAW]),
         parts=st.integers(1, 3),
         handles=st.integers(0, 2),
     )

@@ -335,18 +335,20 @@ class Connection:
         return True
 
     def _write(self, transport: Transport) -> bool:
-        outbox, left = self.session.outbox, _FLUSH_BYTES
+        outbox, left, is_out = self.session.outbox, _FLUSH_BYTES, False
         outbox.in_flight.forget_taken(transport.peer[TAKEN])
-        while transport.flush() and left > 0:
-            if not outbox.next_write(transport.queued):
+        while not is_out and transport.flush() and left > 0:
+            if outbox.next_write(transport.queued):
+                left -= len(transport.queued[0][0][-1])
+            else:
+                is_out = True
                 if self._is_said_unwritten:
                     transport.own[UNWRITTEN] = 0
                     self._is_said_unwritten = False
-                if outbox.in_flight.handle_batches:
-                    self.session.look_for_room()
-                return True
-            left -= len(transport.queued[0][0][-1])
-        return False
+        if outbox.in_flight.handle_batches or self.session.credit.is_wanted:
+            # Only what is written can be waited for.
+            self.session.look_for_room()
+        return is_out
 
     def write_out(self, timeout: float) -> bool:
         """Block this thread until the system has all, so many seconds at most; whether it has. Without the lock."""

@@ -1,1 +1,1 @@
-"""Our numbers: `python -m benchmarks`, from the repository's root, with the extras `test` and `bench` installed."""
+"""Benchmarks: `python -m benchmarks`, from the repository's root, with the extras `test` and `bench` installed."""

@@ -8,15 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from benchmarks.supervisors import resident_kib
-from tests.harness import MainProcess, wait_until
+from harness import MainProcess, resident_kib, wait_until
 
 __all__ = ["BENCHMARKS"]
 
 RESTARTS: Final = 1_000
 LINES: Final = 1_000_000
 WARM_UP: Final = 50
-"""Restarts before the first look: the first ones of each kind load what the rest use, too."""
+"""Restarts before the first look: the first ones load code that all later ones share."""
 
 SETTINGS: Final = """
 log_level = "ERROR"
@@ -42,7 +41,7 @@ os._exit(number == 1)  # the log file of the main process is open from its first
 
 
 def endurance() -> None:
-    """One program that prints and ends, over and over; how the main process was before and is after."""
+    """One program that prints and ends, over and over; the state of the main process before and after."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         (directory / "program.py").write_text(PROGRAM)

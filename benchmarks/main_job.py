@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.harness import MainProcess, OneBot, Project, wait_until
+from harness import MainProcess, OneBot, Project, wait_until
 
 __all__ = ["BENCHMARKS"]
 
@@ -75,7 +75,7 @@ def _switches(pid: int) -> int:
 
 
 def restart() -> None:
-    """From "/restart" said to the first answer of the new process, the chat reconnecting every 20 ms."""
+    """From "/restart" in the chat to the first answer of the new process; the chat client reconnects every 20 ms."""
     answers, firsts = [], []
     with _project() as project, project.run() as main, OneBot(project.port) as qq:
         main.wait_ready()

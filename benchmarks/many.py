@@ -1,4 +1,4 @@
-"""A hundred programs: how long it takes until all run, beside spawning them in a loop, and what they cost at rest."""
+"""A hundred programs: how long until all run, compared with spawning them in a loop, and what they cost at rest."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.harness import MainProcess, wait_until
+from harness import MainProcess, wait_until
 
 __all__ = ["BENCHMARKS"]
 
@@ -48,7 +48,7 @@ def _all_run(said: Path) -> float:
 def _bare(directory: Path, words: Sequence[str], said: Path) -> float:
     environment = {**os.environ, "SAID": str(said), "PYTHONPATH": str(directory)}
     began = time.time()
-    # In sessions of their own, as ours are: a busy system shares its time out among sessions.
+    # In sessions of their own, as our children are: a busy system shares its time out among sessions.
     children = [subprocess.Popen(words, env=environment, cwd=directory, start_new_session=True) for _ in range(COUNT)]
     try:
         return _all_run(said) - began

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.harness import wait_until
+from harness import resident_kib, wait_until
 
 __all__ = ["BENCHMARKS"]
 
@@ -27,7 +27,7 @@ command = [{python!r}, "flood.py"]
 restart = "never"
 """
 
-# One write a line, as most programs do, and unbuffered as our children are.
+# One write per line, as in most programs, and unbuffered, as our children are.
 FLOOD = """
 import os, time
 for number in range({warm_up} + {lines}):
@@ -87,13 +87,13 @@ def _run_once(directory: Path) -> tuple[float, int, int]:
         console = _Console(reader)
         wait_until(lambda: console.seen == WARM_UP, "the first lines")
         time.sleep(0.2)
-        before = _resident_kib(main.pid)
+        before = resident_kib(main.pid)
         began = time.monotonic()
         (directory / "go").touch()
         wait_until(lambda: console.seen == WARM_UP + LINES, "the last line", 300.0)
         rate = LINES / (time.monotonic() - began)
         time.sleep(0.2)
-        after = _resident_kib(main.pid)
+        after = resident_kib(main.pid)
     finally:
         main.terminate()
         main.wait()
@@ -102,12 +102,6 @@ def _run_once(directory: Path) -> tuple[float, int, int]:
     numbers = NUMBER.findall((directory / ".liteyuki" / "logs" / "flood.log").read_bytes())
     assert list(map(int, numbers)) == list(range(WARM_UP + LINES)), len(numbers)
     return rate, before, after
-
-
-def _resident_kib(pid: int) -> int:
-    found = re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1])
 
 
 BENCHMARKS: dict[str, Callable[[], None]] = {"output": output}

@@ -1,7 +1,7 @@
-"""A death and what follows, ours and its peers': how soon it is noticed, how soon the successor runs, what it takes.
+"""A death and what follows, with Liteyuki and its peers: when it is noticed, when the successor runs, what it costs.
 
-What is killed is a small program, so that the figures are the supervisor's. A peer polls, so its figures depend on
-when in its round the program dies: the waits before the blows are drawn at random.
+The program that is killed is small, so that the figures are the supervisor's. A peer polls, so its figures depend on
+the moment of the death between two polls: the waits before the kills are random.
 """
 
 import os
@@ -16,15 +16,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks.supervisors import LITEYUKI, Keeping, installed_peers, resident_kib, running
-from tests.harness import wait_until
+from benchmarks.supervisors import LITEYUKI, Keeping, installed_peers, running
+from harness import resident_kib, wait_until
 
 __all__ = ["BENCHMARKS"]
 
 RUNS: Final = 20
 PEER_RUNS: Final = 6
 
-# It says when its first instruction runs; and its last one, where it ends by itself.
+# It reports when its first instruction runs, and its last one if it ends by itself.
 PROGRAM: Final = """
 import os, sys, time
 def say(what):
@@ -49,7 +49,7 @@ class _Program:
         self.words = [sys.executable, "-S", str(file), str(self._said)]
 
     def said(self, what: str) -> list[tuple[int, float]]:
-        """Pid and time (wall clock) of each that has said it."""
+        """Pid and time (wall clock) of each process that has reported."""
         with self._said.open("a+") as file:
             file.seek(0)
             lines = [line.split() for line in file if line.endswith("\n")]
@@ -70,7 +70,7 @@ def _line(what: str, values: Sequence[float], unit: str) -> None:
 
 
 def exits() -> None:
-    """From the last instruction of a program that exits until the main process knows: when its history says it was."""
+    """From the last instruction of a program that exits to the moment at which the main process notes the exit."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         program = _Program(directory)
@@ -87,7 +87,7 @@ def exits() -> None:
 
 
 def _history(directory: Path, kind: str) -> dict[int, float]:
-    """When the main process has recorded that, by the pid of whom it happened to."""
+    """When the main process has recorded the event, by the pid of the process that it happened to."""
     database = sqlite3.connect(directory / ".liteyuki" / "history.db")
     try:
         return dict(database.execute("SELECT pid, at FROM history WHERE kind = ?", (kind,)).fetchall())
@@ -123,7 +123,7 @@ def _respawn(keeping: Keeping, runs: int) -> None:
 
 
 def memory_of_all() -> None:
-    """Resident memory of the supervisor alone, one small program running."""
+    """Resident memory of the supervisor itself while it runs one small program."""
     for keeping in (LITEYUKI, *installed_peers()):
         sizes = []
         for _ in range(3):

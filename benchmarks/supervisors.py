@@ -1,9 +1,8 @@
-"""Supervisors that keep one program running, each as it is by default: ours, and those of its peers that PyPI has."""
+"""Supervisors that keep one program running, each with its defaults: Liteyuki, and its peers on PyPI."""
 
 import contextlib
 import json
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-__all__ = ["LITEYUKI", "Keeping", "installed_peers", "resident_kib", "running"]
+__all__ = ["LITEYUKI", "Keeping", "installed_peers", "running"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Keeping:
         return [sys.executable, "-m", self.module, *self.arguments]
 
 
-# All deaths are followed at once, as the first one after a healthy time is by default.
+# Every death is followed by a restart at once, as only the first one after a healthy time is by default.
 LITEYUKI: Final = Keeping(
     "liteyuki",
     "liteyuki",
@@ -66,7 +65,7 @@ PEERS: Final = (
 
 
 def installed_peers() -> list[Keeping]:
-    """The others that are there; which are not is said."""
+    """The peers that are installed; it prints which are not."""
     found = []
     for peer in PEERS:
         if find_spec(peer.package) is None:
@@ -99,10 +98,3 @@ def running(keeping: Keeping, directory: Path, program: Sequence[str]) -> Iterat
         except subprocess.TimeoutExpired:
             supervisor.kill()
             supervisor.wait()
-
-
-def resident_kib(pid: int) -> int:
-    """Resident memory of one process."""
-    found = re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1])

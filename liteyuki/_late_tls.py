@@ -1,8 +1,8 @@
-"""Imported before asyncio, has OpenSSL loaded when it is first used, not at once: four mebibytes of the main process.
+"""Loads OpenSSL when it is first used, which saves four mebibytes in the main process; import this before asyncio.
 
-asyncio imports `ssl`, which loads it, whether anybody speaks TLS or not; the main process itself never does. So the
-module is there, as ever, but empty, and is filled as soon as anything of it is asked for, such as by a main-process
-plugin. Where asyncio has been imported already, and where there is no OpenSSL, nothing is changed.
+asyncio imports `ssl`, which loads OpenSSL whether anybody speaks TLS or not; the main process never does. So the module
+exists as usual, but empty, and is filled as soon as anybody, such as a main-process plugin, asks for one of its names.
+If asyncio has been imported already, or there is no OpenSSL, nothing is changed.
 """
 
 import importlib.util
@@ -18,10 +18,10 @@ _loading: set[str] = set()
 
 
 class _Late(ModuleType):
-    """A module that is still to be filled. (`importlib.util.LazyLoader` fills it twice if two threads ask at once.)"""
+    """A module that is not filled yet. (`importlib.util.LazyLoader` fills it twice if two threads ask at once.)"""
 
     def __getattr__(self, name: str) -> Any:
-        # Those who look through all modules ask for such names, and want nothing of this one.
+        # Code that looks through all modules asks for such names, and needs nothing from this one.
         if not (name.startswith("__") and name != "__all__"):
             with _lock:
                 if type(self) is _Late and self.__name__ not in _loading:
@@ -35,7 +35,7 @@ def _fill(module: ModuleType) -> None:
     name = module.__name__
     _loading.add(name)
     try:
-        del sys.modules[name]  # which would be asked, and knows nothing
+        del sys.modules[name]  # otherwise it would be asked, and it knows nothing
         try:
             spec = importlib.util.find_spec(name)
         finally:

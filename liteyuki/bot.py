@@ -1,4 +1,4 @@
-"""`LiteyukiBot`: the main process as its plugins hold it."""
+"""`LiteyukiBot`: the main process, as its plugins see it."""
 
 import liteyuki._late_tls  # noqa: F401 (before anything that imports asyncio)
 
@@ -21,12 +21,13 @@ from liteyuki._platform import (
     take_memory_from_one_place,
     take_signals_as_usual,
 )
-from liteyuki.comm.protocol import Origin, RestartAnswer
+from liteyuki.comm.protocol import ANSWER_TIMEOUT, Origin, RestartAnswer
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.transport import drop_inheritance
 from liteyuki.config import Settings, check_processes, load_settings, read_language
 from liteyuki.control.server import ControlServer
 from liteyuki.errors import AlreadyRunningError, NoMainProcess, StartError, UnknownProcess
+from liteyuki.exit_codes import BAD_SETTINGS, FAILED, GAVE_UP
 from liteyuki.hooks import Hook, WithHooks
 from liteyuki.locale import set_language, text
 from liteyuki.log import configure, logger
@@ -45,13 +46,10 @@ __all__ = ["LiteyukiBot", "get_bot"]
 T = TypeVar("T")
 
 _PASSED_ON_BY_INIT: Final = (signal.SIGUSR1, signal.SIGUSR2)
-_EXIT_FORCED: Final = 1
-_EXIT_GAVE_UP: Final = 70
 _LOAD_TIMEOUT: Final = 10.0
-"""Seconds after which processes are started although a plugin is still being imported."""
-_ANSWER_TIMEOUT: Final = 5.0
+"""Seconds after which the processes are started although a plugin is still being imported."""
 
-# The main process's one bot, for plugins that are imported by it.
+# The one bot of this main process, for the plugins that it imports.
 _bot: "LiteyukiBot | None" = None
 
 
@@ -97,10 +95,10 @@ class LiteyukiBot(WithHooks):
         self._service_manager = ServiceManager(os.environ)
         take_signals_as_usual()
         take_memory_from_one_place()
-        # As the first process of a container it would not even notice the last one.
+        # The kernel does not deliver SIGQUIT to the first process of a container unless it is handled.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, *([signal.SIGQUIT] if is_init() else [])):
-            # `nohup` has the hang-up ignored, and is to be honoured. SIGINT is ignored by what a shell starts with
-            # `&`, which says nothing about stopping.
+            # `nohup` ignores SIGHUP, which we honour. A shell ignores SIGINT for what it starts with `&`, which does
+            # not mean that we should.
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._on_signal)
         try:
@@ -108,19 +106,19 @@ class LiteyukiBot(WithHooks):
             self._settings = load_settings(self._directory, os.environ, self._overrides)
             set_language(self._settings.lang)
             check_processes(self._settings)
-            # As `python bot.py` has it: a plugin beside the project's files is found by its name.
+            # As with `python bot.py`: a plugin beside the project's files is found by its name.
             sys.path.insert(0, str(self._directory))
             with RuntimeDirectory(self._settings.data_dir, self._directory) as runtime:
                 code = asyncio.run(self._main(self._settings, runtime))
         except (StartError, OSError) as error:
             print(text("main.cannot_start", error=error), file=sys.stderr)
-            code = 1 if isinstance(error, AlreadyRunningError) else 2
+            code = FAILED if isinstance(error, AlreadyRunningError) else BAD_SETTINGS
         finally:
             _bot = None
         _leave(code)
 
     def stop(self) -> None:
-        """Stop all processes in order, then end `run` with exit code 0. From any thread; twice is harmless."""
+        """Stop all processes in order, then end `run` with exit code 0. From any thread. Idempotent."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._stop_asked.set)
 
@@ -159,7 +157,7 @@ class LiteyukiBot(WithHooks):
         async def call() -> T:
             return function()
 
-        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(_ANSWER_TIMEOUT)
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(ANSWER_TIMEOUT)
 
     async def _main(self, settings: Settings, runtime: RuntimeDirectory) -> int:
         self._loop = asyncio.get_running_loop()
@@ -173,7 +171,7 @@ class LiteyukiBot(WithHooks):
         configure(level=settings.log_level, icons=settings.log_icons, write=own_log.write)
         history = HistoryWriter(runtime.history)
         plugins = self._plugins = PluginThread()
-        current_registry().handlers_loop = plugins.handlers_loop
+        current_registry().handler_loop = plugins.handler_loop
         supervisor = self._supervisor = Supervisor(
             settings.processes,
             environment=_environment_of_children(settings),
@@ -197,7 +195,7 @@ class LiteyukiBot(WithHooks):
         finally:
             await control.close()
             await plugins.close()
-            current_registry().handlers_loop = None
+            current_registry().handler_loop = None
             history.close()
             self._service_manager.close()
             self._loop = self._plugins = self._supervisor = None
@@ -239,17 +237,17 @@ class LiteyukiBot(WithHooks):
         await supervisor.stop()
         await self._call(Hook.AFTER_SHUTDOWN)
         stop.cancel()
-        code = _EXIT_GAVE_UP if gave_up.done() else 0
+        code = GAVE_UP if gave_up.done() else 0
         gave_up.cancel()
         logger.info(text("main.stopped", seconds=time.monotonic() - began))
         return code
 
     def _is_to_stop(self) -> bool:
-        """Whether a signal came, perhaps before there was a loop to tell."""
+        """Whether a signal came, perhaps before there was an event loop."""
         return self._signals > 0
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        """The signal handler itself, not a callback of the loop: a plugin may hold that up."""
+        """The signal handler itself, not a callback of the loop, which a plugin may hold up."""
         if not self._signals:
             self._signals += 1
             logger.info(text("main.stopping"))
@@ -259,14 +257,14 @@ class LiteyukiBot(WithHooks):
         if self._supervisor is not None:
             self._supervisor.kill()
         print(text("main.forced"), flush=True)
-        os._exit(_EXIT_FORCED)
+        os._exit(FAILED)
 
     async def _on_event(self, event: Event) -> None:
         if self._service_manager.is_there and self._supervisor is not None:
             states = (f"{status.name} {text(f'state.{status.state}')}" for status in self._supervisor.status())
             self._service_manager.status(", ".join(states))
         if self._plugins is not None:
-            self._plugins.watch()  # who subscribes to events hears of this one
+            self._plugins.watch()  # whoever subscribes to events gets this one
         if event.kind is EventKind.BEFORE_SHUTDOWN:
             await self._call(Hook.BEFORE_PROCESS_SHUTDOWN, event.process)
         elif event.kind is EventKind.BEFORE_RESTART:
@@ -295,8 +293,8 @@ async def _load(settings: Settings) -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """End this process, also if threads of plugins do not end."""
-    # Daemon threads, too: those of an executor are, if a plugin has begun it, and are waited for nevertheless.
+    """End this process, even if threads of plugins do not end."""
+    # Daemon threads count, too: the threads of an executor are daemons, but Python waits for them.
     if threading.active_count() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -305,14 +303,14 @@ def _leave(code: int) -> NoReturn:
 
 
 def _environment_of_children(settings: Settings) -> dict[str, str]:
-    """What every child gets beside the main process's own environment."""
+    """The environment of every child: this process's own, and what Liteyuki adds."""
     return {
         **os.environ,
         "LITEYUKI_LANG": settings.lang,
         "LITEYUKI_LOG_LEVEL": settings.log_level,
         "LITEYUKI_LOG_ICONS": "true" if settings.log_icons else "false",
-        # What a child prints must not sit in its buffer when it dies.
+        # What a child prints must not be in its buffer when it dies.
         "PYTHONUNBUFFERED": os.environ.get("PYTHONUNBUFFERED", "1"),
-        # One that dies of a signal tells where it was.
+        # A child that dies of a signal then tells where it was.
         "PYTHONFAULTHANDLER": os.environ.get("PYTHONFAULTHANDLER", "1"),
     }

@@ -1,33 +1,34 @@
 """The tree of everything we raise; each class is named for what the caller can do next.
 
     LiteyukiError
-    ├── StartError                  the main process cannot start: mend what it names, start again
+    ├── StartError                  the main process cannot start: fix what the message names, start again
     │   ├── ConfigError             a setting is wrong
     │   ├── ProjectError            the folder is not a project that can be run
-    │   └── AlreadyRunningError     another main process keeps this folder
-    ├── NoMainProcess               nobody to ask: start the bot with `liteyuki run`
-    ├── UnknownProcess              no process of that name: the names are in it
-    ├── HistoryUnreadable           the file of what has happened cannot be read: it says why
+    │   └── AlreadyRunningError     another main process runs in this folder
+    ├── NoMainProcess               there is nobody to ask: start the bot with `liteyuki run`
+    ├── UnknownProcess              no process has that name: the message lists the names
+    ├── HistoryUnreadable           the history file cannot be read: the message says why
     ├── ControlError                the main process refused a request over its control socket
-    ├── StorageError                about one key of `shared_memory`
-    │   ├── StorageFull             no room for it: delete keys, or give them a time to live
-    │   ├── NotANumber              what is there cannot be incremented: set a number first
-    │   ├── NumberTooLarge          an int that no float holds, and a float: increment it by an int
-    │   └── UnreadableValue         it cannot be rebuilt in this process: set it anew, or delete it
-    └── ChannelError
-        ├── ChannelClosed           closed here or over there: take a new channel
-        ├── ChannelBroken           the other side sent what cannot be read; the channel is closed
-        ├── ChannelNotFound         no channel of that name: the names that are, are in it
-        ├── ChannelModeError        this channel is received from in the other way already
-        ├── ChannelFull             the other side takes nothing: wait (`asend`, `timeout`), or leave it
-        ├── ChannelInUse            the channel has its other end already: make a new one
-        ├── NoHandlesLeft           the system gives this process no more handles
-        ├── MessageTooLarge         over the channel's limit: send it in parts
-        ├── WrongType               a value is not of the channel's type: send what `expected` says
-        ├── PeerGone                the other process ended before it answered
+    ├── StorageError                anything about one key of `shared_memory`
+    │   ├── StorageFull             there is no room: delete keys, or give them a time to live
+    │   ├── NotANumber              the value cannot be incremented: set a number first
+    │   ├── NumberTooLarge          a float cannot hold the int: increment an int by an int
+    │   └── UnreadableValue         the value cannot be rebuilt in this process: set it again, or delete it
+    └── ChannelError                anything about one channel
+        ├── ChannelClosed           either side has closed it: take a new channel
+        │   └── ChannelBroken       the other side sent what cannot be read, so the channel was closed
+        ├── ChannelNotFound         no channel has that name: the message lists the names
+        ├── ChannelModeError        the channel is already read in the other way: take another channel
+        ├── ChannelFull             the other side takes nothing: wait (`asend`, `timeout`), or send later
+        ├── ChannelBusy             the caller has interrupted the channel's own work: send elsewhere
+        ├── ChannelInUse            the channel already has its other end: make a new one
+        ├── NoHandlesLeft           the system gives this process no more handles: raise the limit
+        ├── MessageTooLarge         the message is over the channel's limit: send it in parts
+        ├── WrongType               the value is not of the channel's type: send what `expected` says
+        ├── PeerGone                the other process ended before it answered: ask again, if that does no harm
         └── RemoteError             the other process's handler raised
 
-`TypeError` is raised for a value that no channel carries, `TimeoutError` when a stated time has passed.
+`TypeError` is raised for a value that no channel carries, `TimeoutError` when the given time has passed.
 """
 
 import asyncio
@@ -41,6 +42,7 @@ __all__ = [
     "PLUGIN_ERRORS_OF_A_CALL",
     "AlreadyRunningError",
     "ChannelBroken",
+    "ChannelBusy",
     "ChannelClosed",
     "ChannelError",
     "ChannelFull",
@@ -68,13 +70,13 @@ __all__ = [
 ]
 
 PLUGIN_ERRORS = (Exception, SystemExit, KeyboardInterrupt)
-"""What a plugin's code may raise without ending the process that runs it; `sys.exit` in one is its mistake."""
+"""What a plugin's code may raise without ending the process that runs it, `sys.exit` included."""
 PLUGIN_ERRORS_OF_A_CALL = (*PLUGIN_ERRORS, asyncio.CancelledError)
-"""The same for a plain call, in which nobody has cancelled anything of ours."""
+"""The same for a plain call: nobody cancels it, so a `CancelledError` is the plugin's own."""
 
 
 class LiteyukiError(Exception):
-    """Any error of ours."""
+    """The base of every error that Liteyuki raises."""
 
 
 class StartError(LiteyukiError):
@@ -99,7 +101,7 @@ class ProjectError(StartError):
 
 
 class AlreadyRunningError(StartError):
-    """Another main process keeps this folder. Attributes: `pid` (0 if it has not said yet), `directory`."""
+    """Another main process runs in this folder. Attributes: `pid` (0 if it is not known yet), `directory`."""
 
     def __init__(self, pid: int, directory: str) -> None:
         super().__init__(text("error.already_running", pid=pid or "?", directory=directory))
@@ -115,7 +117,7 @@ class NoMainProcess(LiteyukiError):
 
 
 class UnknownProcess(LiteyukiError):
-    """No process of that name is kept. Attributes: `name`, `known`."""
+    """No process has that name. Attributes: `name`, `known` (the names that exist)."""
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
         super().__init__(text("error.unknown_process", name=name, known=", ".join(known)))
@@ -124,7 +126,7 @@ class UnknownProcess(LiteyukiError):
 
 
 class HistoryUnreadable(LiteyukiError):
-    """The file of the history is damaged, or may not be read. Attribute: `path`."""
+    """The history file is damaged, or this user may not read it. Attribute: `path`."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(text("error.history", path=path, problem=problem))
@@ -148,9 +150,9 @@ class StorageError(LiteyukiError):
 
 
 class StorageFull(StorageError):
-    """There is no room for a value; what was there before still is.
+    """There is no room for a value; the old one is kept.
 
-    Attributes, all in bytes: `size_bytes` that it takes with its key, `free_bytes`, and `limit_bytes` of them all.
+    Attributes: `size_bytes` (the value with its key), `free_bytes`, and `limit_bytes` (of the whole shared memory).
     """
 
     def __init__(self, key: str, size_bytes: int, free_bytes: int, limit_bytes: int) -> None:
@@ -161,7 +163,7 @@ class StorageFull(StorageError):
 
 
 class NotANumber(StorageError, TypeError):
-    """What the key holds is neither an int nor a float, so it cannot be incremented."""
+    """The key holds neither an int nor a float, so it cannot be incremented."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key, text("error.not_a_number", key=key))
@@ -191,7 +193,7 @@ class ChannelError(LiteyukiError):
 
 
 class ChannelClosed(ChannelError):
-    """The channel was closed, here or by the end of the other side. Attribute: `reason`."""
+    """The channel was closed, by this side or by the other one. Attribute: `reason`."""
 
     def __init__(self, channel: str, reason: str) -> None:
         super().__init__(channel, text("error.channel_closed", channel=channel, reason=reason))
@@ -199,11 +201,11 @@ class ChannelClosed(ChannelError):
 
 
 class ChannelBroken(ChannelClosed):
-    """What the other side sent cannot be read, so this channel was closed; all others live on."""
+    """The other side sent what cannot be read, so this channel was closed; all other channels stay open."""
 
 
 class ChannelNotFound(ChannelError):
-    """No channel of that name is set in this process. Attribute: `known`, the names that are."""
+    """No channel of that name is set in this process. Attribute: `known` (the names that are)."""
 
     def __init__(self, channel: str, known: tuple[str, ...]) -> None:
         key = "error.channel_not_found" if known else "error.no_channels"
@@ -212,9 +214,9 @@ class ChannelNotFound(ChannelError):
 
 
 class ChannelModeError(ChannelError):
-    """The first use of a channel decided how it is received from; this use is of the other kind.
+    """The first use of a channel decides how it is read; this use is of the other kind.
 
-    Attributes: `mode` (what was decided) and `wanted`: `"on_receive"` or `"receive"`.
+    Attributes: `mode` (the way in force) and `wanted`, each `"on_receive"` or `"receive"`.
     """
 
     def __init__(self, channel: str, mode: str, wanted: str) -> None:
@@ -224,7 +226,7 @@ class ChannelModeError(ChannelError):
 
 
 class ChannelFull(ChannelError):
-    """The other side takes too little; this message was not sent. Attribute: `max_queued_bytes`."""
+    """The other side takes messages too slowly, so this one was not sent. Attribute: `max_queued_bytes`."""
 
     def __init__(self, channel: str, max_queued_bytes: int) -> None:
         super().__init__(channel, text("error.channel_full", channel=channel, limit=max_queued_bytes))
@@ -232,8 +234,10 @@ class ChannelFull(ChannelError):
 
 
 class ChannelBusy(ChannelError):
-    """A finalizer or a signal's handler, which has interrupted the channel's own work, would wait for the end of that,
-    which waits for it. Nothing was sent: do that elsewhere.
+    """A finalizer or a signal handler has interrupted the channel's own work on this thread, and would have to wait.
+
+    Waiting would be a deadlock: the interrupted work goes on only when the caller has returned. `call` always raises
+    this there, `send` only if the channel is full. Nothing was sent: send from a loop callback or another thread.
     """
 
     def __init__(self, channel: str) -> None:
@@ -241,14 +245,14 @@ class ChannelBusy(ChannelError):
 
 
 class ChannelInUse(ChannelError):
-    """A channel that has its other end already, or stands twice in one message, cannot be sent."""
+    """The channel already has its other end, or occurs twice in one message, so it cannot be sent."""
 
     def __init__(self, channel: str) -> None:
         super().__init__(channel, text("error.channel_in_use", channel=channel))
 
 
 class NoHandlesLeft(ChannelError):
-    """The system gives no more handles; nothing was sent. Attribute: `errno`."""
+    """The system gives this process no more handles; nothing was sent. Attribute: `errno`."""
 
     def __init__(self, channel: str, errno: int) -> None:
         super().__init__(channel, text("error.no_handles", channel=channel, reason=os.strerror(errno)))
@@ -256,7 +260,7 @@ class NoHandlesLeft(ChannelError):
 
 
 class MessageTooLarge(ChannelError):
-    """A message is over the channel's limit; nothing was sent. Attributes: `size_bytes`, `max_message_bytes`."""
+    """The message is over the channel's limit; nothing was sent. Attributes: `size_bytes`, `max_message_bytes`."""
 
     def __init__(self, channel: str, size_bytes: int, max_message_bytes: int) -> None:
         super().__init__(
@@ -268,10 +272,10 @@ class MessageTooLarge(ChannelError):
 
 
 class WrongType(ChannelError, TypeError):
-    """A value is not of the channel's type: send what `expected` says.
+    """The value is not of the channel's type: send what `expected` says.
 
-    Attributes: `carries` (that type), `path` (where in the value, `""` for all of it), `expected` and `found`, as
-    people write them, and the `value` as a whole.
+    Attributes: `carries` (the channel's type), `path` (where in the value, `""` for the whole), `expected` and `found`
+    (types as people write them), and `value` (the whole value).
     """
 
     def __init__(self, channel: str, carries: str, path: str, expected: str, found: str, value: object) -> None:
@@ -287,7 +291,7 @@ class WrongType(ChannelError, TypeError):
 
 
 class PeerGone(ChannelError):
-    """The process that was asked ended, or was restarted, before it answered."""
+    """The other process is not there, or ended or was restarted before it answered."""
 
     def __init__(self, channel: str) -> None:
         super().__init__(channel, text("error.peer_gone", channel=channel))
@@ -296,7 +300,7 @@ class PeerGone(ChannelError):
 class RemoteError(ChannelError):
     """The other process's handler raised.
 
-    Attributes: `type_name`, `message`, and `remote_traceback` (text; empty if there is none).
+    Attributes: `type_name`, `message`, and `remote_traceback` (text, empty if there is none).
     """
 
     def __init__(self, channel: str, type_name: str, message: str, remote_traceback: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The hooks of `LiteyukiBot`: who wants to be called when, and calling them so that nothing is held up."""
+"""The hooks of `LiteyukiBot`: who wants to be called when, and how they are called so that nothing is held up."""
 
 import asyncio
 import inspect
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final, TypeVar
 
-from liteyuki.comm.channel.handlers import name_of
+from liteyuki.comm.channel import name_of
 from liteyuki.errors import PLUGIN_ERRORS, PLUGIN_ERRORS_OF_A_CALL
 from liteyuki.locale import text
 from liteyuki.log import logger
@@ -15,12 +15,12 @@ __all__ = ["Hook", "Hooks", "WithHooks"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_PATIENCE: Final = 0.5
-"""Seconds that a `before` hook may keep what it precedes waiting."""
+_BEFORE_HOOK_TIMEOUT: Final = 0.5
+"""Seconds that a `before` hook may delay what it precedes."""
 
 
 class Hook(Enum):
-    """When a function is called. The process hooks pass the process's name, or the event, to one that takes it."""
+    """When a function is called. Process hooks pass the process's name, or the event, to a function that takes it."""
 
     BEFORE_START = "before_start"
     AFTER_START = "after_start"
@@ -49,20 +49,20 @@ class Hooks:
         return function
 
     def has(self, hook: Hook) -> bool:
-        """Whether anybody wants to be called at `hook`."""
+        """Whether any function is registered for `hook`."""
         return bool(self._functions[hook])
 
-    async def call(self, hook: Hook, *facts: object, patience: float = _PATIENCE) -> None:
+    async def call(self, hook: Hook, *facts: object, timeout: float = _BEFORE_HOOK_TIMEOUT) -> None:
         """Call every function of `hook`; one that raises is logged, and the rest go on.
 
-        `async` ones run side by side. After half a second of waiting for a `before` hook (and for
-        `after_shutdown`) life goes on without it; the others are not waited for at all.
+        `async` functions run side by side. A `before` hook, or `after_shutdown`, is waited for, for half a second at
+        most; the others are not waited for at all.
         """
         tasks = [task for function in self._functions[hook] if (task := self._begin(hook, function, facts))]
         if tasks and (hook.comes_before or hook is Hook.AFTER_SHUTDOWN):
-            _, late = await asyncio.wait(tasks, timeout=patience)
+            _, late = await asyncio.wait(tasks, timeout=timeout)
             if late:
-                logger.warning(text("hook.late", hook=hook.value, seconds=patience))
+                logger.warning(text("hook.late", hook=hook.value, seconds=timeout))
 
     def _begin(
         self, hook: Hook, function: Callable[..., Any], facts: tuple[object, ...]
@@ -88,7 +88,7 @@ class Hooks:
 
 
 class WithHooks:
-    """What `LiteyukiBot` is built on: its decorators. They may be used from any thread, at any time."""
+    """The decorators of `LiteyukiBot`, its base class. They may be used from any thread, at any time."""
 
     def __init__(self) -> None:
         self._hooks = Hooks()
@@ -118,7 +118,7 @@ class WithHooks:
         return self._hooks.add(Hook.PROCESS_READY, function)
 
     def on_process_exit(self, function: F) -> F:
-        """Call `function` when a process has ended, however; it may take the event, which says why."""
+        """Call `function` when a process has ended, for whatever reason; it may take the event, which says why."""
         return self._hooks.add(Hook.PROCESS_EXIT, function)
 
     def on_after_restart(self, function: F) -> F:

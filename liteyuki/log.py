@@ -2,8 +2,8 @@
 
     11-23 10:00:00 [ℹ️信息] Passive receive: hello
 
-It is a logger beside loguru's global one, because NoneBot (and many a plugin) takes the global one's handlers
-away and sets its own: in the child both print to the same console, each in its own format.
+It exists beside loguru's global logger, because NoneBot (and many a plugin) removes the global one's handlers and sets
+its own: in the child both print to the same console, each in its own format.
 """
 
 import sys
@@ -40,7 +40,7 @@ LEVELS: Final = {
 
 
 logger: Final = independent_logger()
-"""Log with this in main-process plugins and in the child alike. Safe from any thread."""
+"""The logger for main-process plugins and the child alike. Safe from any thread."""
 
 
 def line_format(record: "loguru.Record", *, icons: bool) -> str:
@@ -59,7 +59,7 @@ def line_format(record: "loguru.Record", *, icons: bool) -> str:
 def configure(*, level: str = "INFO", icons: bool = True, write: Callable[[str], None] | None = None) -> None:
     """Set what is shown from now on, on standard output or through `write`.
 
-    Called once by each process that we start. From any thread.
+    Each process that we start calls it once. From any thread.
     """
     logger.remove()
     logger.add(
@@ -73,7 +73,7 @@ def configure(*, level: str = "INFO", icons: bool = True, write: Callable[[str],
 
 
 def _write(message: str) -> None:
-    # Looked up at each line, so that a replaced sys.stdout (a test's, a Textual app's) is honoured.
+    # Looked up for each line, so that a replaced sys.stdout (a test's, a Textual app's) is used.
     sys.stdout.write(message)
     sys.stdout.flush()
 

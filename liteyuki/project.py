@@ -49,7 +49,7 @@ def read_project(directory: Path) -> NoneBotProject:
 
 
 def runs_nonebot(script: Path) -> bool:
-    """Whether `script` is there and seems to run NoneBot itself, rather than be a launcher of ours."""
+    """Whether `script` exists and seems to run NoneBot itself, rather than being a launcher of ours."""
     try:
         source = script.read_text("utf-8", "replace")
     except OSError:

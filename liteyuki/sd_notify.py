@@ -1,4 +1,4 @@
-"""Tells systemd how the main process is: the protocol of sd_notify(3), which is lines in one datagram."""
+"""Tells systemd the state of the main process: the protocol of sd_notify(3), which is lines in one datagram."""
 
 import asyncio
 import contextlib
@@ -15,10 +15,10 @@ _WATCHDOG_PID: Final = "WATCHDOG_PID"
 
 
 class ServiceManager:
-    """Whoever has started this process and wants to know; without one every call does nothing.
+    """The service manager that has started this process; without one every call does nothing.
 
-    It takes its variables out of `environment`, so that no child believes that it is meant. A manager that has gone
-    is no reason to fail: what cannot be sent is dropped.
+    It removes its variables from `environment`, so that no child takes them for its own. If the manager is gone that is
+    no reason to fail: what cannot be sent is dropped.
     """
 
     def __init__(self, environment: MutableMapping[str, str] = os.environ) -> None:
@@ -31,7 +31,7 @@ class ServiceManager:
         return bool(self._address)
 
     def ready(self) -> None:
-        """Everything was launched; from now on it is told regularly that the loop turns, if it has asked for that.
+        """Everything was launched; from now on, report regularly that the loop turns, if the manager asks for that.
 
         On the loop.
         """
@@ -57,7 +57,7 @@ class ServiceManager:
     def _send(self, line: str) -> None:
         if not self._address:
             return
-        # "@" stands for the zero byte with which names begin that are in no folder.
+        # "@" stands for the zero byte with which an abstract socket's name begins.
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         with (
             contextlib.suppress(OSError),
@@ -68,7 +68,7 @@ class ServiceManager:
 
 
 def _seconds_between_beats(microseconds: str, pid: str) -> float:
-    """Half of what the manager allows; 0 if it does not ask, or does not mean this process."""
+    """Half the interval that the manager allows; 0 if it does not ask, or asks another process."""
     if not microseconds.isdecimal() or pid not in ("", str(os.getpid())):
         return 0.0
     return int(microseconds) / 2_000_000

@@ -1,6 +1,7 @@
-"""Chat commands: restart, status, logs. For superusers, on every adapter; they always answer."""
+"""The chat commands restart, status and logs. For superusers, on every adapter; they always answer."""
 
 import time
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +23,7 @@ __all__: list[str] = []
 
 _DEFAULT_LINES = 20
 _REDELIVERY_SECONDS = 60.0
-"""How long after its start a child expects messages that were sent before it."""
+"""Seconds after its start in which a child may get messages that were sent before it."""
 
 _started_at = time.time()
 _started_clock = time.monotonic()
@@ -37,7 +38,7 @@ logs_command = on_command("logs", aliases={"日志"}, permission=SUPERUSER, prio
 
 
 def _event_time(event: Event) -> float | None:
-    """When the platform says it was sent, in seconds since the epoch."""
+    """When the message was sent, as the platform says, in seconds since the epoch."""
     for name in ("time", "date", "timestamp"):
         value = getattr(event, name, None)
         if isinstance(value, datetime):
@@ -62,10 +63,10 @@ def _origin(bot: Bot, event: Event) -> Origin:
 
 
 def _was_sent_before_this_child(origin: Origin) -> bool:
-    """Whether it is a message of the time before the restart, delivered late.
+    """Whether the message was sent before the restart and delivered late.
 
-    Only soon after the start: a platform whose clock differs must not lose its commands for ever. Platforms
-    count whole seconds, hence the one of tolerance.
+    Only soon after the start: a platform whose clock differs must not lose its commands for ever. Platforms count whole
+    seconds, hence one second of tolerance.
     """
     if origin.event_time is None or time.monotonic() - _started_clock > _REDELIVERY_SECONDS:
         return False
@@ -74,7 +75,7 @@ def _was_sent_before_this_child(origin: Origin) -> bool:
 
 @restart_command.handle()
 async def handle_restart(bot: Bot, event: Event, matcher: Matcher, argument: Message[Any] = CommandArg()) -> None:
-    """Ask, answer, return: a handler that waited for the restart would be waited for by it."""
+    """Ask, answer, return. It must not wait for the restart, because the restart waits for handlers to end."""
     if own_process() is None:
         await matcher.finish(text("chat.no_main_process"))
     origin = _origin(bot, event)
@@ -91,11 +92,11 @@ async def handle_restart(bot: Bot, event: Event, matcher: Matcher, argument: Mes
     try:
         await matcher.send(_sentence(answer))
     except AdapterException as error:
-        # The bot may be closing its connections already; the restart goes on all the same.
+        # The bot may already be closing its connections; the restart goes on all the same.
         logger.warning(text("chat.answer_lost", error=error))
     finally:
         if answer.accepted:
-            own_channel("passive").notify(BeginRestart())
+            own_channel("passive").tell(BeginRestart())
 
 
 def _sentence(answer: RestartAnswer) -> str:
@@ -104,7 +105,7 @@ def _sentence(answer: RestartAnswer) -> str:
 
 @status_command.handle()
 async def handle_status(matcher: Matcher) -> None:
-    await matcher.finish(await _answer_or_reason(_status_lines()))
+    await matcher.finish(await _answer_to(_status_lines))
 
 
 @logs_command.handle()
@@ -112,18 +113,18 @@ async def handle_logs(matcher: Matcher, argument: Message[Any] = CommandArg()) -
     wanted = argument.extract_plain_text().strip()
     if wanted and not (wanted.isdecimal() and int(wanted) > 0):
         await matcher.finish(text("chat.bad_count", value=wanted))
-    await matcher.finish(await _answer_or_reason(_log_lines(int(wanted or _DEFAULT_LINES))))
+    count = int(wanted or _DEFAULT_LINES)
+    await matcher.finish(await _answer_to(lambda: _log_lines(count)))
 
 
-async def _answer_or_reason(lines: Any) -> str:
+async def _answer_to(question: Callable[[], Awaitable[str]]) -> str:
+    """What the main process answers to `question`, or a sentence that says why there is no answer."""
     if own_process() is None:
-        lines.close()
         return text("chat.no_main_process")
     try:
-        answer: str = await lines
+        return await question()
     except (LiteyukiError, TimeoutError) as error:
         return text("chat.failed", error=error)
-    return answer
 
 
 async def _status_lines() -> str:

@@ -1,4 +1,4 @@
-"""Settings of the plugin: none. What it needs to know, the main process tells it."""
+"""The settings of the plugin: none. The main process tells it what it needs to know."""
 
 from pydantic import BaseModel
 

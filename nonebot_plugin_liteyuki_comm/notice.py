@@ -1,4 +1,4 @@
-""" "Restarted", said where it was asked, by the account that was asked, once."""
+"""The notice "Restarted": sent once, in the chat and by the account that was asked for the restart."""
 
 import asyncio
 import importlib
@@ -10,13 +10,12 @@ import nonebot
 from nonebot import get_driver, logger
 from nonebot.adapters import Bot, Event
 
-from liteyuki.comm.protocol import ClaimNotice, DeliverNotice, NoticeOutcome
+from liteyuki.comm.protocol import ANSWER_TIMEOUT, ClaimNotice, DeliverNotice, NoticeOutcome
 from liteyuki.comm.registry import own_channel, own_process
 from liteyuki.locale import text
 
 __all__ = ["capture_target", "deliver", "private_chat", "send"]
 
-_CLAIM_TIMEOUT = 5.0
 _V11, _V12, _ALCONNA = "onebot-v11", "onebot-v12", "alconna"
 _FIELDS = {
     _V11: ("message_type", "user_id", "group_id"),
@@ -24,7 +23,7 @@ _FIELDS = {
 }
 _ADAPTERS = {"OneBot V11": _V11, "OneBot V12": _V12}
 
-# Set whenever a bot connects; replaced by a fresh one, so that each waiter looks for its own account again.
+# Set whenever a bot connects, and then replaced, so that each waiter looks for its own account again.
 _connected = asyncio.Event()
 
 
@@ -36,7 +35,7 @@ async def _note_connection(bot: Bot) -> None:
 
 
 def capture_target(bot: Bot, event: Event) -> dict[str, Any]:
-    """Where `event` came from, as plain data that outlives this process; `via` tells how to send there."""
+    """The chat that `event` came from, as plain data that outlives this process; `via` says how to send there."""
     via = _ADAPTERS.get(bot.adapter.get_name())
     if via is not None:
         names = ((name, getattr(event, name, None)) for name in _FIELDS[via])
@@ -44,7 +43,7 @@ def capture_target(bot: Bot, event: Event) -> dict[str, Any]:
     if importlib.util.find_spec("nonebot_plugin_alconna") is None:
         return {"via": ""}
     try:
-        # As JSON, because the dump holds enums of theirs that are also str.
+        # JSON, because the dump contains enums that are also str.
         return {"via": _ALCONNA, "target": json.dumps(_uniseg().get_target(event, bot).dump())}
     except Exception as error:  # noqa: BLE001 - an adapter that it cannot serve must not keep the bot from restarting
         logger.opt(exception=error).warning(text("notice.no_target", adapter=bot.adapter.get_name()))
@@ -52,7 +51,7 @@ def capture_target(bot: Bot, event: Event) -> dict[str, Any]:
 
 
 def private_chat(bot: Bot, account: str) -> dict[str, Any]:
-    """The private chat with `account`, as `capture_target` tells of one."""
+    """The private chat with `account`, in the form of `capture_target`."""
     via = _ADAPTERS.get(bot.adapter.get_name())
     if via == _V11:
         return {"via": via, "message_type": "private", "user_id": int(account)}
@@ -65,13 +64,13 @@ def private_chat(bot: Bot, account: str) -> dict[str, Any]:
 
 
 def _uniseg() -> Any:
-    """The part of nonebot-plugin-alconna that sends to any adapter; loaded only where one needs it."""
+    """The module of nonebot-plugin-alconna that sends to any adapter; loaded only where one needs it."""
     nonebot.require("nonebot_plugin_alconna")
     return importlib.import_module("nonebot_plugin_alconna.uniseg")
 
 
 async def deliver(notice: DeliverNotice) -> None:
-    """Handler of the main process's order; it returns at once, so that the order is not held up."""
+    """Handler of the main process's order; it returns at once, so that the next order is not held up."""
     task = asyncio.ensure_future(_deliver(notice))
     _running.add(task)
     task.add_done_callback(_running.discard)
@@ -85,11 +84,11 @@ async def _deliver(notice: DeliverNotice) -> None:
         problem = await _try_to_deliver(notice)
     except Exception as error:  # noqa: BLE001 - whatever an adapter raises, the main process must hear of it
         problem = text("notice.failed", process=notice.process, error=f"{type(error).__name__}: {error}")
-    own_channel("passive").notify(NoticeOutcome(notice.notice_id, problem))
+    own_channel("passive").tell(NoticeOutcome(notice.notice_id, problem))
 
 
 async def _try_to_deliver(notice: DeliverNotice) -> str:
-    """Send it; the problem, or nothing."""
+    """Send the notice; returns the problem, or an empty string."""
     origin = notice.origin
     target = origin.target or {}
     if not target.get("via"):
@@ -98,7 +97,7 @@ async def _try_to_deliver(notice: DeliverNotice) -> str:
         bot = await asyncio.wait_for(_bot_of(origin.adapter, origin.self_id), notice.wait)
     except asyncio.TimeoutError:
         return text("notice.account_away", process=notice.process, account=origin.self_id, seconds=notice.wait)
-    seconds = await own_channel("passive").request(ClaimNotice(notice.notice_id), timeout=_CLAIM_TIMEOUT)
+    seconds = await own_channel("passive").ask(ClaimNotice(notice.notice_id), timeout=ANSWER_TIMEOUT)
     if seconds is not None:
         key = "chat.restarted" if notice.process == own_process() else "chat.restarted_other"
         await send(bot, target, text(key, name=notice.process, seconds=seconds))
@@ -106,7 +105,7 @@ async def _try_to_deliver(notice: DeliverNotice) -> str:
 
 
 async def _bot_of(adapter: str, self_id: str) -> Bot:
-    """The account, as soon as it is connected. Another account is never taken for it."""
+    """The account, as soon as it is connected. Another account never replaces it."""
     while True:
         connected = _connected
         bot = nonebot.get_bots().get(self_id)
@@ -116,7 +115,7 @@ async def _bot_of(adapter: str, self_id: str) -> Bot:
 
 
 async def send(bot: Bot, target: dict[str, Any], sentence: str) -> None:
-    """Say it in the chat that `target` is. Raises what the adapter raises."""
+    """Send `sentence` to the chat `target`. Raises what the adapter raises."""
     target = dict(target)
     via = target.pop("via")
     if via == _V11:
@@ -126,5 +125,5 @@ async def send(bot: Bot, target: dict[str, Any], sentence: str) -> None:
         await bot.call_api("send_message", message=message, **target)
     else:
         uniseg = _uniseg()
-        # Without `bot`, another account might be chosen.
+        # Without `bot`, alconna might choose another account.
         await uniseg.UniMessage(sentence).send(uniseg.Target.load(json.loads(target["target"])), bot)

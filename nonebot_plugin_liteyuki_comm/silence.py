@@ -1,6 +1,6 @@
-"""Says in the log when no bot account has been connected for a while, and when one is back.
+"""Logs when no bot account has been connected for a while, and when one is back.
 
-That is no reason for a restart: the bot runs, and it is the platform, its client or the network that is away.
+This is no reason for a restart: the bot runs; the platform, its client or the network is away.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from liteyuki.locale import text
 __all__ = ["SILENCE", "report_silence"]
 
 SILENCE: Final = 300.0
-"""Seconds without any account after which it is said."""
+"""Seconds without any account after which the log says so."""
 
 _MINUTE: Final = 60.0
 
 
 class _Silence:
-    """The time without accounts, if it is one."""
+    """The time without accounts, if there is none connected."""
 
     def __init__(self) -> None:
         self.since: float | None = None
@@ -30,7 +30,7 @@ class _Silence:
         self.is_reported = False
 
     def begin(self) -> None:
-        """There is no account from now on."""
+        """No account is connected from now on."""
         self.end()
         self.since = time.monotonic()
         self.timer = asyncio.get_running_loop().call_later(SILENCE, self._report)
@@ -40,7 +40,7 @@ class _Silence:
         logger.warning(text("chat.no_bot", minutes=SILENCE / _MINUTE))
 
     def end(self) -> float | None:
-        """There is an account; for how many seconds there was none, if that was reported."""
+        """An account is connected; the seconds without one, if that was reported."""
         reported_since = self.since if self.is_reported else None
         if self.timer is not None:
             self.timer.cancel()
@@ -52,7 +52,7 @@ _silence = _Silence()
 
 
 def report_silence() -> None:
-    """Report from now on. On the driver's event loop, when the bot has started; once."""
+    """Report from now on. Once, on the driver's event loop, when the bot has started."""
     driver = get_driver()
     driver.on_bot_connect(_connected)
     driver.on_bot_disconnect(_disconnected)

@@ -1,4 +1,4 @@
-"""Driver hooks: rebuild the channels, say that the bot is ready, follow what the main process says."""
+"""Driver hooks: rebuild the channels, tell the main process that the bot is ready, and follow its orders."""
 
 import os
 
@@ -35,7 +35,7 @@ def _connection_point() -> ConnectionPoint | None:
 
 
 def _set_sandbox_users(update: SandboxUsers) -> None:
-    """Make these, and none that were before, superusers; nobody whom the configuration names is touched."""
+    """Make these users superusers, and no earlier ones; those that the configuration names are not touched."""
     superusers = driver.config.superusers
     superusers -= _sandbox_entries
     _sandbox_entries.clear()
@@ -50,18 +50,18 @@ async def _rebuild_channels() -> None:
 
 async def _report_ready() -> None:
     passive = own_channel("passive")
-    passive.on_request(lambda value: isinstance(value, SandboxUsers))(_set_sandbox_users)
-    passive.on_request(lambda value: isinstance(value, DeliverNotice))(deliver)
-    passive.on_request(lambda value: isinstance(value, TellSuperusers))(tell_superusers)
+    passive.on_control(SandboxUsers, _set_sandbox_users)
+    passive.on_control(DeliverNotice, deliver)
+    passive.on_control(TellSuperusers, tell_superusers)
     if not driver.config.superusers and current_registry().generation == 1:
         logger.warning(text("chat.no_superusers"))
     report_silence()
-    passive.notify(StateReport("ready", connection_point=_connection_point()))
+    passive.tell(StateReport("ready", connection_point=_connection_point()))
 
 
 if own_process() is not None:
     driver.on_startup(_rebuild_channels)
-    # What adapters have for "all startup hooks have run"; `Driver` offers no public name for it.
+    # The name under which adapters register for "all startup hooks have run"; `Driver` has no public one.
     driver._lifespan.on_ready(_report_ready)
 else:
     set_language(os.environ.get("LITEYUKI_LANG", ""))

@@ -1,4 +1,4 @@
-"""Tells every superuser, in a private chat, what the main process has to say about their bot, once each."""
+"""Tells every superuser once, in a private chat, what the main process has to say about their bot."""
 
 import asyncio
 
@@ -6,25 +6,23 @@ import nonebot
 from nonebot import get_driver, logger
 from nonebot.adapters import Bot
 
-from liteyuki.comm.protocol import FIRST_SANDBOX_ID, ClaimTelling, TellSuperusers
+from liteyuki.comm.protocol import ANSWER_TIMEOUT, FIRST_SANDBOX_ID, ClaimTelling, TellSuperusers
 from liteyuki.comm.registry import own_channel
 from liteyuki.locale import text
 from nonebot_plugin_liteyuki_comm.notice import private_chat, send
 
 __all__ = ["account_on", "tell_superusers"]
 
-_CLAIM_TIMEOUT = 5.0
-
 
 class _Order:
-    """What is to be said, as long as this process runs, through every account that connects."""
+    """What is to be said through every account that connects, as long as this process runs."""
 
     def __init__(self, order: TellSuperusers) -> None:
         self.number = order.notice_id
         self.sentence = order.sentence
         self.told = set(order.told)
         self.claimed: set[str] = set()
-        """Those who are this process's to tell."""
+        """Those whom this process has claimed, to tell them."""
         self.turn = asyncio.Lock()
 
 
@@ -33,7 +31,7 @@ class _Orders:
 
 
 async def tell_superusers(order: TellSuperusers) -> None:
-    """Handler of the main process's order; it returns at once, so that the order is not held up."""
+    """Handler of the main process's order; it returns at once, so that the next order is not held up."""
     latest = _Orders.latest = _Order(order)
     for bot in nonebot.get_bots().values():
         task = asyncio.ensure_future(_tell_through(bot, latest))
@@ -51,10 +49,10 @@ async def _tell_now(bot: Bot) -> None:
 
 
 async def _tell_through(bot: Bot, order: _Order) -> None:
-    """One account after the other: whom the first one cannot reach, the next one may.
+    """One account after the other: a later one may reach whom the first cannot.
 
-    A sandbox chat hears none of it, and nobody else would through its account. Whoever opens one sees the log, and
-    their program may count the answers.
+    A sandbox chat hears none of it, and its account reaches nobody else. Its user sees the log, and may be a program
+    that counts the answers.
     """
     if _is_sandbox(bot.self_id):
         return
@@ -77,7 +75,7 @@ async def _tell(bot: Bot, account: str, superuser: str, order: _Order) -> None:
         return
     if superuser not in order.claimed:
         claim = ClaimTelling(order.number, superuser)
-        if not await own_channel("passive").request(claim, timeout=_CLAIM_TIMEOUT):
+        if not await own_channel("passive").ask(claim, timeout=ANSWER_TIMEOUT):
             order.told.add(superuser)
             return
         order.claimed.add(superuser)
@@ -86,15 +84,15 @@ async def _tell(bot: Bot, account: str, superuser: str, order: _Order) -> None:
 
 
 def account_on(adapter: str, superuser: str) -> str | None:
-    """The account that an entry of SUPERUSERS means on that adapter, as NoneBot reads it; None if it means none."""
+    """The account on that adapter that an entry of SUPERUSERS means, as NoneBot reads it; None if there is none."""
     own_prefix = adapter.split(maxsplit=1)[0].lower()
     prefix, colon, account = superuser.partition(":")
     if colon and prefix == own_prefix:
         return account
     if colon and prefix.isalpha():
-        return None  # another adapter's
+        return None  # it belongs to another adapter
     if own_prefix == "onebot" and adapter.endswith("V11") and not superuser.isdecimal():
-        return None  # no number, no account there
+        return None  # accounts of OneBot v11 are numbers
     return superuser
 
 

@@ -1,20 +1,17 @@
-"""Fixtures for all tests, and the time limit that every test has."""
+"""Fixtures for all tests."""
 
-import faulthandler
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
-from liteyuki.locale import LANGUAGES, language, set_language
-from tests.harness import Project
+# Before anything imports them, whichever tests come first.
+pytest.register_assert_rewrite("harness", "tests.contracts", "tests.unit.joined")
 
-TEST_LIMIT = 120
-"""Seconds after which a test is ended, with the stacks of all threads."""
-
+from harness import Project  # noqa: E402 - after the line above
+from liteyuki.locale import LANGUAGES, language, set_language  # noqa: E402
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So it is in what a shell starts with `&`, and in all that is started from there; here Ctrl+C is tested.
@@ -24,19 +21,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ.pop("LITEYUKI_LANG", None)  # all that is started here speaks the first language
 
 
-@pytest.fixture(autouse=True)
-def _time_limit() -> Iterator[None]:
-    def give_up(number: int, frame: FrameType | None) -> None:
-        faulthandler.dump_traceback()
-        pytest.fail(f"the test took longer than {TEST_LIMIT} s")
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(TEST_LIMIT)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each core: most of the time is waiting."""
+    return min(8, 2 * (os.cpu_count() or 1))
 
 
 @pytest.fixture(autouse=True)

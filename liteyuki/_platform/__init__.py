@@ -1,10 +1,10 @@
 """The only place that asks which operating system this is.
 
-Everything here has one name and one meaning on every system; callers never branch. Windows is designed for
-(spawn flags, handle inheritance and the stop signal would get their second branch here) and not claimed yet.
+Everything here has one name and one meaning on every system; callers never branch. Windows is designed for (spawn
+flags, handle inheritance and the stop signal would get their second branch here) and not claimed yet.
 
-It imports nothing of ours, and whatever takes long to import only where it is needed: what ends the children of a
-main process that was killed has to be there in time.
+It imports nothing of ours, and imports slow modules only where they are needed: the program that ends the children of a
+killed main process must start in time.
 """
 
 from liteyuki._platform.cgroup import (

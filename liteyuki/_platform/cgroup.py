@@ -1,8 +1,8 @@
-"""A group of the kernel's that whatever is started in it stays in, and that ends as one (Linux, cgroups v2).
+"""A control group: a process stays in it with everything that it starts, and all of it ends as one (Linux, cgroups v2).
 
-Unlike a process group or a mark in the environment, nothing that a process does by itself takes it out of there, and
-nothing in it can fork faster than the kernel kills. It can be had where the group of this process may be written to:
-by root in most places but containers, and where systemd delegates. See cgroup-v2.rst of the kernel.
+Unlike a process group or a mark in the environment, a process cannot leave it by itself, and nothing in it can fork
+faster than the kernel kills. A process may have one where it can write to its own group: as root almost everywhere but
+in containers, and where systemd delegates. See cgroup-v2.rst of the kernel.
 """
 
 import contextlib
@@ -29,16 +29,18 @@ __all__ = [
 ]
 
 _FREEZE_TIMEOUT: Final = 0.5
-"""Seconds that the kernel may take until all stands still; what waits for a disk takes as long as that does."""
-_LOOK_AGAIN: Final = 0.001
+"""Seconds that the kernel may take until everything is frozen; a process that waits for a disk freezes only afterwards.
+"""
+_FREEZE_POLL: Final = 0.001
+"""Seconds between two looks: the kernel tells nobody when a cgroup is frozen."""
 
 
 def own_cgroup() -> Path | None:
-    """The folder of the group that this process is in; None where the system has none, or does not show it."""
+    """The folder of this process's group; None if the system has no groups, or does not show them."""
     if not sys.platform.startswith("linux"):
         return None
     try:
-        # Whatever others have mounted, and called in whatever encoding.
+        # Others may have mounted anything, under names in any encoding.
         told = [os.fsdecode(Path(f"/proc/self/{name}").read_bytes()) for name in ("mountinfo", "cgroup")]
         return _folder(*told)
     except OSError:
@@ -46,8 +48,8 @@ def own_cgroup() -> Path | None:
 
 
 def _folder(mounts: str, groups: str) -> Path | None:
-    """From what the kernel tells in `mountinfo` and `cgroup` (proc(5), cgroups(7)); the last mount lies on top."""
-    # Not `splitlines`: names may have in them what that takes for an end of line, and the kernel does not.
+    """What `mountinfo` and `cgroup` of the kernel say (proc(5), cgroups(7)); the last mount lies on top."""
+    # Not `splitlines`: a name may contain what that takes for the end of a line, and the kernel does not.
     group = next((line[len("0::") :] for line in groups.split("\n") if line.startswith("0::/")), None)
     if group is None:
         return None
@@ -56,7 +58,8 @@ def _folder(mounts: str, groups: str) -> Path | None:
         if not kind.startswith("cgroup2 "):
             continue
         root, point = map(_unescaped, place.split(" ")[3:5])
-        # Outside of what is mounted, or, as the kernel writes it, above the root of this process's namespace.
+        # The group is outside of what is mounted, or above the root of this process's namespace, as the kernel writes
+        # it.
         if ".." in group.split("/") or not Path(group).is_relative_to(root):
             return None
         return Path(point) / Path(group).relative_to(root)
@@ -64,15 +67,15 @@ def _folder(mounts: str, groups: str) -> Path | None:
 
 
 def _unescaped(word: str) -> str:
-    r"""A path as it is: a space stands there as `\040`."""
+    r"""The path as it is: the file has `\040` for a space."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), word)
 
 
 def enter_cgroup(name: str) -> Path | None:
-    """Move this process into a new group `name` below its own, where whatever it starts from now on will be, too.
+    """Move this process into a new group `name` below its own, with everything that it starts from now on.
 
-    It takes some hundredths of a second. None, and nothing has changed, where there are no groups or this user may
-    not make one. The kernel must have cgroup.kill (Linux 5.14).
+    It takes some hundredths of a second. Returns None, and changes nothing, if there are no groups or this user may not
+    make one. The kernel must have cgroup.kill (Linux 5.14).
     """
     if (own := own_cgroup()) is None:
         return None
@@ -88,7 +91,7 @@ def enter_cgroup(name: str) -> Path | None:
 
 
 def make_cgroup(folder: Path) -> bool:
-    """Make an empty one below one that exists. Whether it is there, and can be ended."""
+    """Make an empty group below one that exists; False if there is none afterwards, or it could not be ended."""
     try:
         folder.mkdir()
     except OSError:
@@ -100,18 +103,18 @@ def make_cgroup(folder: Path) -> bool:
 
 
 def join_cgroup(made: Path, pid: int) -> None:
-    """Move the process `pid` (0: this one) into it; what it has started before stays where it is.
+    """Move the process `pid` (0: this one) into the group; what it has started before stays where it is.
 
-    It blocks for some hundredths of a second if nothing was moved lately. Raises `OSError` where that cannot be,
+    It blocks for some hundredths of a second if nothing was moved lately. Raises `OSError` if it cannot be moved,
     `ProcessLookupError` if it has ended.
     """
     _write(made / "cgroup.procs", str(pid))
 
 
 def leave_cgroup(made: Path) -> None:
-    """Move this process, and what runs beside it, back from where `enter_cgroup` took it, and remove the group.
+    """Move this process, and what runs beside it, out of the group of `enter_cgroup`, and remove that.
 
-    Where that cannot be done any more it stays there.
+    If that is no longer possible, the process stays there.
     """
     with contextlib.suppress(OSError):
         for pid in (made / "cgroup.procs").read_text().split():
@@ -121,24 +124,24 @@ def leave_cgroup(made: Path) -> None:
 
 
 def end_cgroup(made: Path) -> None:
-    """SIGKILL everything in it, and in those below it. One that is gone is fine; whoever calls has other means, too."""
+    """SIGKILL everything in the group, and in those below it. A group that is gone is fine."""
     with contextlib.suppress(OSError):
         _write(made / "cgroup.kill", "1")
 
 
 @contextlib.contextmanager
 def frozen_cgroup(made: Path) -> Iterator[None]:
-    """All that `enter_cgroup`'s group has in it stands still meanwhile, and can be killed; but not this process.
+    """Freeze all of `enter_cgroup`'s group but this process while the block runs; what is frozen can still be killed.
 
-    That is outside meanwhile. Entering it blocks for some hundredths of a second, longer where there is a lot. Raises
-    `OSError` if it cannot be done.
+    This process is outside of the group meanwhile. Entering blocks for some hundredths of a second, longer if the group
+    is large. Raises `OSError` if it cannot be frozen.
     """
     join_cgroup(made.parent, 0)
     try:
         _write(made / "cgroup.freeze", "1")
         give_up_at = time.monotonic() + _FREEZE_TIMEOUT
         while "frozen 1" not in (made / "cgroup.events").read_text() and time.monotonic() < give_up_at:
-            time.sleep(_LOOK_AGAIN)
+            time.sleep(_FREEZE_POLL)
         yield
     finally:
         try:
@@ -148,7 +151,7 @@ def frozen_cgroup(made: Path) -> Iterator[None]:
 
 
 def is_populated(made: Path) -> bool:
-    """Whether anything in it, or in those below it, has not ended. One that is gone is empty."""
+    """Whether anything in the group, or in those below it, still runs. A group that is gone is empty."""
     try:
         return "populated 1" in (made / "cgroup.events").read_text()
     except OSError:
@@ -156,7 +159,7 @@ def is_populated(made: Path) -> bool:
 
 
 def members_of(made: Path) -> set[int]:
-    """The pids of what runs in it and in those below it, as far as nothing is moved meanwhile."""
+    """The pids of what runs in the group and in those below it, provided that nothing is moved meanwhile."""
     found: set[int] = set()
     for folder, _, _ in os.walk(made):
         with contextlib.suppress(OSError):
@@ -165,7 +168,7 @@ def members_of(made: Path) -> set[int]:
 
 
 def remove_cgroup(made: Path) -> bool:
-    """Remove it and those below it; False as long as anything in there runs. One that is gone is fine."""
+    """Remove the group and those below it; False as long as anything in there runs. A group that is gone is fine."""
     for folder, _, _ in os.walk(made, topdown=False):
         try:
             os.rmdir(folder)  # noqa: PTH106
@@ -177,7 +180,7 @@ def remove_cgroup(made: Path) -> bool:
 
 
 def _write(path: Path, word: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)  # never made: `path` is the kernel's or is not there
+    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)  # it was never made: `path` is the kernel's or does not exist.
     try:
         os.write(handle, word.encode())
     finally:
@@ -185,11 +188,12 @@ def _write(path: Path, word: str) -> None:
 
 
 class OomKills:
-    """Tells a SIGKILL of the kernel's, for want of memory, from anybody else's.
+    """Tells whether the kernel has killed a process for want of memory, or somebody else has.
 
-    Linux with cgroups v2 counts such kills in the cgroup of this process, where its children are, too (`oom_kill` in
-    memory.events, see the kernel's cgroup-v2.rst); no pid is told. So a kill that hit something else in the cgroup
-    since `forget` can be taken for one of ours. Elsewhere nothing is ever found. `counts` is the file to read.
+    Linux with cgroups v2 counts such kills in the cgroup of this process, which its children share (`oom_kill` in
+    memory.events, see the kernel's cgroup-v2.rst); it does not tell the pid. So a kill of another process in the same
+    cgroup since `forget` may be taken for one of ours. On other systems no kill is ever found. `counts` is the file to
+    read.
     """
 
     def __init__(self, counts: Path | None = None) -> None:
@@ -197,7 +201,7 @@ class OomKills:
         self._claimed = self._count()
 
     def forget(self) -> None:
-        """Kills up to now are none of those to come: before a process is launched."""
+        """Disregard all kills up to now; called before a process is launched."""
         self._claimed = self._count()
 
     def claim(self) -> bool:

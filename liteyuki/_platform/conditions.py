@@ -1,4 +1,4 @@
-"""Under which user, priority, file mode mask and limits a program runs: asked of a POSIX system."""
+"""The user, priority, file mode mask and limits that a program runs with (POSIX)."""
 
 import math
 import os
@@ -27,7 +27,7 @@ class User(NamedTuple):
 
 
 def find_user(name: str) -> User | None:
-    """The user of that name; None if the system knows none."""
+    """The user with that name; None if the system knows none."""
     import pwd
 
     try:
@@ -43,10 +43,10 @@ def is_privileged() -> bool:
 
 
 def first_out_of_reach(user: str, folders: Iterable[Path]) -> Path | None:
-    """The first of `folders`, or of those that they lie in, that `user` cannot read from; None if all can be.
+    """The first of `folders`, or of the folders above them, that `user` cannot read from; None if all can be read.
 
-    This process becomes that user for a moment, which only root can: from the main thread, before there are others.
-    None, too, where the system refuses; whoever is to run as that user will say so.
+    This process becomes that user for a moment, which only root can do: call it from the main thread, before there are
+    others. None, too, if the system refuses; the process that is to run as that user will say so.
     """
     import pwd
 
@@ -72,7 +72,7 @@ def _way_to(folder: Path) -> tuple[Path, ...]:
 
 
 def _is_in_reach(path: Path, folder: Path) -> bool:
-    """Whoever may pass through a folder need not be able to list it."""
+    """A user who may pass through a folder need not be able to list it."""
     return os.access(path, os.X_OK | (os.R_OK if path == folder else 0), effective_ids=True)
 
 
@@ -84,7 +84,7 @@ def limit_names() -> tuple[str, ...]:
 
 
 def hard_limit(name: str) -> float:
-    """The most that this process may set that limit to, unless it is privileged."""
+    """The highest value that this process may give that limit, unless it is privileged."""
     import resource
 
     _, hard = resource.getrlimit(getattr(resource, _PREFIX + name.upper()))
@@ -98,9 +98,9 @@ def apply_conditions(
     umask: int | None = None,
     rlimits: Mapping[str, int | None] | None = None,
 ) -> None:
-    """Let this process, and what it turns into or starts, run like that; a limit of None is none.
+    """Apply these to this process, and to what it starts or turns into; a limit of None means no limit.
 
-    Raises `OSError` if the system refuses. The user comes last, as another may not raise limits or priorities.
+    Raises `OSError` if the system refuses. The user comes last, since another user may not raise limits or priorities.
     """
     if nice is not None:
         os.setpriority(os.PRIO_PROCESS, 0, nice)

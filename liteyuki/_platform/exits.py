@@ -1,4 +1,4 @@
-"""When children end: told by the kernel, on an event loop."""
+"""The ends of children, as the kernel reports them, on an event loop."""
 
 import os
 import signal
@@ -19,8 +19,8 @@ ExitWatch = Callable[[], None]
 def watch_exit(pid: int, loop: "asyncio.AbstractEventLoop", on_exit: Callable[[], None]) -> ExitWatch:
     """Call `on_exit` on `loop` as soon as the child `pid` has exited; nothing is reaped, nothing polls.
 
-    Linux: a pidfd becomes readable (pidfd_open(2)). Elsewhere: SIGCHLD wakes the loop, which then has to ask.
-    Only from the main thread's loop. To stop watching twice is harmless.
+    Linux: a pidfd becomes readable (pidfd_open(2)). Elsewhere: SIGCHLD wakes the loop, which then has to ask. Only from
+    the main thread's loop. Stopping is idempotent.
     """
     if hasattr(os, "pidfd_open"):
         handle = os.pidfd_open(pid)
@@ -28,7 +28,7 @@ def watch_exit(pid: int, loop: "asyncio.AbstractEventLoop", on_exit: Callable[[]
 
         def stop_watching() -> None:
             nonlocal is_watched
-            if is_watched:  # afterwards the number may be anybody's
+            if is_watched:  # afterwards the number may belong to another process
                 is_watched = False
                 loop.remove_reader(handle)
                 os.close(handle)
@@ -42,9 +42,9 @@ _child_watches: dict[int, Callable[[], None]] = {}
 
 
 def watch_children(loop: "asyncio.AbstractEventLoop", on_end: Callable[[], None]) -> ExitWatch:
-    """Call `on_end` on `loop` whenever a child of this process, whichever, has ended or stopped (SIGCHLD).
+    """Call `on_end` on `loop` whenever any child of this process has ended or stopped (SIGCHLD).
 
-    Several that end together may be told once. Only from the main thread's loop; raises `ValueError` elsewhere.
+    Several that end together may lead to one call. Only from the main thread's loop; raises `ValueError` elsewhere.
     """
 
     is_told = True
@@ -56,7 +56,7 @@ def watch_children(loop: "asyncio.AbstractEventLoop", on_end: Callable[[], None]
             callback()
 
     def note(number: int, frame: FrameType | None) -> None:
-        # Not the loop's own handling of signals: it complains when thousands end while a plugin holds the loop up.
+        # Not the loop's own signal handling: that complains when thousands end while a plugin holds the loop up.
         nonlocal is_told
         if is_told and not loop.is_closed():
             is_told = False
@@ -88,6 +88,6 @@ def _watch_exit_by_signal(pid: int, loop: "asyncio.AbstractEventLoop", on_exit: 
         is_over = True
         stop_watching_children()
 
-    # It may have died before the handler stood.
+    # It may have died before the handler was installed.
     loop.call_soon(ask)
     return stop_watching

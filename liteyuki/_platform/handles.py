@@ -14,9 +14,9 @@ def forbid_inheriting(handle: int) -> None:
 
 
 def make_standard_handles() -> None:
-    """Open what is closed of standard input, output and error, so that nothing else gets those numbers.
+    """Open standard input, output and error if they are closed, so that nothing else gets their numbers.
 
-    Python prints each line in one piece from then on, since several threads and handles print to the same place.
+    From then on Python prints each line in one piece, since several threads and handles print to the same place.
     """
     for handle in (0, 1, 2):
         try:
@@ -32,9 +32,9 @@ def make_standard_handles() -> None:
 
 
 def lock_file(path: Path) -> tuple[int, int | None]:
-    """Take `path` as a lock for this process's life: (handle, None), or (-1, pid of the holder).
+    """Take `path` as a lock for the life of this process: (handle, None), or (-1, pid of the holder).
 
-    The lock goes with the process, however it dies. The pid is 0 if the holder has not written it yet.
+    The lock ends with the process, however that dies. The pid is 0 if the holder has not written it yet.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""Memory, as the system gives it."""
+"""Memory of the operating system: giving it back, large blocks, and memory that processes share."""
 
 import contextlib
 import errno
@@ -25,15 +25,15 @@ _M_ARENA_MAX: Final = -8
 
 
 def take_memory_from_one_place() -> None:
-    """Let this process's threads share what they take from: else each partly fills an arena of its own (glibc).
+    """Let the threads of this process share one arena: by default each partly fills one of its own (glibc).
 
-    Before there are any. Where threads allocate at the same time all the time they would wait for each other.
+    Call it before there are any. Threads that allocate at the same time all the time would wait for each other.
     """
     _call_allocator("mallopt", _M_ARENA_MAX, 1)
 
 
 def give_memory_back() -> None:
-    """Let the system have what this process has used and needs no longer, such as what importing has (glibc)."""
+    """Give the system the memory that this process no longer needs, such as what importing took (glibc)."""
     _call_allocator("malloc_trim", 0)
 
 
@@ -47,9 +47,10 @@ def _call_allocator(name: str, *arguments: int) -> None:
 
 
 def fresh_memory(size_bytes: int) -> mmap.mmap:
-    """So much zeroed memory of this process's own, which the system provides when it is first touched.
+    """That many bytes of zeroed memory, private to this process, which the system provides when they are first touched.
 
-    In large pages where it has some: a page fault for every 4 KiB takes as long as filling them. Raises `MemoryError`.
+    It uses large pages if the system has some: a page fault for every 4 KiB takes as long as filling them. Raises
+    `MemoryError`.
     """
     private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
     try:
@@ -57,21 +58,21 @@ def fresh_memory(size_bytes: int) -> mmap.mmap:
     except OSError as error:
         raise MemoryError from error
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(OSError):  # a system that was built without them
+        with contextlib.suppress(OSError):  # some systems are built without them
             memory.madvise(mmap.MADV_HUGEPAGE)
     return memory
 
 
 def shared_copy(content: memoryview) -> int:
-    """A handle of memory with a copy of `content`, which can be given to other processes, and never changes any more.
+    """A handle of memory with a copy of `content`, which never changes and can be given to other processes.
 
-    Raises `OSError` for want of memory or handles, and where the system has no such thing (all but Linux).
+    Raises `OSError` if memory or handles run out, and on systems without such memory (all but Linux).
     """
     if not hasattr(os, "memfd_create"):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     handle = os.memfd_create("liteyuki-value", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
-        # Written rather than mapped and filled, which takes twice as long: a page fault for each page.
+        # Written, not mapped and filled: a page fault for each page would take twice as long.
         while content:
             content = content[os.write(handle, content) :]
         fcntl.fcntl(handle, fcntl.F_ADD_SEALS, _SEALS | fcntl.F_SEAL_SEAL)
@@ -82,10 +83,10 @@ def shared_copy(content: memoryview) -> int:
 
 
 def map_shared_copy(handle: int, size_bytes: int) -> memoryview:
-    """What `shared_copy` has made, in this process; nobody else sees what is written to it.
+    """The content of a handle that `shared_copy` has made; nobody else sees what this process writes to it.
 
-    The caller keeps `handle`, and may close it. Raises `ValueError` if it is anything else, or not of that size, and
-    `OSError` for want of handles, one of which is used as long as the memory is.
+    The caller keeps `handle`, and may close it. Raises `ValueError` if it is anything else, or has another size, and
+    `OSError` if handles run out: one is in use as long as the memory is.
     """
     try:
         is_sealed = fcntl.fcntl(handle, fcntl.F_GET_SEALS) & _SEALS == _SEALS

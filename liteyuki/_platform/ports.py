@@ -39,7 +39,7 @@ def _listening_inodes(port: int) -> set[str]:
 
 
 def port_is_taken(host: str, port: int) -> bool:
-    """Whether binding TCP `host`:`port` fails because somebody has it."""
+    """Whether TCP `host`:`port` cannot be bound because another process has it."""
     import socket
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,6 +1,7 @@
-"""Which processes run below this one, how they are, and ending them: asked of the kernel (`/proc`, prctl(2)) on Linux.
+"""The processes below this one: a list of them, their state, and ending them. Linux asks the kernel (`/proc`, prctl).
 
-Elsewhere nothing is found or known (None) and nobody is adopted; process groups (`kill_group`) are all there is.
+On other systems nothing is found or known (None) and nobody is adopted; there, process groups (`kill_group`) have
+to do.
 """
 
 import contextlib
@@ -59,13 +60,13 @@ class Running(NamedTuple):
     has_ended: bool
     """Whether it is a zombie: its parent has not asked for the exit code yet."""
     began: int
-    """When, in ticks since the system did: no other process has that and the pid in common with it."""
+    """When it began, in ticks since the system did: no two processes have both this and the pid in common."""
 
 
 def adopt_orphans(wanted: bool) -> bool:
-    """Become the parent of every descendant whose own parent ends, or stop being that. Whether it can be had.
+    """Become, or stop being, the parent of every descendant whose own parent ends; whether the system can do so.
 
-    Linux only (PR_SET_CHILD_SUBREAPER). The first process of a container is that anyway.
+    Linux only (PR_SET_CHILD_SUBREAPER). The first process of a container always is that parent.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -75,7 +76,7 @@ def adopt_orphans(wanted: bool) -> bool:
 
 
 def running_processes() -> Iterator[Running]:
-    """Every process that this one can see, read as they are asked for; none where the system does not tell."""
+    """Every process that this one can see, each read when it is asked for; none if the system does not tell."""
     if not sys.platform.startswith("linux"):
         return
     # The youngest first: they are the likeliest to have moved on to another pid before they are read.
@@ -89,7 +90,7 @@ def child_pids(parent: int | None = None) -> list[int]:
     if parent is None:
         parent = os.getpid()
     try:
-        # Only some kernels are built with it; it saves reading what all others do.
+        # Only some kernels are built with this file; it saves reading all other processes.
         threads = [(thread / "children").read_text() for thread in Path(f"/proc/{parent}/task").iterdir()]
     except OSError:
         return [process.pid for process in running_processes() if process.parent == parent]
@@ -97,7 +98,7 @@ def child_pids(parent: int | None = None) -> list[int]:
 
 
 def running_children() -> Iterator[Running]:
-    """As `child_pids`, each read when it is asked for."""
+    """Like `child_pids`, but each child is read when it is asked for."""
     own = os.getpid()
     for pid in child_pids():
         if (process := _read(str(pid))) is not None and process.parent == own:
@@ -105,9 +106,9 @@ def running_children() -> Iterator[Running]:
 
 
 def youngest_pids(seconds: float) -> Iterator[int]:
-    """Over and over, the pid that was given to a process or thread last; none where the system does not tell.
+    """Over and over, the pid that was given to a process or thread last; none if the system does not tell.
 
-    No list of what runs is as fresh, or as quick to come.
+    No list of processes is as fresh, or as quick to read.
     """
     try:
         handle = os.open("/proc/loadavg", os.O_RDONLY | os.O_CLOEXEC)
@@ -122,7 +123,7 @@ def youngest_pids(seconds: float) -> Iterator[int]:
 
 
 def _content(path: str) -> bytes:
-    """Of a file of the kernel's, all of it; empty if that is gone or somebody else's. Twice as fast as `Path`."""
+    """The content of a file of the kernel; empty if it is gone or somebody else's. Twice as fast as `Path`."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -157,13 +158,13 @@ def running(pid: int) -> Running | None:
 
 
 def is_ending(pid: int) -> bool:
-    """Whether `pid` has ended or is about to: it has no environment any more, and may not have left its children."""
+    """Whether `pid` has ended or is about to: it then has no environment any more, and may still have its children."""
     fields = _fields(str(pid))
     return not fields or fields[0] in _ENDED or bool(int(fields[6]) & _PF_EXITING)
 
 
 def environment_of(pid: int) -> list[bytes]:
-    """What `pid` was given as `NAME=value` when its program began; empty if it is gone or somebody else's."""
+    """The `NAME=value` pairs that `pid` was started with; empty if it is gone or belongs to somebody else."""
     content = _content(f"/proc/{pid}/environ")
     return content.split(b"\0") if content else []
 
@@ -181,7 +182,7 @@ def command_of(pid: int) -> str:
 
 
 def send_signal(pid: int, number: signal.Signals) -> None:
-    """Send it; a process that is gone, or not ours to signal, is left alone."""
+    """Send the signal; a process that is gone, or that this user may not signal, is left alone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
 
@@ -201,7 +202,7 @@ def session_of(pid: int) -> int:
 
 
 def ended_child() -> int | None:
-    """The pid of a child that has ended and was not asked for its exit code, which is left there; the eldest first."""
+    """The pid of the oldest child that has ended and was not reaped; it stays unreaped."""
     try:
         found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -210,7 +211,7 @@ def ended_child() -> int | None:
 
 
 def is_zombie(pid: int) -> bool:
-    """Whether the child `pid` has ended and was not asked for its exit code, which is left there."""
+    """Whether the child `pid` has ended and was not reaped; it stays unreaped."""
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:
@@ -218,19 +219,19 @@ def is_zombie(pid: int) -> bool:
 
 
 def reap(pid: int) -> None:
-    """Take the exit code of the child `pid`, which has ended, and forget it."""
+    """Reap the child `pid`, which has ended: take its exit code and forget it."""
     with contextlib.suppress(ChildProcessError):
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG)
 
 
 STACKS_SIGNAL: Final = int(signal.SIGRTMIN) + 7 if hasattr(signal, "SIGRTMIN") else int(signal.SIGUSR2)
-"""What tells a child to print its threads' stacks. One that nobody uses, where there are such."""
+"""The signal that tells a child to print its threads' stacks: one that nothing else uses, if the system has such."""
 
 
 class RunState(Enum):
     RUNNING = "running"
     STOPPED = "stopped"
-    """By SIGSTOP or the like."""
+    """Stopped, by SIGSTOP or the like."""
     TRACED = "traced"
     """Held by a debugger."""
 
@@ -253,10 +254,10 @@ def let_go_on(pid: int) -> None:
 
 
 def anonymous_memory_bytes(pid: int) -> int | None:
-    """Resident anonymous memory of `pid` and of everything that it has started and that is still its child.
+    """Resident anonymous memory of `pid` and of all its descendants.
 
-    That is what a leak grows; the code that is mapped, and shared with others, is not in it. None where the system
-    does not tell, and when the process is gone.
+    A leak grows this figure; mapped code, which other processes share, is not in it. None if the system does not tell,
+    and when the process is gone.
     """
     total = None
     for process in _tree(pid):
@@ -269,7 +270,7 @@ def anonymous_memory_bytes(pid: int) -> int | None:
 
 
 def _tree(pid: int) -> list[int]:
-    """`pid` and its descendants; each reads the list of its children as it is at that moment."""
+    """`pid` and its descendants; the children of each are read at that moment."""
     found = [pid]
     for process in found:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What becomes of signals in this process, its threads and the programs it turns into."""
+"""Signals in this process, in its threads and in the programs that it turns into."""
 
 import signal
 
@@ -6,14 +6,14 @@ __all__ = ["give_signals_back", "leave_signals_to_main_thread", "signal_name", "
 
 
 def leave_signals_to_main_thread() -> None:
-    """First in another thread: a signal that came there would not wake up the main thread, which handles it."""
+    """Call it first in another thread: a signal delivered there would not wake the main thread, which handles it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
 
 def take_signals_as_usual() -> None:
-    """Undo what whoever started this process has done to its signals: blocked ones, and an ignored SIGCHLD.
+    """Undo what the parent has done to this process's signals: blocked ones, and an ignored SIGCHLD.
 
-    With that ignored the kernel throws exit codes away, and every crash would look like a normal end.
+    While SIGCHLD is ignored the kernel throws exit codes away, and every crash would look like a normal end.
     """
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -22,7 +22,7 @@ def take_signals_as_usual() -> None:
 def give_signals_back() -> None:
     """Undo what Python has done to this process's signals, before it turns into another program.
 
-    A program that is not told when its reader is gone, because SIGPIPE is ignored, may write without end.
+    A program in which SIGPIPE is ignored is not told that its reader has gone, and may write without end.
     """
     for name in ("SIGPIPE", "SIGXFSZ"):
         if (number := getattr(signal, name, None)) is not None:

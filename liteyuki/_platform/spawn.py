@@ -1,4 +1,4 @@
-"""How programs are started, and what outlives this process to end them: a shell that waits for its writer to go."""
+"""How programs are started, and the guard that outlives this process to end them: a shell that reads from it."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -6,12 +6,12 @@ from typing import Any, Final
 
 __all__ = ["is_init", "spawn_guard", "spawn_options"]
 
-# Reads "add PID", "ask PID" (the same, and SIGTERM is how it is asked to stop), "drop PID" and "in FOLDER" (the cgroup
-# that all are in, out of which it goes itself) until whoever writes is gone, or "bye": nothing is left to do. It runs
-# in the background of a shell that ends at once, in a session of its own: nobody's child, and no Ctrl+C reaches it. A
-# shell, because it is there as long as the main process is, and takes a megabyte. It turns into what ends the
-# children, rather than start it: there may be no room for one more process. Where it may, it comes before other
-# sessions, which may be many and busy (sched(7), autogroup).
+# Reads "add PID", "ask PID" (the same, but it is asked to stop with SIGTERM), "drop PID" and "in FOLDER" (the cgroup of
+# all of them, which the guard leaves), until the writer is gone, or "bye": nothing is left to do. It runs in the
+# background of a shell that ends at once, in a session of its own: it is nobody's child, and no Ctrl+C reaches it. It
+# is a shell because one lives as long as the main process does, and takes only a megabyte. It turns into the program
+# that ends the children instead of starting it: there may be no room for one more process. If it may, it raises its
+# priority over other sessions, which may be many and busy (sched(7), autogroup).
 _GUARD: Final = """
 trap '' HUP INT TERM
 exec 3<&0
@@ -41,13 +41,13 @@ exec 3<&0
 
 
 def spawn_guard(ending: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Start what outlives this process to end its children; the handle to write `add`, `ask`, `drop`, `in`, `bye` to.
+    """Start the guard, which outlives this process; the handle to write `add`, `ask`, `drop`, `in` and `bye` to.
 
-    When this process is gone, however it died, and some were added and not dropped, or it is in a cgroup of its own,
-    it turns into the program `ending`, with the folder of the cgroup (or an empty word) and the pids of those as
-    further words, `ask:` before some. Where there is no such program any more, it kills the cgroup and their groups.
-    A child cannot be left to do this itself: it may be stopped, out of handles, or in C code that holds the
-    interpreter. Raises `OSError` if the system cannot.
+    When this process is gone, however it died, and children are left or it is in a cgroup of its own, the guard turns
+    into the program `ending`. Its further words are the folder of the cgroup (or an empty word) and the pids of the
+    children, some with `ask:` before them. If that program does not exist any more, the guard kills the cgroup and the
+    process groups itself. A child cannot do this for itself: it may be stopped, out of handles, or in C code that holds
+    the interpreter. Raises `OSError` if the system cannot.
     """
     import subprocess
 
@@ -78,5 +78,5 @@ def spawn_options(handles: tuple[int, ...]) -> dict[str, Any]:
 
 
 def is_init() -> bool:
-    """Whether this is the first process of a container, which gets all orphans, and only the signals it asks for."""
+    """Whether this is the first process of a container: it gets all orphans, and only signals that it handles."""
     return os.getpid() == 1

@@ -1,4 +1,4 @@
-"""The only place that knows how this operating system does terminals. Callers never branch."""
+"""Pseudo-terminals; the only place that knows how this operating system makes them."""
 
 import contextlib
 import fcntl
@@ -10,7 +10,7 @@ __all__ = ["copy_terminal_size", "open_terminal", "tell_resized"]
 
 
 def open_terminal() -> tuple[int, int]:
-    """Reader and child's handle of a pseudo-terminal that changes no byte. Raises `OSError` if handles run out."""
+    """A pseudo-terminal that changes no byte: reader's and child's handle. Raises `OSError` if handles run out."""
     reader, child = os.openpty()
     attributes = termios.tcgetattr(child)
     attributes[1] &= ~termios.OPOST
@@ -19,7 +19,7 @@ def open_terminal() -> tuple[int, int]:
 
 
 def copy_terminal_size(source: int, to: int) -> bool:
-    """Give the terminal `to` the size of the terminal `source`; False if one of them is none, or is gone."""
+    """Give the terminal `to` the size of the terminal `source`; False if either is no terminal, or is gone."""
     try:
         size = fcntl.ioctl(source, termios.TIOCGWINSZ, b"\0" * 8)
         fcntl.ioctl(to, termios.TIOCSWINSZ, size)
@@ -29,9 +29,10 @@ def copy_terminal_size(source: int, to: int) -> bool:
 
 
 def tell_resized(leader_pid: int) -> None:
-    """Tell the group that `leader_pid` leads that its terminal has another size.
+    """Tell the process group of `leader_pid` that its terminal has another size.
 
-    The kernel tells only those whose controlling terminal it is. Who does not care takes no notice.
+    The kernel tells only processes whose controlling terminal it is. A program that does not handle the signal ignores
+    it.
     """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader_pid, signal.SIGWINCH)

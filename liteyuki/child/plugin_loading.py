@@ -1,8 +1,8 @@
 """The child's side of safe mode: it notes which plugin is being loaded, and leaves out those that it is told to.
 
-The innermost plugin whose code runs is what is noted: one that another one requires, not that other one. A note is
-taken back when the plugin is loaded, or has failed in a way that NoneBot takes, and stays when the process ends with
-it. What NoneBot has for loading is handed in by `run.py`, and calls of it are wrapped; nothing else is changed.
+It notes the innermost plugin whose code runs: if one plugin requires another, that is the other one. A note is
+withdrawn when the plugin is loaded, or has failed in a way that NoneBot handles; it stays when the process ends with
+it. `run.py` hands in NoneBot's loader, and calls of it are wrapped; nothing else is changed.
 """
 
 import functools
@@ -21,17 +21,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class PluginLeftOut(ImportError):
-    """Raised where one plugin imports another that is left out. As with any other that is missing."""
+    """Raised where a plugin imports another one that is left out, as for any module that is missing."""
 
 
 def inherit_loading() -> "Loading | None":
-    """Take over what the main process has given to this one, before any plugin is loaded. None: no safe mode."""
+    """Take over what the main process has given to this one, before plugins are loaded. None without safe mode."""
     given = take_loading()
     return None if given is None else Loading(*given)
 
 
 class Loading:
-    """What is being loaded. Plugins are loaded by the main thread; imports of others are not noted."""
+    """The plugin that is being loaded. The main thread loads plugins; what other threads import is not noted."""
 
     def __init__(self, page: LoadingPage, left_out: frozenset[str]) -> None:
         self._page = page
@@ -45,12 +45,12 @@ class Loading:
         self._page.write(loaded)
 
     def ended(self) -> None:
-        """Everything that is to be loaded is; startup hooks follow."""
+        """All plugins are loaded; startup hooks follow."""
         self._is_script_running = False
         self._set(None)
 
     def not_loaded(self, loaded: set[str]) -> list[str]:
-        """Which plugins have asked for one that is left out, and are not among those that have `loaded`."""
+        """The plugins that have asked for one that is left out, and are not among `loaded`."""
         return [plugin for plugin in self._asked_for_left_out if plugin not in loaded]
 
     # --- the import of a plugin
@@ -98,7 +98,7 @@ class Loading:
     # --- a startup hook of a plugin
 
     def watch_hooks(self, lifespan: Any, is_coroutine_callable: Callable[[Any], bool]) -> None:
-        """A hook is its plugin's that registers it while it is imported, whoever has written the function."""
+        """A hook belongs to the plugin that registers it while it is imported, wherever the function is defined."""
         register = lifespan.on_startup
 
         @functools.wraps(register)
@@ -109,7 +109,7 @@ class Loading:
         lifespan.on_startup = on_startup
 
     def _noted_hook(self, hook: Callable[[], Any], owner: Loaded, is_async: bool) -> Callable[[], Any]:
-        """One that raises ends the start, so that its note stays."""
+        """A hook that raises ends the start, so its note stays."""
 
         @functools.wraps(hook)
         async def run_async() -> None:
@@ -130,7 +130,7 @@ class Loading:
     def watch_require(self, require: F) -> F:
         """`require`, called by the bot's own script: a plugin that cannot be loaded ends the process there.
 
-        Once it is left out, an empty module stands in for it, so that a script that only wants it loaded goes on.
+        Once it is left out, an empty module replaces it, so that a script that only wants it loaded goes on.
         """
 
         @functools.wraps(require)

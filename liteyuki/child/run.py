@@ -32,6 +32,7 @@ from liteyuki.child.plugin_loading import Loading, inherit_loading
 from liteyuki.comm.protocol import StateReport
 from liteyuki.comm.registry import current_registry, own_channel, own_process
 from liteyuki.errors import LiteyukiError, ProjectError
+from liteyuki.exit_codes import COULD_NOT_START
 from liteyuki.locale import set_language, text
 from liteyuki.log import configure
 from liteyuki.project import read_project
@@ -40,13 +41,11 @@ from liteyuki.vitals import OWN_PLUGIN, inherit_pulse, start_heartbeat
 __all__ = ["main"]
 
 _LOADING: Final = ("nonebot/plugin", "importlib", "liteyuki/child/plugin_loading")
-"""What is in the names of files through which a plugin is loaded, whoever has written it."""
-_COULD_NOT_START: Final = 3
-"""uvicorn's exit code for a failed startup hook or a port that is taken."""
+"""The names of files that load a plugin contain one of these, whoever wrote the plugin."""
 
 
 class CannotStart(LiteyukiError):
-    """It would end with uvicorn's exit code for that; the message says what is in the way."""
+    """The bot would end with uvicorn's exit code for that; the message says what is in the way."""
 
 
 def main(arguments: list[str]) -> int:
@@ -71,7 +70,7 @@ def main(arguments: list[str]) -> int:
     )
     current_registry().inherit()
     inherit_pulse(own_process() or "")
-    # Only now, so that a file of the project's that has the name of one of ours or of Python's is not taken for it.
+    # Only now, so that a file of the project cannot hide a module of ours or of Python's with the same name.
     sys.path.insert(0, str(Path.cwd()))
     run: dict[str, Callable[..., None]] = {"app": run_app, "script": run_script, "target": run_target}
     try:
@@ -82,7 +81,7 @@ def main(arguments: list[str]) -> int:
         raise
     except CannotStart as error:
         _report("cannot_start", [str(error)])
-        return _COULD_NOT_START
+        return COULD_NOT_START
     except LiteyukiError as error:
         _report("cannot_start", [str(error)])
         return 1
@@ -90,11 +89,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _become(lifeline: int, words: list[str]) -> None:
-    """Turn into another program. The main process's guard asks it to stop, and ends it, when that is gone."""
+    """Turn into another program. When the main process is gone, its guard asks the program to stop, and ends it."""
     os.set_blocking(lifeline, False)
     try:
         os.read(lifeline, 1)
-        return  # it is gone already
+        return  # the main process is gone already
     except BlockingIOError:
         os.close(lifeline)
     give_signals_back()
@@ -105,7 +104,7 @@ def _become(lifeline: int, words: list[str]) -> None:
 
 
 def _follow_main_process(lifeline: int) -> None:
-    """On a thread of its own: the lifeline ends when the main process does, however that died.
+    """Runs on a thread of its own: the lifeline ends when the main process does, however that died.
 
     This is the chance to run the shutdown hooks; the main process's guard ends what takes longer.
     """
@@ -171,7 +170,7 @@ async def _seen_to_turn(main: Coroutine[Any, Any, object]) -> None:
 
 
 def _import_nonebot() -> Any:
-    """NoneBot, with our plugin loaded first, and the main process told how far it comes.
+    """NoneBot, with our plugin loaded first, reporting its progress to the main process.
 
     `init` and `run` are wrapped because a user's own script calls them; nothing of theirs is changed.
     """
@@ -208,10 +207,10 @@ def _import_nonebot() -> Any:
 
 
 def _load_plugin() -> None:
-    """Load our plugin before the project's, whether or not that lists it.
+    """Load our plugin before the project's, whether or not the project lists it.
 
-    NoneBot refuses to load a plugin that a manager before has in its charge, so that manager is taken away
-    again; the plugin stays.
+    NoneBot refuses to load a plugin that an earlier manager is in charge of, so that manager is removed again; the
+    plugin stays.
     """
     from nonebot.plugin import _managers
     from nonebot.plugin.manager import PluginManager
@@ -233,7 +232,7 @@ def _watch_plugins(nonebot: Any, loading: Loading | None) -> None:
     from nonebot.plugin.manager import PluginLoader, PluginManager
 
     loading.watch(PluginLoader, PluginManager)
-    # From where plugins, and scripts, take it.
+    # Plugins and scripts take it from there.
     load.require = nonebot.plugin.require = nonebot.require = loading.watch_require(load.require)
 
 
@@ -245,7 +244,7 @@ def _watch_hooks(nonebot: Any, loading: Loading | None) -> None:
 
 
 def _end_loading(nonebot: Any, loading: Loading | None) -> list[str]:
-    """Which plugins did not load because one is left out that they need."""
+    """The plugins that did not load because they need one that is left out."""
     if loading is None:
         return []
     loading.ended()
@@ -253,7 +252,7 @@ def _end_loading(nonebot: Any, loading: Loading | None) -> list[str]:
 
 
 def _watch_loading(nonebot: Any) -> list[str]:
-    """A list that fills with one sentence per plugin that fails to load; NoneBot itself only logs it."""
+    """A list that gets one sentence for each plugin that fails to load; NoneBot itself only logs it."""
     from nonebot.log import logger
 
     problems: list[str] = []
@@ -272,7 +271,7 @@ def _watch_loading(nonebot: Any) -> list[str]:
 
 
 def _was_loading(stop: SystemExit) -> bool:
-    """Whether the import of a plugin raised it."""
+    """Whether importing a plugin raised it."""
     return any(frame.f_code.co_name == "load_plugin" for frame, _ in traceback.walk_tb(stop.__traceback__))
 
 
@@ -281,7 +280,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """File and line where it was raised, as near to the user's own code as can be told."""
+    """The file and line where it was raised, as close to the user's own code as possible."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
     place = "?"
@@ -307,7 +306,7 @@ def _address(driver: Any, host: str | None = None, port: int | None = None, **_:
 
 
 def _check_port(host: str, port: int) -> None:
-    """Ask before the bot does: it would find out only after it has said that it is ready."""
+    """Check the port before the bot does: the bot would only find out after it has said that it is ready."""
     if port_is_taken(host, port):
         pid = listener_of_port(port)
         key = "child.port_taken_by" if pid else "child.port_taken"
@@ -316,4 +315,4 @@ def _check_port(host: str, port: int) -> None:
 
 def _report(state: Any, problems: list[str] | None = None, not_loaded: list[str] | None = None) -> None:
     if own_process() is not None:
-        own_channel("passive").notify(StateReport(state, list(problems or ()), not_loaded=list(not_loaded or ())))
+        own_channel("passive").tell(StateReport(state, list(problems or ()), not_loaded=list(not_loaded or ())))

@@ -22,7 +22,7 @@ _HANDSHAKE_TIMEOUT: Final = 5.0
 
 
 class Sandbox:
-    """Stays connected while `run` runs; what the bot says comes out of `replies`."""
+    """Stays connected while `run` runs; the bot's messages go into `replies`."""
 
     def __init__(self, *, url: str, access_token: str, self_id: str, user_id: str, reconnect: float) -> None:
         self.replies: asyncio.Queue[str] = asyncio.Queue()
@@ -38,7 +38,7 @@ class Sandbox:
         self._lost = asyncio.Event()
         self._message_ids = itertools.count(1)
         self.last_refusal = ""
-        """Why the bot did not let us in, the last time it did not."""
+        """Why the bot refused the last connection that it refused."""
 
     async def run(self) -> None:
         """Connect, serve, and connect again whenever the connection is lost, until cancelled."""
@@ -55,7 +55,7 @@ class Sandbox:
             except InvalidHandshake as error:
                 self.last_refusal = str(error)
             except (OSError, asyncio.TimeoutError, WebSocketException):
-                pass  # the bot is away, or has just gone: that is what reconnecting is for
+                pass  # the bot is away, or has just gone, so connect again
             finally:
                 self._connection = None
                 self._connected.clear()
@@ -63,7 +63,7 @@ class Sandbox:
             await asyncio.sleep(self._reconnect)
 
     async def until_connected(self, connected: bool) -> None:
-        """Wait for the connection to stand, or to be lost."""
+        """Wait until the connection is there, or until it is lost."""
         await (self._connected if connected else self._lost).wait()
 
     async def say(self, line: str) -> None:
@@ -130,7 +130,7 @@ class Sandbox:
 
 
 def _as_text(message: Any) -> str:
-    """A OneBot v11 message, segments or text, as a person reads it."""
+    """The text of a OneBot v11 message, which is segments or a string."""
     if isinstance(message, str):
         return message
     segments = message if isinstance(message, list) else [message]

@@ -1,100 +1,33 @@
-"""`liteyuki service systemd`: a unit for this project and this environment."""
+"""`liteyuki service`: what makes the bot a service of this system."""
 
 import os
-import re
-import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
-from liteyuki.config import Settings
+import click
+
+from liteyuki.cli.project import settings_for_script
+from liteyuki.config import check_processes, load_settings
 from liteyuki.locale import text
-from liteyuki.supervise.order import longest_chain
-from liteyuki.supervise.spec import GiveUpThen
-from liteyuki.supervise.start_order import PATIENCE
+from liteyuki.log import configure
 
-__all__ = ["systemd_unit"]
-
-_EXIT_GAVE_UP: Final = 70
-_EXIT_BAD_CONFIGURATION: Final = 2
-_LAST_SECONDS: Final = 10.0
-"""What the main process may take beyond the `stop_timeout`s of its children."""
+__all__ = ["command"]
 
 
-def systemd_unit(settings: Settings, script: Path | None = None, *, user: str | None = None) -> str:
-    """The unit's text. `script`: what `liteyuki run` is to run; `user`: who runs it, whoever systemd likes if None."""
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", settings.directory.name).strip("-.") or "liteyuki"
-    specs = settings.processes
-    after = {name: spec.after for name, spec in specs.items()}
-    start = longest_chain(after, {name: spec.start_timeout or PATIENCE for name, spec in specs.items()}) + PATIENCE
-    stop = sum(spec.stop_timeout for spec in specs.values()) + _LAST_SECONDS
-    words = [*_program(), "run", *([str(script)] if script else [])]
-    lines = [
-        "# " + text("service.what_to_do", path=f"/etc/systemd/system/{name}.service", name=name),
-        "[Unit]",
-        f"Description=Liteyuki: {_literal(name)}",
-        "Wants=network-online.target",
-        "After=network-online.target",
-        "StartLimitIntervalSec=0",
-        "",
-        "[Service]",
-        "Type=notify",
-        "NotifyAccess=main",
-        f"WorkingDirectory={_literal(str(settings.directory))}",
-        *([f"User={user}"] if user else []),
-        f"ExecStart={' '.join(_quoted(word) for word in words)}",
-        *(f"Environment={_quoted(variable)}" for variable in _give_up_for_good(settings)),
-        # It is told by the main process that it has given up; a mistake in the settings is for people.
-        "Restart=on-failure",
-        f"RestartForceExitStatus={_EXIT_GAVE_UP}",
-        f"RestartPreventExitStatus={_EXIT_BAD_CONFIGURATION}",
-        "RestartSec=5",
-        "WatchdogSec=60",
-        f"TimeoutStartSec={start:g}",
-        f"TimeoutStopSec={stop:g}",
-        # The main process asks its children itself; what is left when it has gone is killed. One of them that has
-        # taken too much memory is its business.
-        "KillMode=mixed",
-        # It keeps what each child has started together, to end it at once.
-        "Delegate=yes",
-        "OOMPolicy=continue",
-        "",
-        "[Install]",
-        "WantedBy=multi-user.target",
-    ]
-    return "\n".join(lines) + "\n"
+def command() -> click.Command:
+    """The verb, with help in the language in force."""
 
+    @click.group("service", help=text("cli.service"))
+    def service() -> None:
+        pass
 
-def _program() -> list[str]:
-    """The interpreter of this environment, and the console script beside it, which no file of the project can hide."""
-    script = Path(sys.executable).with_name("liteyuki")
-    return [sys.executable, str(script)] if script.is_file() else [sys.executable, "-m", "liteyuki"]
+    @service.command("systemd", help=text("cli.service_systemd"))
+    @click.argument("script", required=False, type=click.Path(path_type=Path))
+    def systemd(script: Path | None) -> None:
+        from liteyuki.cli.systemd import own_user, systemd_unit
 
+        configure(write=lambda line: click.echo(line, nl=False, err=True))  # only the unit goes to standard output
+        settings = load_settings(Path.cwd().resolve(), os.environ, settings_for_script(script))
+        check_processes(settings)
+        click.echo(systemd_unit(settings, script, user=own_user()), nl=False)
 
-def _give_up_for_good(settings: Settings) -> Iterable[str]:
-    """So that systemd learns when one cannot be kept alive, instead of it being retried slowly for ever."""
-    for name, spec in {spec.family: spec for spec in settings.processes.values()}.items():
-        # A variable cannot name the others: systemd takes no hyphen in it, and its letters lose their case.
-        if spec.give_up.then is GiveUpThen.SLOW and re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", name):
-            yield f"LITEYUKI_PROCESSES__{name.upper()}__GIVE_UP__THEN={GiveUpThen.EXIT.value}"
-
-
-def _literal(value: str) -> str:
-    return value.replace("%", "%%")
-
-
-def _quoted(word: str) -> str:
-    """A word as systemd.syntax(7) has it."""
-    escaped = _literal(word).replace("$", "$$")
-    if re.fullmatch(r"[A-Za-z0-9_@%+=:,./$-]+", escaped):
-        return escaped
-    return '"' + escaped.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def own_user() -> str | None:
-    """Who runs this, unless it is root, who is most likely only here to write the unit."""
-    if os.geteuid() == 0:
-        return None
-    import pwd
-
-    return pwd.getpwuid(os.geteuid()).pw_name
+    return service

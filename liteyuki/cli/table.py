@@ -7,13 +7,13 @@ __all__ = ["aligned", "width_of", "wrapped"]
 
 _GAP = "  "
 _LEAST_ROOM = 16
-"""Narrower than this, the last column is left to the terminal."""
+"""If the last column has less room than this, the terminal wraps it."""
 
 
 def aligned(rows: Sequence[Sequence[str]], width: int | None = None) -> list[list[str]]:
-    """The lines of each row, the columns below each other; one that is empty but for its heading is left out.
+    """The lines of each row, with the columns below each other; a column with nothing but a heading is left out.
 
-    Each row has one line, unless there is a `width` that its last column has to be wrapped for.
+    Each row has one line, unless there is a `width` to which its last column has to be wrapped.
     """
     shown = [number for number in range(len(rows[0])) if any(row[number] for row in rows[1:])]
     widths = {number: max(width_of(row[number]) for row in rows) for number in shown[:-1]}

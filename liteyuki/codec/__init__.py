@@ -4,7 +4,8 @@ It knows nothing of channels, frames or processes, and imports nothing of `litey
 values imports it.
 """
 
-from liteyuki.codec.classes import UnknownMessage, entry_of, message
+from liteyuki.codec.canonical_form import canonical_form
+from liteyuki.codec.classes import UnknownMessage, message
 from liteyuki.codec.codec_hooks import register_codec_hook
 from liteyuki.codec.containers import CodecError, LargeBuffer, TakeIn
 from liteyuki.codec.encoding import decode, decode_batch, encode, encode_parts, encode_plain
@@ -18,12 +19,12 @@ __all__ = [
     "LargeBuffer",
     "TakeIn",
     "UnknownMessage",
+    "canonical_form",
     "decode",
     "decode_batch",
     "encode",
     "encode_parts",
     "encode_plain",
-    "entry_of",
     "message",
     "register_codec_hook",
 ]

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from liteyuki.codec import UnknownMessage, message, register_codec_hook
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.main_process import logs, restart, status
 from liteyuki.comm.protocol import Origin, ProcessStatus, RestartAnswer
 from liteyuki.comm.registry import (
@@ -15,9 +15,10 @@ from liteyuki.comm.registry import (
     own_process,
     set_channel,
     set_channels,
+    shared_memory,
 )
-from liteyuki.comm.session.stats import ChannelStats
-from liteyuki.comm.storage.shared_memory import MISSING, Change, SharedMemory, Watch, shared_memory
+from liteyuki.comm.session import ChannelStats
+from liteyuki.comm.storage import MISSING, Change, SharedMemory, Watch
 
 if TYPE_CHECKING:
     active_channel: Channel[Any]

@@ -1,23 +1,20 @@
-"""What the core of the main process and the child's plugin say to each other over `{process}-passive`."""
+"""What the core of the main process and a child's say to each other, over the control lane of `{process}-passive`."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from liteyuki.codec import message
-from liteyuki.comm.channel.ends import ChannelEnd
 
 __all__ = [
+    "ANSWER_TIMEOUT",
     "FIRST_SANDBOX_ID",
     "BeginRestart",
-    "ChannelOffer",
-    "ChannelRefused",
     "ClaimNotice",
     "ClaimTelling",
     "ConnectionPoint",
     "DeliverNotice",
     "LogsRequest",
     "NoticeOutcome",
-    "OpenChannel",
     "Origin",
     "ProcessStatus",
     "RestartAnswer",
@@ -28,46 +25,13 @@ __all__ = [
     "TellSuperusers",
 ]
 
+ANSWER_TIMEOUT: Final = 5.0
+"""Seconds that the main process may take to answer a request. It answers at once, unless it is overloaded or stuck."""
+
 FIRST_SANDBOX_ID: Final = 2**62
-"""Account numbers from here on are those of sandbox chats; no platform has any that long."""
+"""Account numbers from here on belong to sandbox chats; no platform has numbers that long."""
 
 RestartOutcome = Literal["accepted", "already", "repeated", "unknown", "stopping"]
-
-
-@message(name="liteyuki.OpenChannel")
-@dataclass(frozen=True)
-class OpenChannel:
-    """Child to main: it has set a channel whose other end is for `to` (None: for the main process).
-
-    Answered, after the offer that follows from it, with None or `ChannelRefused`.
-    """
-
-    name: str
-    to: str | None
-    options: tuple[Any, ...]
-    """Those of `ChannelOptions`."""
-
-
-@message(name="liteyuki.ChannelOffer")
-@dataclass(frozen=True)
-class ChannelOffer:
-    """Main to child: here is your end of that channel; the other one is the main process's, or another child's."""
-
-    name: str
-    end: ChannelEnd
-    is_direct: bool
-
-
-@message(name="liteyuki.ChannelRefused")
-@dataclass(frozen=True)
-class ChannelRefused:
-    """Main to child: a channel that it has set cannot be connected.
-
-    Because only the processes `known` have channels; or, if that is empty, because of the system's `errno`.
-    """
-
-    known: tuple[str, ...] = ()
-    errno: int = 0
 
 
 @message(name="liteyuki.Origin")
@@ -114,7 +78,7 @@ class RestartAnswer:
 @message(name="liteyuki.BeginRestart")
 @dataclass(frozen=True)
 class BeginRestart:
-    """Child to main: the chat has been answered, so the restart of this process that it asked for may begin."""
+    """Child to main: the chat has its answer, so the restart that it asked for may begin."""
 
 
 @message(name="liteyuki.StatusRequest")
@@ -126,9 +90,10 @@ class StatusRequest:
 @message(name="liteyuki.ProcessStatus")
 @dataclass(frozen=True)
 class ProcessStatus:
-    """`uptime` in seconds since the spawn of the running generation, None if there is none; `memory_bytes` as
-    `memory_limit` counts it, and that limit, None if there is none; `restart_for`: who asked for a restart whose new
-    generation is not ready yet."""
+    """`uptime` is in seconds since the running generation was spawned (None if there is none). `memory_bytes` is
+    counted as for `memory_limit`; `memory_limit_bytes` is that limit (None if there is none). `restart_for` is who
+    asked for a restart whose new generation is not ready yet.
+    """
 
     name: str
     state: str
@@ -140,7 +105,7 @@ class ProcessStatus:
     memory_limit_bytes: int | None
     restart_for: str | None
     left_out: list[str] = field(default_factory=list)
-    """Plugins that it runs without (safe mode)."""
+    """The plugins that safe mode leaves out."""
 
 
 @message(name="liteyuki.LogsRequest")
@@ -155,7 +120,7 @@ class LogsRequest:
 @message(name="liteyuki.ConnectionPoint")
 @dataclass(frozen=True)
 class ConnectionPoint:
-    """Where a OneBot v11 client reaches the bot; `access_token` is empty if it wants none."""
+    """Where a OneBot v11 client reaches the bot; `access_token` is empty if the bot wants none."""
 
     url: str
     access_token: str
@@ -164,9 +129,10 @@ class ConnectionPoint:
 @message(name="liteyuki.StateReport")
 @dataclass(frozen=True)
 class StateReport:
-    """Child to main: it has come this far. `problems` are sentences for the log.
+    """Child to main: how far it has come.
 
-    `not_loaded`: plugins that did not load because they need one that is left out.
+    `problems` are sentences for the log, `not_loaded` the plugins that did not load because they need one that is left
+    out.
     """
 
     state: Literal["loaded", "ready", "cannot_start"]
@@ -200,7 +166,7 @@ class DeliverNotice:
 @message(name="liteyuki.ClaimNotice")
 @dataclass(frozen=True)
 class ClaimNotice:
-    """Child to main, right before sending. Answered with the seconds since the request, or None: do not."""
+    """Child to main, right before it sends a notice. The answer: seconds since the request, or None (do not)."""
 
     notice_id: str
 
@@ -217,7 +183,7 @@ class NoticeOutcome:
 @message(name="liteyuki.TellSuperusers")
 @dataclass(frozen=True)
 class TellSuperusers:
-    """Main to child: say that to each superuser in private, as soon as an account is connected that reaches them.
+    """Main to child: tell each superuser this in private, as soon as an account is connected that can reach them.
 
     `told` are those who have been told already.
     """
@@ -230,7 +196,7 @@ class TellSuperusers:
 @message(name="liteyuki.ClaimTelling")
 @dataclass(frozen=True)
 class ClaimTelling:
-    """Child to main, right before it tells that superuser. Answered with whether it is to."""
+    """Child to main, right before it tells that superuser. Answered with whether it may."""
 
     notice_id: str
     superuser: str

@@ -1,27 +1,21 @@
-"""The process's channels by name."""
+"""What this process is, and its one of everything that channels need: made on first use, replaceable by tests."""
 
 import asyncio
 import contextlib
-import socket
 import threading
-import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Final
 
-from liteyuki.comm.broker.child import ChildBroker
-from liteyuki.comm.channel.channel import Channel
-from liteyuki.comm.channel.handler_loop import HandlersLoop
-from liteyuki.comm.channel.sending import wait_in_thread
-from liteyuki.comm.io.waiters import LoopWaiter, ThreadWaiter, Waiter
-from liteyuki.comm.storage.pubsub import Subscribers
-from liteyuki.comm.storage.server import StorageServer
-from liteyuki.comm.transport import PipeTransport, take_over
-from liteyuki.errors import ChannelNotFound, NoMainProcess
+from liteyuki.comm.broker import ChannelTable, ChildBroker, MainBroker
+from liteyuki.comm.channel import Channel, HandlerLoop, open_pipe
+from liteyuki.comm.storage import Owner, SharedMemory, StorageClient, StorageServer, Subscribers
+from liteyuki.comm.transport import take_over
+from liteyuki.comm.wire import Handle
+from liteyuki.errors import NoMainProcess
 from liteyuki.locale import text
 from liteyuki.vitals import start_heartbeat
 
 __all__ = [
-    "Broker",
     "Registry",
     "attach_channels",
     "current_registry",
@@ -33,53 +27,47 @@ __all__ = [
     "replaced_registry",
     "set_channel",
     "set_channels",
+    "shared_memory",
 ]
 
 
-class Broker(Protocol):
-    """Who gives channels that are set while processes run their other ends."""
-
-    def connect(self, name: str, channel: Channel[Any], to: str | None) -> None:
-        """Let this process find `channel`, and the one on its other side as well. From any thread."""
-
-
 class Registry:
-    """Channels by name, and what this process is. From any thread."""
+    """From any thread."""
 
     def __init__(self, *, inherits: bool = True) -> None:
         self.process: str | None = None
         """The name under which the main process keeps this one; None in the main process and elsewhere."""
         self.generation = 0
-        self.channels: dict[str, Channel[Any]] = {}
-        self.lock = threading.RLock()
-        """For who looks at `channels` and then changes them. Taken before a channel's own, never after."""
-        self.broker: Broker | None = None
-        """In the main process its supervisor's, in a child the child's side of that."""
+        self.table = ChannelTable()
+        self.broker: MainBroker | ChildBroker | None = None
+        """Who gives channels that are set while processes run their other ends, if anybody does."""
         self.storage = StorageServer()
         """What this process owns of `shared_memory`: in a child nothing."""
         self.subscribers = Subscribers()
-        self.handlers_loop: HandlersLoop | None = None
+        self.handler_loop: HandlerLoop | None = None
         """Where the handlers of its channels run, if not on the loop that reads them."""
+        self._lock = threading.Lock()
         self._inherits = inherits
-        self._waiters: list[Waiter] = []
 
     def inherit(self) -> None:
         """Rebuild the channels that the main process has handed to this one. Once; later calls do nothing."""
-        with self.lock:
+        with self._lock:
             inheritance = take_over() if self._inherits else None
             if inheritance is None:
                 return
-            self.process, self.generation, handles = inheritance
-            for name, handle in handles.items():
-                channel = self.channels[name] = Channel[Any](name)
-                channel.attach(PipeTransport(socket.socket(fileno=handle)), generation=self.generation)
-            if self.passive is not None:
-                self.broker = ChildBroker(self, self.process, self.passive)
+            channels = {}
+            for name, handle in inheritance.handles.items():
+                channels[name] = Channel[Any](name)
+                channels[name].attach(open_pipe(Handle(handle)), generation=inheritance.generation)
+            self.become_child(inheritance.process, inheritance.generation, channels)
 
-    @property
-    def passive(self) -> Channel[Any] | None:
-        """What a child and the main process's core talk over."""
-        return self.channels.get(f"{self.process}-passive") if self.process is not None else None
+    def become_child(self, process: str, generation: int, channels: Mapping[str, Channel[Any]]) -> None:
+        """This is that run of `process`, and has these channels."""
+        self.process, self.generation = process, generation
+        passive = channels.get(f"{process}-passive")
+        self.table = ChannelTable(channels, passive)
+        if passive is not None:
+            self.broker = ChildBroker(process, generation, passive, self.table)
 
     def set(self, name: str, channel: Channel[Any], to: str | None) -> None:
         """Make `channel` available under its name, here and over there."""
@@ -88,61 +76,20 @@ class Registry:
         if self.broker is not None:
             self.broker.connect(name, channel, to)
         else:
-            self.add(name, channel)
+            self.table.add(name, channel)
 
-    def add(self, name: str, channel: Channel[Any]) -> None:
-        """Let this process find `channel`, and wake who waits for that."""
-        with self.lock:
-            self.channels[name] = channel
-            for waiter in self._waiters:
-                waiter.wake()
+    def storage_access(self) -> tuple[Owner, Subscribers]:
+        """Who has the values of `shared_memory`, and who hears publications here.
 
-    def find(self, name: str) -> Channel[Any] | None:
-        """The channel of that name; also if the main process has offered it, and nobody has read that yet."""
-        known = self.channels.get(name)
-        if (known is None or known.closed is not None) and isinstance(self.broker, ChildBroker):
-            self.broker.read_offers()
-        return self.channels.get(name)
+        Raises `ChannelNotFound` in a child without a passive channel.
+        """
+        return self.storage if self.process is None else StorageClient(self.own_channel("passive")), self.subscribers
 
-    def wait_for(self, name: str, timeout: float) -> Channel[Any]:
-        """Block this thread until there is such a channel. Raises `ChannelNotFound` after `timeout` seconds."""
-        deadline = time.monotonic() + timeout
-        waiter = ThreadWaiter()
-        with self._waiting(waiter):
-            while (channel := self.find(name)) is None:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise ChannelNotFound(name, tuple(self.channels))
-                wait_in_thread(self.passive, waiter, left)
-        return channel
-
-    async def wait_for_async(self, name: str, timeout: float | None) -> Channel[Any]:
-        """The same on the event loop; without a timeout, as long as it takes."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        if isinstance(self.broker, ChildBroker):
-            self.broker.bind(asyncio.get_running_loop())
-        while True:
-            waiter = LoopWaiter()
-            with self._waiting(waiter):
-                channel = self.find(name)
-                if channel is not None:
-                    return channel
-                left = None if deadline is None else deadline - time.monotonic()
-                try:
-                    await asyncio.wait_for(waiter.future, left)
-                except asyncio.TimeoutError:
-                    raise ChannelNotFound(name, tuple(self.channels)) from None
-
-    @contextlib.contextmanager
-    def _waiting(self, waiter: Waiter) -> Iterator[None]:
-        """`waiter` is woken whenever a channel is added."""
-        with self.lock:
-            self._waiters.append(waiter)
-        try:
-            yield
-        finally:
-            with self.lock:
-                self._waiters.remove(waiter)
+    def own_channel(self, kind: str) -> Channel[Any]:
+        """A child's own `active` or `passive` channel. Raises `NoMainProcess` where there is none."""
+        if self.process is None:
+            raise NoMainProcess
+        return self.table.wait_for(f"{self.process}-{kind}", 0.0)
 
 
 # What `get_channel` and its kin act on; tests put their own here with `replaced_registry`.
@@ -173,14 +120,12 @@ def get_channel(name: str, *, timeout: float = 0.0) -> Channel[Any]:
     loop, `get_channel_async` waits without holding that up. Works when a plugin is imported, before any event loop
     runs; the order in which plugins load never matters. From any thread.
     """
-    registry = current_registry()
-    channel = registry.find(name)
-    return channel if channel is not None else registry.wait_for(name, timeout)
+    return current_registry().table.wait_for(name, timeout)
 
 
 async def get_channel_async(name: str, *, timeout: float | None = None) -> Channel[Any]:
     """The channel of that name, as soon as there is one. Raises `ChannelNotFound` after `timeout` seconds."""
-    return await current_registry().wait_for_async(name, timeout)
+    return await current_registry().table.wait_for_async(name, timeout)
 
 
 def set_channel(name: str, channel: Channel[Any], *, to: str | None = None) -> None:
@@ -203,7 +148,7 @@ def set_channel(name: str, channel: Channel[Any], *, to: str | None = None) -> N
 
 def get_channels() -> dict[str, Channel[Any]]:
     """All channels of this process by name; a copy."""
-    return dict(current_registry().channels)
+    return current_registry().table.channels
 
 
 def set_channels(channels: Mapping[str, Channel[Any]], *, to: str | None = None) -> None:
@@ -219,10 +164,7 @@ def own_process() -> str | None:
 
 def own_channel(kind: str) -> Channel[Any]:
     """A child's own `active` or `passive` channel. Raises `NoMainProcess` where there is none."""
-    process = own_process()
-    if process is None:
-        raise NoMainProcess
-    return get_channel(f"{process}-{kind}")
+    return current_registry().own_channel(kind)
 
 
 def attach_channels(loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -232,3 +174,7 @@ def attach_channels(loop: asyncio.AbstractEventLoop | None = None) -> None:
         channel.bind(running)
     current_registry().subscribers.bind(running)
     start_heartbeat()
+
+
+shared_memory: Final = SharedMemory(lambda: current_registry().storage_access())
+"""The one of this process; it is looked up anew at each call which process owns the values."""

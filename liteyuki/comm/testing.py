@@ -3,8 +3,7 @@
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from liteyuki.comm.channel.channel import Channel
-from liteyuki.comm.channel.closing import begin_to_close, end_closing
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import memory_pair
 
 __all__ = ["ChannelPair", "channel_pair"]
@@ -21,9 +20,8 @@ class ChannelPair(NamedTuple):
 
         From the event loop's own thread, or when no loop runs.
         """
-        # One after the other would tell the second that the first has left it with what was not taken.
-        for channel in [channel for channel in self if begin_to_close(channel)]:
-            end_closing(channel)
+        for channel in self:
+            channel.abandon()
 
     def __enter__(self) -> "ChannelPair":
         return self

@@ -16,9 +16,9 @@ _ALL_BITS: Final = 0o777
 
 
 def read_conditions(table: Table) -> tuple[Conditions, dict[str, str]]:
-    """What a process's table says of them, and the variables that go with the user.
+    """What a process's table says about these settings, and the variables that go with the user.
 
-    Raises `ConfigError`, for a user, too, that does not exist or that only root could become.
+    Raises `ConfigError`, also for a user that does not exist or that only root could become.
     """
     user, variables = _user(table)
     limits = table.table("rlimits")
@@ -53,12 +53,12 @@ def _nice(table: Table) -> int | None:
 
 
 def _umask(table: Table) -> int | None:
-    """TOML does not tell `0o22` from `18`, and whoever writes `22` means neither: only digits in quotes are clear."""
+    """TOML reads `0o22` as `18`, and `22` means neither to a person: only digits in quotes are unambiguous."""
     value = table.anything("umask")
     if value is None:
         return None
     if _is_whole(value) and 0 <= value < 8:
-        return int(value)  # the same in either way of writing
+        return int(value)  # the same, however it is written
     if not isinstance(value, str) or not re.fullmatch("[0-7]{1,4}", value) or int(value, 8) > _ALL_BITS:
         raise table.error("umask", text("config.takes_umask"))
     return int(value, 8)

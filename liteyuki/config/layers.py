@@ -1,4 +1,4 @@
-"""Where settings are written: the two files, `LITEYUKI_*` variables, the command line; later ones win."""
+"""Where settings are written: the two files, `LITEYUKI_*` variables, the command line; later sources win."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,11 +13,11 @@ from liteyuki.supervise.spec import ProgramKind
 __all__ = ["Layer", "read_language", "read_layers"]
 
 Layer = tuple[str, Mapping[str, Any]]
-"""Where it was written, and what."""
+"""The source of a setting, and its value."""
 
 _PREFIX: Final = "LITEYUKI_"
 _PROGRAM_KEYS: Final = frozenset(kind.value for kind in ProgramKind) | {"args", "kwargs"}
-# What a child is given (see comm/transport/inheritance.py), and does not configure a main process that runs inside one.
+# Variables that a child is given (see comm/transport/inheritance.py); they do not configure a main process inside it.
 _NOT_SETTINGS: Final = frozenset(
     {
         "LITEYUKI_PROCESS",
@@ -37,10 +37,10 @@ def read_layers(
     *,
     failed: Callable[[StartError], None] | None = None,
 ) -> list[Layer]:
-    """What is written for the project in `directory`.
+    """What the sources set for the project in `directory`.
 
-    Raises `ConfigError` or `ProjectError` for a file that cannot be read; with `failed`, that is told, and the others
-    are read.
+    Raises `ConfigError` or `ProjectError` for a file that cannot be read; with `failed`, that is called instead, and
+    the others are read.
     """
     layers: list[Layer] = []
     for read in (_from_pyproject, _from_own_file):
@@ -57,7 +57,7 @@ def read_layers(
 
 
 def read_language(directory: Path, environment: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> str:
-    """The language that is set, whatever else is wrong, and is to be said in it; the one in force if none is."""
+    """The language that is set, whatever else is wrong, since errors are told in it; if none is, the one in force."""
     layers = read_layers(directory, environment, overrides, failed=lambda error: None)
     wanted = written(layered(layers).get("lang"))
     return wanted if wanted in LANGUAGES else language()
@@ -83,7 +83,7 @@ def _checked(source: str, table: Any) -> Layer:
 
 
 def _let_later_programs_win(layers: list[Layer]) -> None:
-    """`liteyuki run my_bot.py` replaces whatever program the files name for that process."""
+    """`liteyuki run my_bot.py` replaces the program that the files name for that process, of whatever kind."""
     replaced: set[str] = set()
     for index in range(len(layers) - 1, -1, -1):
         source, table = layers[index]

@@ -1,4 +1,4 @@
-"""The settings `after` and `instances`: every process under its own name, and in an order that can be kept."""
+"""The settings `after` and `instances`: each process gets a name of its own, and an order that can be kept."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,11 +12,11 @@ from liteyuki.supervise.spec import ProcessSpec
 __all__ = ["expand", "instance_names", "read_instances"]
 
 _MOST_INSTANCES: Final = 1000
-"""More are a slip of the finger, and no machine would bear them."""
+"""More instances are a typing mistake, and no machine could run them."""
 
 
 def read_instances(table: Table) -> int:
-    """How many of a process are to run. Raises `ConfigError`."""
+    """How many instances of a process are to run. Raises `ConfigError`."""
     number = table.number("instances", 1, at_least=1, whole=True)
     if number > _MOST_INSTANCES:
         raise table.error("instances", text("config.takes_range", least=1, most=_MOST_INSTANCES))
@@ -24,9 +24,9 @@ def read_instances(table: Table) -> int:
 
 
 def expand(written: Mapping[str, ProcessSpec], tables: Mapping[str, Table]) -> dict[str, ProcessSpec]:
-    """Each instance under a name of its own, `after` naming the instances.
+    """Each instance under a name of its own, with `after` naming instances.
 
-    Raises `ConfigError` for two of the same name, for a name in `after` that nobody has, and for a cycle.
+    Raises `ConfigError` for two of the same name, for an unknown name in `after`, and for a cycle.
     """
     instances = {name: instance_names(name, spec.instances) for name, spec in written.items()}
     for family, names in instances.items():
@@ -47,14 +47,14 @@ def expand(written: Mapping[str, ProcessSpec], tables: Mapping[str, Table]) -> d
 
 
 def instance_names(name: str, instances: object) -> tuple[str, ...]:
-    """What the instances of `name` are called: that alone for one, or for what is no number of them."""
+    """The names of the instances of `name`; just `name` for one instance, or if `number` is no valid number."""
     if not isinstance(instances, int) or not 1 < instances <= _MOST_INSTANCES:
         return (name,)
     return tuple(f"{name}-{number}" for number in range(1, instances + 1))
 
 
 def _after(spec: ProcessSpec, known: Mapping[str, tuple[str, ...]], table: Table) -> tuple[str, ...]:
-    """The processes that `spec` comes after; the name of several stands for all of them."""
+    """The processes that `spec` starts after; the name of a process with several instances stands for all of them."""
     for name in spec.after:
         if name not in known:
             raise table.error("after", text("config.takes_processes", name=name, known=", ".join(sorted(known))))

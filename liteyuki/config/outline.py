@@ -1,4 +1,4 @@
-"""What can be told of a project although a setting may be wrong: for commands that only look at what is on disk."""
+"""What is known of a project even if a setting is wrong: for commands that only read files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ __all__ = ["Outline", "read_outline"]
 class Outline:
     data_dir: Path
     processes: tuple[str, ...]
-    """Their names; those that could be read."""
+    """The names of the processes that could be read."""
     problem: StartError | None = None
     """What is wrong with the settings."""
 
 
 def read_outline(directory: Path, environment: Mapping[str, str]) -> Outline:
-    """Raises nothing for what is wrong in the settings, which is in `problem`."""
+    """The outline of the project. Raises nothing: what is wrong with the settings is in `problem`."""
     try:
         settings = load_settings(directory, environment)
     except StartError as error:

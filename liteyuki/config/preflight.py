@@ -1,4 +1,4 @@
-"""What is checked before anything is started, so that a mistake is one clear sentence and not a crash loop."""
+"""Checks before anything is started, so that a mistake leads to one clear sentence and not to a crash loop."""
 
 import importlib.util
 import os
@@ -41,7 +41,7 @@ def _check(spec: ProcessSpec) -> None:
 
 
 def _needed(spec: ProcessSpec) -> Iterator[Path]:
-    """The folders that what runs in Python imports from after it has become another user."""
+    """The folders that a Python program imports from after it has become another user."""
     if spec.program.has_channels:
         yield Path(os.__file__).resolve().parent
         yield Path(__file__).resolve().parents[1]
@@ -50,7 +50,7 @@ def _needed(spec: ProcessSpec) -> Iterator[Path]:
 
 
 def _has_nonebot() -> bool:
-    # Adapters lie in the package `nonebot`, too: what they leave of it without nonebot2 has no file of its own.
+    # Adapters also lie in the package `nonebot`: without nonebot2, what they leave of the package has no file.
     found = importlib.util.find_spec("nonebot")
     return found is not None and found.origin is not None
 

@@ -27,7 +27,7 @@ DEFAULT_DATA_DIR: Final = ".liteyuki"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that a main process is told."""
+    """Everything that a main process is configured with."""
 
     directory: Path
     """The project's folder."""
@@ -40,7 +40,7 @@ class Settings:
     plugin_dirs: tuple[Path, ...]
     processes: Mapping[str, ProcessSpec]
     raw: Mapping[str, Any]
-    """The merged settings as written, for `LiteyukiBot.get_config`."""
+    """The merged settings as they were written, for `LiteyukiBot.get_config`."""
 
 
 def load_settings(

@@ -26,7 +26,7 @@ class Setting(NamedTuple):
 
 
 class Table:
-    """A view of one table of settings; every key that is read is known, and `finish` refuses the others."""
+    """A view of one table of settings. A key that was read counts as known, and `finish` refuses all others."""
 
     def __init__(self, entries: Mapping[str, Any], path: str, source: str) -> None:
         self._entries = entries
@@ -89,7 +89,7 @@ class Table:
         return default if found is None else float(found.value)
 
     def size(self, key: str, default: int, *, at_least: str, or_none: bool = False) -> int:
-        """A number of bytes: a string such as "512 MiB", or a whole number. `or_none`: 0 is taken for no limit."""
+        """A number of bytes: a string such as "512 MiB", or a whole number. With `or_none`, 0 means no limit."""
         found = self._take(key)
         if found is None:
             return default
@@ -131,7 +131,7 @@ class Table:
         return tuple(found.value)
 
     def cron(self, key: str) -> str:
-        """A cron expression that names at least one time; `""` if there is none."""
+        """A cron expression that occurs at least once; `""` if there is none."""
         expression = self.string(key, "", may_be_empty=True)
         if expression:
             from cronsim import CronSim, CronSimError
@@ -152,17 +152,17 @@ class Table:
         return Table(found.value, self._full(key), found.source)
 
     def anything(self, key: str) -> Any:
-        """Whatever is written there."""
+        """The value as it is written."""
         found = self._take(key)
         return None if found is None else written(found.value)
 
     def names(self) -> tuple[str, ...]:
-        """The keys that are there, when they are names of the user's own choice."""
+        """The keys that are there, for a table whose keys the user chooses."""
         self._known.extend(self._entries)
         return tuple(self._entries)
 
     def finish(self) -> None:
-        """Raises `ConfigError` for the first key that nobody has read."""
+        """Raises `ConfigError` for the first key that was not read."""
         for key in self._entries:
             if key not in self._known:
                 found = self._entries[key]
@@ -170,7 +170,7 @@ class Table:
                 raise self._unknown(key, source, self._known)
 
     def unknown(self, key: str, known: Iterable[str]) -> ConfigError:
-        """The error for a `key` that is there, when only those `known` can be."""
+        """The error for a `key` that is not among `known`."""
         found = self._take(key)
         return self._unknown(key, self._source if found is None else found.source, known)
 
@@ -180,12 +180,12 @@ class Table:
 
 
 def _is_number(value: object) -> bool:
-    """Whether it is one that a float can hold, and not infinite."""
+    """Whether a float can hold it, and it is finite."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def parse_size(size: object) -> int | None:
-    """`"512 MiB"` -> 536870912; None for what is no size. B, KB, KiB, ... TiB; a whole number is bytes."""
+    """`"512 MiB"` -> 536870912; None if it is no size. B, KB, KiB, ... TiB; a whole number is in bytes."""
     if isinstance(size, int) and not isinstance(size, bool):
         return size if size >= 0 else None
     parts = _SIZE.fullmatch(size) if isinstance(size, str) else None
@@ -198,7 +198,7 @@ def parse_size(size: object) -> int | None:
 
 
 def layered(layers: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
-    """One table out of several, later ones first in importance; leaves become `Setting`s with their source."""
+    """One table out of several, in which later ones win; leaves become `Setting`s with their source."""
     merged: dict[str, Any] = {}
     for source, table in layers:
         _merge(merged, table, source)
@@ -225,7 +225,7 @@ def _first_source(table: Any) -> str | None:
 
 
 def written(value: Any) -> Any:
-    """A table or leaf without the sources."""
+    """A table or leaf without its sources."""
     if isinstance(value, Mapping):
         return {key: written(item) for key, item in value.items()}
     return value.value if isinstance(value, Setting) else value

@@ -1,1 +1,1 @@
-"""People operate: typed requests over a local socket."""
+"""The control socket, through which people operate the main process: typed requests over a local socket."""

@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0, one object a line (https://www.jsonrpc.org/specification), with no I/O."""
+"""JSON-RPC 2.0, one object per line (https://www.jsonrpc.org/specification), with no I/O."""
 
 import json
 from typing import Any, Final, NamedTuple
@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from liteyuki.locale import text
 
 __all__ = [
+    "CONTROL_TIMEOUT",
     "INTERNAL_ERROR",
     "INVALID_PARAMS",
     "INVALID_REQUEST",
@@ -24,6 +25,8 @@ __all__ = [
 ]
 
 MAX_LINE_BYTES: Final = 1024 * 1024
+CONTROL_TIMEOUT: Final = 5.0
+"""Seconds that the main process may take to answer over the control socket."""
 
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
@@ -31,7 +34,7 @@ METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 REFUSED: Final = -32000
-"""The request is well-formed, and cannot be met; the message says why."""
+"""The request is well-formed but cannot be met; the message says why."""
 NOT_READY: Final = -32001
 """It cannot be met yet: ask again."""
 
@@ -39,7 +42,7 @@ Id = str | int | None
 
 
 class RequestError(Exception):
-    """A request that cannot be served; `request_id` is None if it could not be told."""
+    """A request that cannot be served; `request_id` is None if it could not be read."""
 
     def __init__(self, code: int, message: str, request_id: Id = None) -> None:
         super().__init__(message)
@@ -85,7 +88,7 @@ def error_line(error: RequestError) -> bytes:
 
 
 def parse_answer(line: bytes) -> tuple[Any, RequestError | None]:
-    """Result and None, or None and the error. Raises `ValueError` if the line is no answer."""
+    """The result and None, or None and the error. Raises `ValueError` if the line is no answer."""
     answer = json.loads(line)
     if not isinstance(answer, dict):
         raise ValueError("an answer is one JSON object")

@@ -1,4 +1,4 @@
-"""The control socket: who may open it is who may read the project's run-time folder, its owner alone."""
+"""The control socket: only those who can read the project's run-time folder, its owner, can open it."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from liteyuki.comm.protocol import FIRST_SANDBOX_ID, Origin
 from liteyuki.control.protocol import (
@@ -26,21 +26,11 @@ from liteyuki.control.protocol import (
 from liteyuki.errors import StartError, UnknownProcess
 from liteyuki.locale import text
 from liteyuki.log import logger
+from liteyuki.runtime_dir import socket_address
 from liteyuki.supervise.spec import ProcessState
 from liteyuki.supervise.supervisor import Supervisor
 
-__all__ = ["ControlServer", "socket_address"]
-
-_LONGEST_ADDRESS_BYTES: Final = 100
-"""What `sun_path` takes everywhere (108 on Linux, 104 on macOS, less a little)."""
-
-
-def socket_address(path: Path) -> str:
-    """`path` as short as it can be written. Raises `StartError` if a socket cannot have it."""
-    shortest = min(str(path), os.path.relpath(path), key=len)
-    if len(os.fsencode(shortest)) > _LONGEST_ADDRESS_BYTES:
-        raise StartError(text("error.socket_path", path=path))
-    return shortest
+__all__ = ["ControlServer"]
 
 
 class _Client:
@@ -97,7 +87,7 @@ class ControlServer:
                     writer.write(self._answer(client, line))
                     await writer.drain()
         except asyncio.CancelledError:
-            pass  # the server closes; whoever cancelled it waits for this to end
+            pass  # the server closes; `close` has cancelled this and waits for it to end
         finally:
             del self._clients[task]
             if client.sandbox_users:
@@ -110,7 +100,7 @@ class ControlServer:
             try:
                 line = await reader.readline()
             except ValueError:
-                too_long = True  # and what has come of it is dropped; its rest follows
+                too_long = True  # what has come of the line is dropped; the rest of it follows
                 continue
             if not too_long:
                 return line
@@ -161,7 +151,7 @@ class ControlServer:
         return {}
 
     def _open_chat(self, client: _Client, params: dict[str, Any]) -> dict[str, Any]:
-        """A superuser of the bot who exists for as long as this connection does."""
+        """Open a chat: its superuser exists for as long as this connection does."""
         _check_names(params, "process")
         name = self._process(params)
         point = self._supervisor.connection_point(name)
@@ -197,7 +187,7 @@ class ControlServer:
 
 def _new_account() -> str:
     """An account number that nobody has and nobody can guess: OneBot v11 wants a 64-bit integer."""
-    # Not `secrets`: that brings OpenSSL's hashes, 0.8 MiB for this one number.
+    # Not `secrets`: it loads OpenSSL's hashes, 0.8 MiB for this one number.
     return str(FIRST_SANDBOX_ID + int.from_bytes(os.urandom(8), "big") % FIRST_SANDBOX_ID)
 
 

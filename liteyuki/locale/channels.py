@@ -37,7 +37,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "收到的 {name} 在这里无法还原，已作为 UnknownMessage 交付",
         "what arrived as {name} could not be put together here, and is handed out as UnknownMessage",
     ),
-    "codec.structure": ("内容的结构不对", "its structure is none of ours"),
+    "codec.structure": ("内容的结构不对", "its structure is wrong"),
     "codec.extension": ("没有扩展类型 {code}", "there is no extension type {code}"),
     "channel.reason_stopping": ("主进程正在停止本进程", "the main process is stopping this one"),
     "channel.reason_ended": ("另一端已结束，或关闭了它", "the other end has ended, or has closed it"),
@@ -82,7 +82,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "通道 {channel}：另一端在发送途中结束，丢失了一条未发完的消息（{bytes} 字节）",
         "channel {channel}: the other end died while it was sending; one unfinished message ({bytes} bytes) is lost",
     ),
-    "channel.bad_failure": ("错误回复的格式不对", "a failure of no known form"),
+    "channel.bad_failure": ("错误回复的格式不对", "the failure has an unknown form"),
     "channel.too_many_requests": (
         "通道 {channel} 积压了太多未处理的请求，拒绝更多：收到请求的进程没有事件循环，或循环被阻塞",
         "channel {channel} refuses more requests, since too many wait: the process that is asked runs no event loop, "
@@ -179,7 +179,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     "error.no_channels": (
         "没有通道 {channel}：本进程没有任何通道，它不是由轻雪启动的；请在项目目录中运行 liteyuki run",
-        "there is no channel {channel}: this process has none, for Liteyuki did not start it; "
+        "there is no channel {channel}: this process has none, because Liteyuki did not start it; "
         "run `liteyuki run` in the project's folder",
     ),
     "error.channel_mode": (
@@ -218,8 +218,8 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     "error.channel_busy": (
         "析构函数或信号处理函数打断了通道 {channel} 的收发，在这里等待永远等不到；什么也没有发送，请换个地方做",
-        "a finalizer or a signal's handler has interrupted the work of channel {channel}, and would wait for itself; "
-        "nothing was sent: do it elsewhere",
+        "a finalizer or a signal handler has interrupted the work of channel {channel}, and would wait for itself; "
+        "nothing was sent; send from elsewhere",
     ),
     "error.channel_in_use": (
         "通道 {channel} 已经连接，或在一条消息里出现了两次，不能发送；请新建一个 Channel 再发送",

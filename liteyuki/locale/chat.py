@@ -73,7 +73,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "chat.restarted": ("重启完成，用时 {seconds:.1f} 秒", "Restarted in {seconds:.1f} s"),
     "chat.outdated": (
         "这条消息发送之后已经重启过了，不再重启",
-        "There has been a restart since that message was sent; not again",
+        "The bot has restarted since that message was sent, so it does not restart again",
     ),
     "chat.reason": ("聊天命令", "chat command"),
     "chat.failed": ("没有成功：{error}", "That did not work: {error}"),

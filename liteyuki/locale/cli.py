@@ -8,7 +8,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     # --- the history
     "history.failed": (
         "历史无法写入 {path}：{error}；进程照常运行，写得进去时会补记",
-        "The history cannot be written to {path}: {error}. The processes run; it is made up for as soon as it can be",
+        "The history cannot be written to {path}: {error}. The processes run; what is missing is added as soon as possible",
     ),
     "history.resumed": (
         "历史又可以写入 {path} 了，丢失 {lost} 条",
@@ -16,7 +16,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     "history.damaged": (
         "{path} 已损坏，或不是轻雪的历史文件；已改名为 {aside}，重新开始记录",
-        "{path} is damaged, or no history of Liteyuki's; it is now called {aside}, and a new one has begun",
+        "{path} is damaged, or is no history of Liteyuki; it is now called {aside}, and a new one has begun",
     ),
     "history.lost": (
         "最近的一些历史没能写入 {path}",

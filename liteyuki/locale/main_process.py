@@ -49,7 +49,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     "plugin.work_failed": (
         "主进程插件打断了对钩子的调用",
-        "A main-process plugin has broken off the calls of hooks",
+        "A main-process plugin has interrupted the calls of hooks",
     ),
     "plugin.would_end": (
         "主进程插件的任务试图结束主进程，已忽略",

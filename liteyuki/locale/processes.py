@@ -25,7 +25,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     "log_file.failed": (
         "日志文件 {path} 无法写入：{error}；能够写入之前的输出只显示在控制台上，丢失的行数会记在文件里",
-        "The log file {path} cannot be written: {error}. Until it can be, output goes to the console only; how many lines are lost will stand in the file",
+        "The log file {path} cannot be written: {error}. Until then output goes to the console only; the file will say how many lines are lost",
     ),
     "log_file.works_again": ("日志文件 {path} 恢复写入", "The log file {path} can be written again"),
     "log_file.not_finished": (
@@ -76,7 +76,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     "process.gave_up": (
         "{name}：短时间内退出了 {deaths} 次，不再重试；修好后请在聊天中发送 /restart {name}，或重新运行主进程",
-        "{name}: died {deaths} times in a short while and is not tried again; once mended, say /restart {name} in the chat, or run the main process again",
+        "{name}: died {deaths} times in a short while and will not be started again; once it is fixed, say /restart {name} in the chat, or run the main process again",
     ),
     "process.cannot_spawn": (
         "{name}：系统无法创建进程：{error}",
@@ -100,7 +100,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     "process.did_not_start": (
         "{name}：未能正常启动，原因见上方输出；{seconds:.0f} 秒后再试。修好后按 Ctrl+C 再重新运行，可马上重试",
-        "{name}: did not start, for the reason in its output above; next try in {seconds:.0f} s. Once mended, press Ctrl+C and run again to try at once",
+        "{name}: did not start, for the reason in its output above; next try in {seconds:.0f} s. Once it is fixed, press Ctrl+C and run again to try at once",
     ),
     "process.ended_now": (
         "{name}：已强制结束（pid {pid}）",
@@ -118,7 +118,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     # --- safe mode
     "safe_mode.left_out": (
         "{name}：插件 {plugin} 使它无法启动（{why}），接下来不加载这个插件（safe_mode）；修好后发送 /restart {name} 即可恢复",
-        "{name}: the plugin {plugin} keeps it from starting ({why}) and is left out from now on (safe_mode); once mended, say /restart {name} to have it back",
+        "{name}: the plugin {plugin} keeps it from starting ({why}) and is left out from now on (safe_mode); once it is fixed, say /restart {name} to have it back",
     ),
     "safe_mode.starts_without": (
         "{name}：以安全模式启动，不加载插件 {plugins}",
@@ -140,7 +140,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     "safe_mode.way_back": (
         "修好后发送 /restart {name} 即可恢复；详情见 /logs 200",
-        "Once mended, say /restart {name} to have it back; see /logs 200 for details",
+        "Once it is fixed, say /restart {name} to have it back; see /logs 200 for details",
     ),
     "safe_mode.all_back": (
         "{name} 已恢复正常，重新加载了插件 {plugins}",
@@ -216,7 +216,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "child.cannot_exec": ("无法运行 {program}：{error}", "Cannot run {program}: {error}"),
     "child.plugin_failed": (
         "插件 {name} 未能加载，位于 {place}：{error}；其余插件照常运行，修好后请在聊天中发送 /重启",
-        "The plugin {name} did not load, at {place}: {error}. The others run; mend it, then say /restart in the chat",
+        "The plugin {name} did not load, at {place}: {error}. The others run; fix it, then say /restart in the chat",
     ),
     "child.exited_while_loading": (
         "插件在加载时退出了整个程序（{code}），位于 {place}",

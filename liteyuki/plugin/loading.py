@@ -18,7 +18,7 @@ __all__ = ["Plugin", "PluginMetadata", "load_plugin", "load_plugins"]
 
 @dataclass(frozen=True)
 class PluginMetadata:
-    """What a plugin says of itself, as `__plugin_meta__` in its module."""
+    """What a plugin says about itself, as `__plugin_meta__` in its module."""
 
     name: str
     description: str = ""
@@ -30,7 +30,7 @@ class PluginMetadata:
 
 @dataclass(frozen=True)
 class Plugin:
-    """A plugin that was loaded."""
+    """A loaded plugin."""
 
     name: str
     module: ModuleType
@@ -38,14 +38,14 @@ class Plugin:
 
 
 def load_plugin(name: str) -> Plugin | None:
-    """Import the module `name` as a plugin. One that fails is logged with its traceback, and is None."""
+    """Import the module `name` as a plugin. If that fails, the traceback is logged and the result is None."""
     return _load(name, lambda: importlib.import_module(name))
 
 
 def load_plugins(*directories: Path | str) -> set[Plugin]:
     """Import every module and package in these folders whose name does not begin with `_`, in order of name.
 
-    A folder that is not there is logged; a plugin that fails is logged with its traceback, and the rest load.
+    A folder that does not exist is logged; a plugin that fails is logged with its traceback, and the rest load.
     """
     loaded: set[Plugin] = set()
     for directory in map(Path, directories):

@@ -1,4 +1,4 @@
-"""The thread and event loop of main-process plugins: what one of them holds up holds up no supervision."""
+"""The thread and event loop of main-process plugins: a plugin that blocks them does not block supervision."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from liteyuki.comm.channel.handler_loop import HandlersLoop
+from liteyuki.comm.channel import HandlerLoop
 from liteyuki.locale import text
 from liteyuki.log import logger
 
@@ -20,11 +20,11 @@ __all__ = ["PluginThread"]
 T = TypeVar("T")
 
 _TURN: Final = 0.1
-"""Seconds within which a loop turns that nothing holds up."""
+"""Seconds within which a loop turns unless something holds it up."""
 _LOOK: Final = 5.0
-"""Seconds after something to do has come, until the loop is looked at: what blocks it by then is warned of."""
+"""Seconds after new work until the loop is checked: a warning names what blocks it by then."""
 _LAST_SECONDS: Final = 0.5
-"""How long what plugins have left running may take to end."""
+"""Seconds that tasks which plugins have left running may take to end."""
 _STANDARD_LIBRARY: Final = str(Path(threading.__file__).parent)
 
 
@@ -37,27 +37,27 @@ class PluginThread:
         self._is_ending = False
         self._is_watched = False
         self._looking: asyncio.Task[bool] | None = None
-        began: Future[HandlersLoop] = Future()
-        # Unlike other threads of ours it lets signals in: programs that a plugin starts would begin with them blocked.
+        began: Future[HandlerLoop] = Future()
+        # Unlike our other threads it does not block signals: programs that a plugin starts would inherit that.
         self._thread = threading.Thread(target=self._run, args=(began,), name="liteyuki-plugins", daemon=True)
         self._thread.start()
-        self.handlers_loop = began.result()
+        self.handler_loop = began.result()
         self._turn: asyncio.Future[None] | None = None
         self._turn_asked_at = 0.0
 
     def submit(self, work: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
-        """Run `work` there; what comes of it."""
+        """Run `work` there; the future has its outcome."""
         return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     async def run(self, work: Coroutine[Any, Any, object]) -> bool:
-        """Run `work` there, and wait for its end as long as that loop turns; whether it has come."""
+        """Run `work` there, and wait for its end as long as that loop turns; whether it has ended."""
         done = self.submit(work)
         while not done.done():
             if not await self._turns():
                 return False
             await asyncio.wait({done}, timeout=_TURN)
         if done.cancelled() or done.exception() is not None:
-            # Whatever a plugin does to it: who waits goes on.
+            # Whatever a plugin does to it, the waiter goes on.
             logger.opt(exception=None if done.cancelled() else done.exception()).error(text("plugin.work_failed"))
         return True
 
@@ -72,7 +72,7 @@ class PluginThread:
         return f"{entry.filename}:{entry.lineno} ({entry.name})"
 
     def watch(self) -> None:
-        """It has something to do: see in a while whether that blocks it. From any thread."""
+        """There is new work: check after a while whether it blocks the loop. From any thread."""
         if not self._is_watched:
             self._is_watched = True
             with contextlib.suppress(RuntimeError):  # the main loop has ended
@@ -84,9 +84,9 @@ class PluginThread:
             self._looking = asyncio.ensure_future(self._turns())
 
     async def close(self) -> None:
-        """End what runs there, and the thread; one that is blocked is left behind."""
+        """End what runs there, and the thread; a thread that is blocked is left behind."""
         ending = self.submit(_end_all_tasks())
-        await asyncio.wait({ending}, timeout=_LAST_SECONDS)  # a plugin may be at its last work
+        await asyncio.wait({ending}, timeout=_LAST_SECONDS)  # a plugin may be finishing its work
         if not ending.done() and not await self.run(_nothing()):
             return
         await asyncio.wait({ending}, timeout=2 * _LAST_SECONDS)
@@ -95,11 +95,11 @@ class PluginThread:
         self._thread.join(_LAST_SECONDS)
 
     async def _turns(self) -> bool:
-        """Whether the loop does, as far as a moment's wait can tell. Without one if it has just been seen not to."""
+        """Whether the loop turns within a short wait. Does not wait if it has just been seen not to."""
         if self._turn is None or self._turn.done():
             self._turn = self.submit(_nothing())
             self._turn_asked_at = time.monotonic()
-        turn = self._turn  # another that asks may put the next one in its place
+        turn = self._turn  # another caller may put the next one in its place
         left = self._turn_asked_at + _TURN - time.monotonic()
         if left <= 0:
             return False
@@ -108,14 +108,14 @@ class PluginThread:
             logger.warning(text("plugin.blocks", place=self.place()))
         return turn.done()
 
-    def _run(self, began: "Future[HandlersLoop]") -> None:
+    def _run(self, began: "Future[HandlerLoop]") -> None:
         asyncio.set_event_loop(self._loop)
-        began.set_result(HandlersLoop(self._loop, self.watch))
-        while not self._is_ending:  # nor does it end because a plugin has stopped it
+        began.set_result(HandlerLoop(self._loop, self.watch))
+        while not self._is_ending:  # the loop does not end because a plugin has stopped it, either
             try:
                 self._loop.run_forever()
             except (SystemExit, KeyboardInterrupt) as error:
-                # asyncio lets these two of a task through, to end the process; what ends this one is not a plugin's.
+                # asyncio lets these two out of a task, to end the process; a plugin's must not end this one
                 logger.opt(exception=error).error(text("plugin.would_end"))
         self._loop.close()
 

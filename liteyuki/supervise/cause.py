@@ -5,12 +5,10 @@ from enum import Enum
 from typing import Final
 
 from liteyuki.comm.protocol import Origin
+from liteyuki.exit_codes import COULD_NOT_START
 from liteyuki.supervise.spec import Program, ProgramKind
 
 __all__ = ["Asked", "Cause", "cause_of_exit", "cause_of_origin", "describe"]
-
-_COULD_NOT_START: Final = 3
-"""uvicorn's exit code for a failed startup hook or a port that is taken."""
 
 
 class Cause(Enum):
@@ -101,7 +99,7 @@ def cause_of_exit(
         return Cause.ENDED
     # uvicorn binds its port after the startup hooks, the last of which says that the bot is ready.
     is_bot = program.kind in (ProgramKind.APP, ProgramKind.SCRIPT)
-    if not became_ready or (is_bot and code == _COULD_NOT_START):
+    if not became_ready or (is_bot and code == COULD_NOT_START):
         return Cause.START_FAILED
     return Cause.CRASH
 

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from liteyuki._platform import STOP_SIGNAL, send_signal, spawn_options, tell_resized, watch_exit
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.registry import current_registry
-from liteyuki.comm.storage.server import detached, end_watches
 from liteyuki.comm.transport import PipeTransport, offer, pipe_pair
 from liteyuki.locale import text
 from liteyuki.log import logger
@@ -173,7 +172,7 @@ class Generation:
     def add_channel(self, channel: Channel[Any]) -> None:
         """Let go of `channel` as well when this generation ends."""
         if channel not in self._channels:
-            self._channels += (channel,)
+            self._channels = (*(one for one in self._channels if one.closed is None), channel)
 
     def _has_exited(self) -> None:
         """It is not collected before nothing of its tree runs, so that no pid is mistaken, and no port is taken."""
@@ -229,7 +228,7 @@ class Generation:
             self._stop_watching()
         for channel in self._channels:
             channel.detach()
-            detached(channel, current_registry())
+            current_registry().storage.detached(channel)
         self._channels = ()
         if self._lifeline >= 0:
             os.close(self._lifeline)
@@ -259,7 +258,7 @@ class Generation:
             return
         self.was_asked_to_stop = True
         for channel in self._channels:
-            end_watches(channel, current_registry())
+            current_registry().storage.end_watches(channel)
             channel.say_stop()
         send_signal(self.pid, STOP_SIGNAL)
 

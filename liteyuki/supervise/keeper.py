@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from liteyuki._platform import OomKills, anonymous_memory_bytes, signal_name
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.protocol import Origin, ProcessStatus
 from liteyuki.locale import text
 from liteyuki.log import logger
@@ -68,6 +68,8 @@ class Keeper:
         """Who asked for the restart that is under way."""
         self._start_for = Asked(Cause.MAIN_STARTED)
         """Why the next generation is started."""
+        self._next: Decision | None = None
+        """What follows the last exit; None for a start at once, as somebody asked."""
         self._stop_is_due = False
         self._stopping = False
         self._is_held = False
@@ -79,11 +81,11 @@ class Keeper:
     @property
     def restart_is_under_way(self) -> bool:
         """Asked for, and the new generation still on its way up; one that hangs on it does not count."""
+        if self._restart_is_due:
+            return True
         if self._asked is None or self.state in (ProcessState.WAITING, ProcessState.STOPPED):
             return False
-        if self._is_held or self._stop_is_due or self.generation is None:
-            return True
-        return self.generation.uptime < _WARN_AFTER
+        return self.generation is None or self.generation.uptime < _WARN_AFTER
 
     def request_restart(
         self, origin: Origin, *, cause: Cause | None = None, reason: str = "", hold: bool = False
@@ -95,7 +97,7 @@ class Keeper:
         """
         if cause is Cause.FILE_CHANGE:
             # One that starts may have read the old files; one that is still to be started has not.
-            if self._stop_is_due or self._is_held:
+            if self._restart_is_due:
                 return False
         elif self.restart_is_under_way:
             return False
@@ -149,6 +151,11 @@ class Keeper:
             left_out=list(self.safe_starts.left_out),
         )
 
+    @property
+    def _restart_is_due(self) -> bool:
+        """Whether a restart was accepted and has not begun."""
+        return self._stop_is_due or self._is_held
+
     # --- its life
 
     async def run(self) -> None:
@@ -158,11 +165,10 @@ class Keeper:
             generation = self._start()
             self.tried.set()
             if generation is None:
-                decision: Decision | None = self._decide(Exit(code=1, became_ready=False, ready_for=0.0))
+                self._next = self._decide(Exit(code=1, became_ready=False, ready_for=0.0))
             else:
-                code = await self._watch(generation)
-                decision = None if generation.was_asked_to_stop else self._after_exit(generation, code)
-            if decision is not None and not await self._follow(decision):
+                await self._watch(generation)
+            if self._next is not None and not await self._follow(self._next):
                 break
         self._triggers.close()
         self.state = ProcessState.STOPPED
@@ -188,8 +194,8 @@ class Keeper:
             logger.error(text("process.cannot_spawn", name=self.spec.name, error=error))
             return None
         self.generation = generation
-        # Before anybody who waits for it goes on: what is logged about its end is on record by then.
-        generation.exited.add_done_callback(lambda exited: self._tell_exit(generation, exited.result()))
+        # Before anybody who waits for it goes on, and in one turn: a restart that is asked for comes before or after.
+        generation.exited.add_done_callback(lambda exited: self._has_exited(generation, exited.result()))
         self.state = ProcessState.STARTING
         self._teller.tell_soon(EventKind.STARTED, generation, self.safe_starts.explained(self._start_for))
         key = "process.started" if generation.number == 1 else "process.started_again"
@@ -199,10 +205,10 @@ class Keeper:
             self._became_ready(generation)
         return generation
 
-    async def _watch(self, generation: Generation) -> int:
-        """Until it has exited, by itself or because it was asked to; its exit code."""
+    async def _watch(self, generation: Generation) -> None:
+        """Until it has exited, by itself or because it was asked to, and what follows is decided."""
         warned = False
-        while not generation.exited.done():
+        while self.generation is generation:
             if self._stopping or self._stop_is_due:
                 await self._stop(generation)
                 break
@@ -210,9 +216,6 @@ class Keeper:
             done = await self._wait_for_nudge_or(generation.exited, limit)
             if not done and generation.ready_at is None:
                 warned = await self._is_late(generation, warned)
-        self._triggers.ended()
-        self.generation = None
-        return await generation.exited
 
     async def _wait_for_nudge_or(self, exited: "asyncio.Future[int]", timeout: float | None) -> bool:
         """Whether anything happened within `timeout`."""
@@ -251,8 +254,6 @@ class Keeper:
         kind = EventKind.BEFORE_SHUTDOWN if self._stopping else EventKind.BEFORE_RESTART
         await self._teller.tell(kind, generation, asked)
         generation.ended_for = asked.cause
-        if generation.ready_at is not None:
-            self._history = dataclasses.replace(self._history, was_ever_ready=True)
         went = await generation.stop()
         if went and not generation.was_killed:
             logger.info(text("process.stopped", name=self.spec.name, pid=generation.pid))
@@ -274,6 +275,21 @@ class Keeper:
 
     # --- after an exit
 
+    def _has_exited(self, generation: Generation, code: int) -> None:
+        """Its end is on record before it is logged, and counted before anybody can ask for the next start."""
+        self._triggers.ended()
+        self.generation = self._next = None
+        if generation.ready_at is not None:
+            self._history = dataclasses.replace(self._history, was_ever_ready=True)
+        try:
+            self._tell_exit(generation, code)
+        finally:
+            if not generation.was_asked_to_stop:
+                self._log_exit(generation, code)
+                if not self._restart_is_due:
+                    self._next = self._after_exit(generation, code)
+                    self.state = ProcessState.WAITING if self._next.is_restart else ProcessState.STOPPED
+
     def _tell_exit(self, generation: Generation, code: int) -> None:
         signal = signal_name(-code) if code < 0 else None
         cause = cause_of_exit(
@@ -284,7 +300,7 @@ class Keeper:
             is_out_of_memory=signal == "SIGKILL" and not generation.was_killed and self._oom_kills.claim(),
         )
         asked = self._asked if self._asked and self._asked.cause is cause else Asked(cause, reason=generation.problem)
-        if not (self._stop_is_due or self._is_held):
+        if not self._restart_is_due:
             self._start_for = asked
         self._teller.tell_soon(
             EventKind.EXITED,
@@ -296,11 +312,13 @@ class Keeper:
             output=self.tail.last_words() if cause.is_death else (),
         )
 
-    def _after_exit(self, generation: Generation, code: int) -> Decision:
+    def _log_exit(self, generation: Generation, code: int) -> None:
         how = text("process.by_signal", signal=signal_name(-code)) if code < 0 else text("process.by_code", code=code)
         key = "process.exited" if code == 0 else "process.died"
         log = logger.info if code == 0 else logger.error
         log(text(key, name=self.spec.name, pid=generation.pid, how=how, seconds=generation.uptime))
+
+    def _after_exit(self, generation: Generation, code: int) -> Decision:
         ready_for = time.monotonic() - generation.ready_at if generation.ready_at is not None else 0.0
         decision = self._decide(Exit(code=code, became_ready=generation.ready_at is not None, ready_for=ready_for))
         decision, self._history = self.safe_starts.judge(generation, code, self.tail, decision, self._history)
@@ -314,7 +332,9 @@ class Keeper:
         """Wait as decided; whether it is to start again. A request cuts the waiting short."""
         if self._stopping:
             return False
-        if decision.action in (Action.RESTART, Action.RESTART_SLOWLY):
+        if self._restart_is_due:
+            return True
+        if decision.is_restart:
             if decision.after:
                 self._say_waiting(decision)
             self.state = ProcessState.WAITING
@@ -342,8 +362,6 @@ class Keeper:
         logger.warning(text(key, name=self.spec.name, seconds=decision.after))
 
     async def _wait_for_request(self, timeout: float | None) -> None:
-        if self._stop_is_due or self._stopping:
-            return
         try:
             await asyncio.wait_for(self._nudged.wait(), timeout)
         except asyncio.TimeoutError:

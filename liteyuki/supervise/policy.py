@@ -53,6 +53,10 @@ class Decision:
     after: float = 0.0
     """Seconds to wait before the restart."""
 
+    @property
+    def is_restart(self) -> bool:
+        return self.action in (Action.RESTART, Action.RESTART_SLOWLY)
+
 
 def decide(
     spec: ProcessSpec, history: History, ended: Exit, now: float, *, chance: float | None = None

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.protocol import (
     BeginRestart,
     ClaimNotice,
@@ -16,7 +16,6 @@ from liteyuki.comm.protocol import (
     StatusRequest,
 )
 from liteyuki.comm.registry import current_registry
-from liteyuki.comm.storage.server import serve_storage
 from liteyuki.log import logger
 from liteyuki.supervise.spec import ProcessState
 
@@ -30,28 +29,23 @@ MAX_LOG_LINES = 200
 
 def serve_requests(channel: Channel[Any], supervisor: "Supervisor", process: str) -> None:
     """Answer what `process` asks over `channel`. A plugin's own `on_request` handlers stay possible beside."""
-    serve_storage(channel, current_registry())
+    current_registry().storage.serve(channel)
 
-    @channel.on_core_request(lambda value: isinstance(value, RestartRequest))
     def restart(request: RestartRequest) -> RestartAnswer:
         return supervisor.restart(
             request.process or process, reason=request.reason, origin=request.origin, asked_by=process
         )
 
-    @channel.on_core_request(lambda value: isinstance(value, BeginRestart))
     def begin(request: BeginRestart) -> None:
         supervisor.keeper(process).begin_restart()
 
-    @channel.on_core_request(lambda value: isinstance(value, StatusRequest))
     def status(request: StatusRequest) -> list[ProcessStatus]:
         return supervisor.status()
 
-    @channel.on_core_request(lambda value: isinstance(value, LogsRequest))
     def logs(request: LogsRequest) -> list[str]:
         count = max(1, min(request.lines, MAX_LOG_LINES))
         return supervisor.keeper(request.process or process).tail.last(count)
 
-    @channel.on_core_request(lambda value: isinstance(value, StateReport))
     def report(request: StateReport) -> None:
         for problem in request.problems:
             logger.error(problem)
@@ -63,14 +57,20 @@ def serve_requests(channel: Channel[Any], supervisor: "Supervisor", process: str
         elif generation is not None:
             generation.problem = "; ".join(request.problems)
 
-    @channel.on_core_request(lambda value: isinstance(value, ClaimNotice))
     def claim(request: ClaimNotice) -> float | None:
         return supervisor.notices.claim(request.notice_id)
 
-    @channel.on_core_request(lambda value: isinstance(value, ClaimTelling))
     def claim_telling(request: ClaimTelling) -> bool:
         return supervisor.superuser_notices.claim(request.notice_id, request.superuser)
 
-    @channel.on_core_request(lambda value: isinstance(value, NoticeOutcome))
     def ended(request: NoticeOutcome) -> None:
         supervisor.notices.ended(request)
+
+    channel.on_control(RestartRequest, restart)
+    channel.on_control(BeginRestart, begin)
+    channel.on_control(StatusRequest, status)
+    channel.on_control(LogsRequest, logs)
+    channel.on_control(StateReport, report)
+    channel.on_control(ClaimNotice, claim)
+    channel.on_control(ClaimTelling, claim_telling)
+    channel.on_control(NoticeOutcome, ended)

@@ -10,9 +10,9 @@ from liteyuki.supervise.events import Event, EventKind
 from liteyuki.supervise.order import After, turned_round, whose_turn
 from liteyuki.supervise.spec import ProcessSpec
 
-__all__ = ["PATIENCE", "Turns"]
+__all__ = ["START_WAIT", "Turns"]
 
-PATIENCE: Final = 60.0
+START_WAIT: Final = 60.0
 """Seconds that others wait for a process to become ready which has no `start_timeout` of its own."""
 
 
@@ -98,7 +98,7 @@ class Turns:
     def _begin_to_wait_for(self, name: str) -> None:
         # One with a `start_timeout` is ended after that, which is heard; one that was restarted gets no more time.
         if not self._specs[name].start_timeout and name not in self._timers:
-            self._timers[name] = asyncio.get_running_loop().call_later(PATIENCE, self._is_late, name)
+            self._timers[name] = asyncio.get_running_loop().call_later(START_WAIT, self._is_late, name)
 
     def _is_late(self, name: str) -> None:
         self._say_nobody_waits("order.late", name)
@@ -107,7 +107,7 @@ class Turns:
     def _say_nobody_waits(self, key: str, name: str) -> None:
         waiting = [follower for follower in self._followers[name] if self.must_wait(follower)]
         if waiting:
-            logger.warning(text(key, name=name, others=", ".join(waiting), seconds=PATIENCE))
+            logger.warning(text(key, name=name, others=", ".join(waiting), seconds=START_WAIT))
 
     def _settle(self, name: str) -> None:
         if (timer := self._timers.pop(name, None)) is not None:

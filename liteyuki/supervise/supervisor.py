@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from liteyuki._platform import OomKills, send_signal
-from liteyuki.comm.broker.main import Broker
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm.broker import MainBroker
+from liteyuki.comm.channel import Channel
 from liteyuki.comm.protocol import ConnectionPoint, Origin, ProcessStatus, RestartAnswer, SandboxUsers
-from liteyuki.comm.registry import current_registry
-from liteyuki.comm.storage.shared_memory import shared_memory
+from liteyuki.comm.registry import current_registry, shared_memory
 from liteyuki.errors import UnknownProcess
 from liteyuki.locale import text
 from liteyuki.log import logger
@@ -29,6 +28,32 @@ from liteyuki.supervise.tree.guard import Guard
 from liteyuki.supervise.triggers import Triggers
 
 __all__ = ["Supervisor"]
+
+
+class _Peers:
+    """The processes, as the broker sees them."""
+
+    def __init__(self, supervisor: "Supervisor") -> None:
+        self._supervisor = supervisor
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name in self._supervisor.names if self._supervisor.keeper(name).channels)
+
+    def generation(self, process: str) -> int | None:
+        generation = self._supervisor.keeper(process).generation
+        return None if generation is None else generation.number
+
+    def passive(self, process: str) -> Channel[Any]:
+        return self._supervisor.keeper(process).channels[f"{process}-passive"]
+
+    def is_core_channel(self, name: str) -> bool:
+        return any(name in self._supervisor.keeper(process).channels for process in self._supervisor.names)
+
+    def add_channel(self, process: str, channel: Channel[Any]) -> None:
+        generation = self._supervisor.keeper(process).generation
+        if generation is not None:
+            generation.add_channel(channel)
 
 
 @dataclass
@@ -57,7 +82,8 @@ class Supervisor:
     ) -> None:
         self.notices = Notices()
         self.superuser_notices = SuperuserNotices()
-        self._broker = current_registry().broker = Broker(self)
+        registry = current_registry()
+        self._broker = registry.broker = MainBroker(_Peers(self), registry.table, registry.handler_loop)
         oom_kills = OomKills()  # first: the kernel counts in the cgroup that the guard takes this process out of
         self._guard = Guard()
         self._listener = listener
@@ -67,8 +93,7 @@ class Supervisor:
         self._gave_up = asyncio.Event()
         self._turns = Turns(specs)
         self._entries: dict[str, _Entry] = {}
-        registry = current_registry()
-        registry.subscribers.bind(registry.handlers_loop.loop if registry.handlers_loop else asyncio.get_running_loop())
+        registry.subscribers.bind(registry.handler_loop.loop if registry.handler_loop else asyncio.get_running_loop())
         of_process = transcripts(specs, console, log_writer)
         for spec in specs.values():
             keeper = Keeper(
@@ -90,8 +115,8 @@ class Supervisor:
         for name, channel in channels.items():
             channel.keep_untaken()
             channel.bind(asyncio.get_running_loop())
-            channel.handlers_loop = current_registry().handlers_loop
-            current_registry().add(name, channel)
+            channel.handler_loop = current_registry().handler_loop
+            current_registry().table.add(name, channel)
         self._broker.serve(spec.name, channels[f"{spec.name}-passive"])
         serve_requests(channels[f"{spec.name}-passive"], self, spec.name)
         return channels
@@ -272,4 +297,4 @@ class Supervisor:
         keeper = self.keeper(name)
         channel = keeper.channels.get(f"{name}-passive")
         if channel is not None and keeper.state is not ProcessState.STOPPING:
-            channel.notify(value)
+            channel.tell(value)

@@ -1,7 +1,9 @@
-"""What a child tells of itself in memory that the main process sees, too: its pulse, and which plugin it is loading.
+"""What a child tells about itself in memory that the main process also sees: its pulse, and the plugin it is loading.
 
-A beat costs a write to that memory, and wakes nobody up: the main process looks when it likes. A message for each
-beat would wake it once per child and beat. It imports nothing of ours but the platform, the locale and the log.
+A beat costs a write to that memory, and wakes nobody up: the main process looks when it likes. A message for each beat
+would wake it once per child and beat.
+
+It imports nothing of ours but the platform, the locale and the log.
 """
 
 from liteyuki.vitals.heartbeat import expect_no_turn, inherit_pulse, start_heartbeat

@@ -1,8 +1,8 @@
-"""A thread that warns of an event loop which is blocked, with the stack of what blocks it.
+"""A thread that warns of a blocked event loop, with the stack of what blocks it.
 
 It sleeps until the loop would be late: some seconds each time, as long as the loop turns. While it sleeps,
-`faulthandler` is set to print all stacks should this thread not come back in time, which is so when C code holds the
-interpreter.
+`faulthandler` is set to print all stacks in case this thread does not come back in time, which happens when C code
+holds the interpreter.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from liteyuki.vitals.pulse import Pulse
 __all__ = ["BlockedWatch"]
 
 _BLOCKED_AFTER: Final = 5.0
-"""Seconds without a turn of the loop after which it is warned of."""
+"""Seconds without a turn of the loop until the warning."""
 _GRACE: Final = 0.5
-"""Seconds by which this thread may come late; and what the loop gets to turn when everything stood still."""
+"""Seconds by which this thread may be late, and which the loop gets to turn after the whole process stood still."""
 _UNWATCHED: Final = 1.0
-"""Seconds between two looks whether it matters by now: before the process is ready, nobody is warned."""
+"""Seconds between two looks at whether warnings are due yet: before the process is ready, there are none."""
 _STANDARD_ERROR: Final = 2
 
 
@@ -57,12 +57,13 @@ class BlockedWatch:
     def _run(self) -> None:
         while not self._stopped.is_set():
             turned_at = self._turned_at
-            # Whether there is a loop at all, the main process must know before its limit is over.
+            # The main process must know whether there is a loop at all before its limit is over.
             for seconds in (min(_BLOCKED_AFTER, self._pulse.limit / 2), _BLOCKED_AFTER):
                 if not self._stands_still(turned_at, seconds):
                     break
                 if not self._loop.is_running():
-                    # It has ended without a word to its tasks, or pauses. Only the loop may say that it turns.
+                    # The loop has ended without a word to its tasks, or pauses. Only the loop itself may say that it
+                    # turns.
                     self._pulse.turns = 0
                     self._wait_for_turn(turned_at)
                     break
@@ -72,14 +73,14 @@ class BlockedWatch:
                 self._wait_for_turn(turned_at)
 
     def _stands_still(self, turned_at: float, seconds: float) -> bool:
-        """Sleep until `seconds` after `turned_at`, or less; whether the loop has not turned since, for so long."""
+        """Sleep until `seconds` after `turned_at`, or less; whether the loop has not turned in all that time."""
         if self._sleep(turned_at + seconds, turned_at + _BLOCKED_AFTER) > _GRACE:
-            # The whole process stood still: stopped, short of processor time, or held by C code.
+            # The whole process stood still: it was stopped, had no processor time, or was held by C code.
             self._stopped.wait(_GRACE)
         return time.monotonic() - turned_at >= seconds and self._turned_at == turned_at
 
     def _sleep(self, until: float, blocked_at: float) -> float:
-        """Sleep, or less while nobody watches; by how many seconds it took longer."""
+        """Sleep, or less if nobody watches; the seconds by which it took longer."""
         is_watched = self._pulse.is_watched
         now = time.monotonic()
         due = max(now, until if is_watched else min(until, now + _UNWATCHED))
@@ -91,7 +92,7 @@ class BlockedWatch:
 
     def _wait_for_turn(self, turned_at: float) -> None:
         while self._turned_at == turned_at and not self._stopped.wait(_BLOCKED_AFTER):
-            pass  # told once
+            pass  # warned once
 
     def _warn(self, seconds: float) -> None:
         frame = sys._current_frames().get(self._loop_thread)

@@ -14,7 +14,7 @@ __all__ = ["expect_no_turn", "inherit_pulse", "start_heartbeat"]
 _STANDARD_ERROR: Final = 2
 _BEATS_PER_LIMIT: Final = 8
 _MAX_PERIOD: Final = 1.0
-"""Seconds between two beats, unless the limit asks for more of them."""
+"""Seconds between two beats, unless the limit requires more of them."""
 
 
 class _Heart:
@@ -26,7 +26,7 @@ class _Heart:
         self.task: asyncio.Task[None] | None = None
 
 
-# One process, one heart: of several loops, the one that was first is watched.
+# One process, one heart: if there are several loops, the first one is watched.
 _heart = _Heart()
 
 
@@ -39,20 +39,21 @@ def inherit_pulse(process: str) -> None:
 def start_heartbeat() -> None:
     """Let the main process see from now on that the running loop turns. Where nobody looks, nothing happens.
 
-    On the event loop; again is harmless. It ends with the loop.
+    On the event loop; idempotent. It ends with the loop.
     """
     if _heart.pulse is None or (_heart.task is not None and not _heart.task.done()):
         return
     pulse, loop = _heart.pulse, asyncio.get_running_loop()
-    with contextlib.suppress(OSError, RuntimeError, ValueError):  # no standard error, or a signal that is taken
+    with contextlib.suppress(OSError, RuntimeError, ValueError):  # there is no standard error, or the signal is taken
         faulthandler.register(STACKS_SIGNAL, file=_STANDARD_ERROR, all_threads=True)
     watch = BlockedWatch(_heart.process, pulse, loop)
     watch.start()
-    # The first turn is this one: what runs before the task does may block already.
+    # This is the first turn: code that runs before the task does may block already.
     pulse.turns += 1
     _heart.task = loop.create_task(_beat(pulse, watch), name="liteyuki-heartbeat")
     _heart.task.add_done_callback(lambda _: _end(pulse, watch))
-    # A loop that is closed with its tasks still there is its owner's business, and no reason to complain of this one.
+    # If a loop is closed with its tasks still there, its owner answers for that; there is no reason to complain of
+    # ours.
     with contextlib.suppress(AttributeError):
         _heart.task._log_destroy_pending = False  # type: ignore[attr-defined]
 
@@ -75,6 +76,6 @@ async def _beat(pulse: Pulse, watch: BlockedWatch) -> None:
 
 
 def _end(pulse: Pulse, watch: BlockedWatch) -> None:
-    """The loop ends, or somebody has cancelled all of its tasks: there is nothing to see any more."""
+    """The loop ends, or somebody has cancelled all of its tasks: there is nothing to watch any more."""
     pulse.turns = 0
     watch.stop()

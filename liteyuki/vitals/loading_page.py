@@ -1,8 +1,8 @@
-"""The page of memory on which a child notes which plugin it is loading, and what it is told about that.
+"""The page of memory on which a child notes which plugin it is loading, and the plugins that it is to leave out.
 
 `LITEYUKI_LOADING` is a JSON object: `page` is the handle of the page, `leave_out` the modules of the plugins that are
-not to be loaded. What stands on the page outlives whatever ends the child: `os._exit`, a crash in C code, SIGKILL. A
-message could still be on its way by then, and would wake the main process for each plugin.
+not to be loaded. The page outlives whatever ends the child: `os._exit`, a crash in C code, SIGKILL. A message could
+still be on its way by then, and would wake the main process for each plugin.
 """
 
 import json
@@ -16,15 +16,15 @@ from liteyuki._platform import forbid_inheriting, is_sealed, open_shared_page
 __all__ = ["OWN_PLUGIN", "Loaded", "LoadingPage", "make_loading_page", "offer_loading", "take_loading"]
 
 OWN_PLUGIN: Final = "nonebot_plugin_liteyuki_comm"
-"""It reports, and answers people in the chat: never noted, never left out."""
+"""Our own plugin reports, and answers people in the chat: it is never noted, and never left out."""
 
 _VARIABLE: Final = "LITEYUKI_LOADING"
 _PAGE_BYTES: Final = 8192
 _LENGTH_BYTES: Final = 4
 _ERRORS: Final = "surrogatepass"
-"""For paths that are no text."""
+"""For paths that are not valid text."""
 _MAX_NAME: Final = 1000
-"""Characters of a plugin's name, where its path is too long."""
+"""Characters of a plugin's name that are kept if its path is too long."""
 
 
 class Loaded(NamedTuple):
@@ -33,19 +33,19 @@ class Loaded(NamedTuple):
     plugin: str
     """The name of its module."""
     file: str
-    """Where its code is, if that is known; else empty."""
+    """The path of its code, if known; else empty."""
 
 
 class LoadingPage:
     """Both sides' view of the page. The child writes; the main process reads when the child is gone."""
 
     def __init__(self, handle: int) -> None:
-        """The page behind `handle`, which stays the caller's. Raises `OSError`, `ValueError` if it is none."""
+        """The page behind `handle`, which the caller keeps. Raises `OSError`, `ValueError` if it is no such page."""
         self._memory = mmap.mmap(handle, _PAGE_BYTES)
 
     def write(self, loaded: Loaded | None) -> None:
-        """This, and nothing else, is being loaded now; a path that is too long is left out."""
-        # The length last: whatever is only half written when the process dies does not count.
+        """Only this plugin is being loaded now; a path that is too long is left out."""
+        # The length comes last: an entry that is half written when the process dies does not count.
         self._set_length(0)
         if loaded is None:
             return
@@ -59,14 +59,14 @@ class LoadingPage:
         self._memory[:_LENGTH_BYTES] = length.to_bytes(_LENGTH_BYTES, "little")
 
     def read(self) -> Loaded | None:
-        """What was being loaded last, if it did not end well."""
+        """The plugin that was being loaded last, if that did not end well."""
         length = int.from_bytes(self._memory[:_LENGTH_BYTES], "little")
         if not 0 < length <= _PAGE_BYTES - _LENGTH_BYTES:
             return None
         try:
             data = self._memory[_LENGTH_BYTES : _LENGTH_BYTES + length].decode("utf-8", _ERRORS)
         except UnicodeDecodeError:
-            return None  # a process that writes anywhere has written here
+            return None  # a process that writes to random addresses has written here
         plugin, _, file = data.partition("\n")
         return Loaded(plugin, file) if plugin else None
 
@@ -76,7 +76,7 @@ class LoadingPage:
 
 
 def make_loading_page() -> tuple[LoadingPage, int]:
-    """A fresh page and a handle of it, which is the caller's. Raises `OSError` if handles run out."""
+    """A new page and a handle of it, which belongs to the caller. Raises `OSError` if handles run out."""
     handle = open_shared_page(_PAGE_BYTES)
     try:
         return LoadingPage(handle), handle

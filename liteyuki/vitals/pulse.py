@@ -1,6 +1,6 @@
-"""The page of memory that holds a pulse, and how a child gets it: as a handle that `LITEYUKI_PULSE` names.
+"""The page of memory that holds a pulse; a child gets it as a handle that `LITEYUKI_PULSE` names.
 
-There is one for each generation, so nothing that a dead one has written can pass for a sign of life.
+Each generation has a page of its own, so nothing that a dead one has written can pass for a sign of life.
 """
 
 import mmap
@@ -18,10 +18,10 @@ _PAGE_BYTES: Final = 64
 
 
 class Pulse:
-    """Both sides' view of a page. Each number has one writer, and is written in one store."""
+    """Both sides' view of a page. Each number has one writer, which writes it in one store."""
 
     def __init__(self, handle: int) -> None:
-        """The page behind `handle`, which stays the caller's."""
+        """The page behind `handle`, which the caller keeps."""
         self._words = memoryview(mmap.mmap(handle, _PAGE_BYTES)).cast("Q")
 
     @property
@@ -35,7 +35,7 @@ class Pulse:
 
     @property
     def is_watched(self) -> bool:
-        """Whether a loop that does not turn matters by now. The main process writes it."""
+        """Whether a loop that does not turn matters yet. The main process writes it."""
         return bool(self._words[_IS_WATCHED])
 
     @is_watched.setter
@@ -49,7 +49,7 @@ class Pulse:
 
 
 def make_pulse(limit: float) -> tuple[Pulse, int]:
-    """A fresh page and a handle of it, which is the caller's. Raises `OSError` if handles run out."""
+    """A new page and a handle of it, which belongs to the caller. Raises `OSError` if handles run out."""
     handle = open_shared_page(_PAGE_BYTES)
     try:
         pulse = Pulse(handle)
@@ -66,7 +66,7 @@ def offer_pulse(handle: int) -> dict[str, str]:
 
 
 def drop_pulse(environment: MutableMapping[str, str]) -> None:
-    """Forget what this process was given, which is a main process and nobody's child."""
+    """Forget what this process was given: it is a main process, and nobody's child."""
     environment.pop(_VARIABLE, None)
 
 

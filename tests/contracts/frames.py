@@ -1,4 +1,4 @@
-"""For tests of transports: frames that are written and read one by one, without a channel."""
+"""For tests of transports: write and read frames one by one, without a channel."""
 
 import os
 import select
@@ -42,7 +42,7 @@ class Pair(NamedTuple):
 
 
 def message(number: int, size_bytes: int = 0) -> Frame:
-    """A frame that can be told from others by its number, with so many bytes behind it."""
+    """A frame that its number tells from all others, with that many bytes after it."""
     return Frame(FrameKind.MESSAGE, 0, number.to_bytes(4, "little") + bytes(size_bytes))
 
 
@@ -74,7 +74,7 @@ def labelled(label: str) -> Handle:
 
 
 def label_of(handle: Handle) -> str:
-    """Once for each handle, whichever copy of it."""
+    """The label of a handle; it can be read once, from any copy."""
     return os.read(handle.fileno(), 4096).decode()
 
 
@@ -93,7 +93,7 @@ def is_readable(transport: Transport, timeout: float = DEADLINE) -> bool:
 
 
 def receive(reader: Transport, count: int, *, writer: Transport | None = None) -> list[Frame]:
-    """Exactly `count` frames, with waits in between; `writer` goes on to flush meanwhile."""
+    """Exactly `count` frames, waiting in between; `writer` continues to flush meanwhile."""
     frames: list[Frame] = []
     while len(frames) < count:
         if writer is not None:

@@ -1,4 +1,4 @@
-"""The part of the transport contract that is about handles: they come open, in order, with their own frame."""
+"""The part of the transport contract about handles: they arrive open, in order, and with their own frame."""
 
 import contextlib
 import gc

@@ -41,7 +41,7 @@ class PieceContract:
         assert "50005" in str(end)
 
     @pytest.mark.parametrize("cut", [1, 15, 16, 17, 22, 23, 6022, 6023, 6028, 10_031])
-    def test_a_large_message_that_was_cut_off_is_told_of_at_the_end(self, pair: Pair, cut: int) -> None:
+    def test_a_large_message_that_was_cut_off_is_reported_at_the_end(self, pair: Pair, cut: int) -> None:
         write(pair.here, message(1))
         pair.here.queued.append(([b"".join(in_pieces(message(2, 10_000), 6000))[:cut]], ()))
         assert pair.here.flush()

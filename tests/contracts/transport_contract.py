@@ -29,7 +29,7 @@ from tests.contracts.piece_contract import PieceContract
 __all__ = ["TransportContract"]
 
 OF_THEIR_OWN = frozenset({FrameKind.PAGE, FrameKind.LARGE, FrameKind.PIECE})
-"""Kinds that a transport or its parser deals with itself."""
+"""Kinds of frames that a transport or its parser handles itself."""
 
 
 class TransportContract(PieceContract, HandleContract):
@@ -39,7 +39,7 @@ class TransportContract(PieceContract, HandleContract):
     def pair(self) -> Iterator[Pair]:
         pair = Pair(*self.make())
         with contextlib.closing(pair.here), contextlib.closing(pair.there):
-            # Whatever a transport must learn from the other side, it has learned with the first frame.
+            # Whatever a transport must learn from the other side comes before the first frame.
             for one, other in (pair, pair[::-1]):
                 write(one, Frame(FrameKind.HELLO, 0, b""))
                 assert one.flush()
@@ -155,7 +155,7 @@ class TransportContract(PieceContract, HandleContract):
         with pytest.raises(TransportEnded):
             pair.there.read()
 
-    def test_a_frame_that_was_cut_off_is_told_of_at_the_end(self, pair: Pair) -> None:
+    def test_a_frame_that_was_cut_off_is_reported_at_the_end(self, pair: Pair) -> None:
         write(pair.here, message(1))
         pair.here.queued.append(([packed(message(2, 100))[:50]], ()))
         assert pair.here.flush()
@@ -188,7 +188,7 @@ class TransportContract(PieceContract, HandleContract):
         assert received == [message(1)]
         assert isinstance(end, TransportEnded)
 
-    def test_closing_twice_is_harmless(self, pair: Pair) -> None:
+    def test_closing_is_idempotent(self, pair: Pair) -> None:
         for transport in pair:
             transport.close()
             transport.close()

@@ -1,4 +1,4 @@
-"""A Satori server of PyPI's satori-python, with one account: standard input speaks to the bot, its words are printed.
+"""A Satori server (satori-python) with one account: it sends standard input to the bot, and prints what the bot says.
 
 python satori_server.py PORT TOKEN
 """

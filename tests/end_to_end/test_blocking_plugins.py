@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from harness import DEADLINE, MainProcess, OneBot, Project
 from liteyuki.control.client import ControlClient
-from tests.harness import DEADLINE, MainProcess, OneBot, Project
 
 pytestmark = pytest.mark.end_to_end
 
 FOR_EVER = {"sleeps": "time.sleep(3600)", "computes": "while True: pass"}
 
-# What of a plugin blocks; each of these is called by the time the bot is ready for the first time.
+# The places in which a plugin can block; all are reached by the time the bot is ready for the first time.
 PLACES = {
     "hook": "@bot.on_process_ready\n{block}",
     "before_hook": "@bot.on_before_process_start\n{block}",

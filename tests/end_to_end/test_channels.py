@@ -1,4 +1,4 @@
-"""Channels made at run time, and shared memory, in a main process that was started as a user does."""
+"""Channels made at run time, and shared memory, in a main process that is started as a user does."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import OneBot, Project, wait_until
+from harness import OneBot, Project, wait_until
 from tests.process.numbers import check_handled, check_taken, read_records
 
 pytestmark = pytest.mark.end_to_end
@@ -40,12 +40,12 @@ def lines(path: Path) -> list[str]:
 
 
 def wait_until_more_than(count: int, path: Path, start: str) -> None:
-    """Until so many lines begin like that."""
+    """Wait until so many lines begin like that."""
     wait_until(lambda: sum(line.startswith(start) for line in lines(path)) > count, f"more lines {start!r} in {path}")
 
 
 def pid_of(project: Project, name: str, generation: int) -> int:
-    """The pid that the process has written down when it began for the `generation`-th time."""
+    """The pid that the process wrote down when its `generation`-th life began."""
     path = project.directory / f"{name}.pids"
     wait_until(lambda: len(lines(path)) >= generation, f"generation {generation} of {name}")
     return int(lines(path)[generation - 1])
@@ -308,7 +308,7 @@ def test_a_direct_channel_outlives_kills_of_both(project: Project) -> None:
         last = -1
         for sender, _, number, is_redelivered in records:
             if sender == wanted:
-                # Each once and in order, but for what a receiver had in hand when it was killed: that comes again.
+                # Each once and in order; only what a receiver was handling when it was killed comes again.
                 assert number == last + 1 or (is_redelivered and number == last), (sender, number, last)
                 last = number
 
@@ -399,7 +399,7 @@ def test_two_children_and_a_main_process_plugin_share_values_and_news(project: P
         ("get_channel('work')", "ChannelNotFound: .*work.*one-active, one-passive, other-active, other-passive"),
     ],
 )
-def test_a_main_process_plugin_is_told_what_cannot_be(project: Project, call: str, sentence: str) -> None:
+def test_a_main_process_plugin_is_told_what_is_impossible(project: Project, call: str, sentence: str) -> None:
     source = f"from liteyuki.comm import Channel, get_channel, set_channel\n{call}\n"
     write_main_plugin(project, source, processes=targets("one", "other"))
     (project.directory / "jobs.py").write_text(SAY + SHARING_JOBS)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from benchmarks.chaos.run import chaos
+from harness.chaos import chaos
 
 pytestmark = [
     pytest.mark.end_to_end,

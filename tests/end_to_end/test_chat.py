@@ -1,4 +1,4 @@
-"""`liteyuki chat`, as somebody without any account uses it."""
+"""`liteyuki chat`, as somebody without an account uses it."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import DEADLINE, OneBot, Project, wait_until
+from harness import DEADLINE, OneBot, Project, wait_until
 
 pytestmark = pytest.mark.end_to_end
 
@@ -37,7 +37,7 @@ def chat(directory: Path, *arguments: str) -> "subprocess.CompletedProcess[str]"
 
 
 def control(directory: Path, *lines: bytes) -> list[dict[str, Any]]:
-    """What the control socket answers to these lines."""
+    """The answers of the control socket to these lines."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(DEADLINE)
         connection.connect(os.path.relpath(directory / ".liteyuki" / "control.sock"))

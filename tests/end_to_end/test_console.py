@@ -1,4 +1,4 @@
-"""What stands on the console: NoneBot's lines as NoneBot prints them, ours beside them."""
+"""The console: NoneBot's lines as NoneBot prints them, and ours beside them."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from tests.harness import DEADLINE, Project
+from harness import DEADLINE, Project
 
 pytestmark = pytest.mark.end_to_end
 
@@ -87,7 +87,7 @@ def test_colours_in_a_terminal_and_order(project: Project) -> None:
             assert readable, screen
             screen += os.read(terminal, 65536)
         process.send_signal(signal.SIGINT)
-        with contextlib.suppress(OSError):  # how a terminal says that its last user has gone
+        with contextlib.suppress(OSError):  # the terminal's way to say that its last user has gone
             while data := os.read(terminal, 65536):
                 screen += data
         assert process.wait(DEADLINE) == 0

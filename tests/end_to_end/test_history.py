@@ -1,4 +1,4 @@
-"""The history of real main processes: what is told stays on record, and the file is never in the way."""
+"""The history of real main processes: every event stays on record, and the file never blocks anything."""
 
 import os
 import signal
@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
+from harness import DEADLINE, MainProcess, OneBot, Project, wait_until
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.history import HistoryEntry
 from liteyuki.supervise.history.reader import read_history
-from tests.harness import DEADLINE, MainProcess, OneBot, Project, wait_until
 
 pytestmark = pytest.mark.end_to_end
 
@@ -134,7 +134,7 @@ def test_garbage_is_set_aside_at_any_time(project: Project) -> None:
         wait_until(lambda: is_readable(project), "a new history")
         assert main.stop() == 0
     assert facts(project, "loop")[-1][0] == "exit"
-    # However often, it does not pile up.
+    # Such files do not pile up, however often this happens.
     assert {path.name for path in file.parent.iterdir()} <= {
         ".gitignore",
         "history.db",
@@ -150,7 +150,7 @@ def is_readable(project: Project) -> bool:
 
 
 def test_a_full_disk_is_a_warning(project: Project) -> None:
-    """The limit on the size of a file stands in for the disk's."""
+    """A limit on the size of files stands in for a full disk."""
     project.write_pyproject(LOOP)
     command = ["sh", "-c", f"ulimit -f 100; exec {sys.executable} -m liteyuki run"]
     with MainProcess(command, project.directory, {"PYTHONDONTWRITEBYTECODE": "1"}) as main:
@@ -163,7 +163,7 @@ def test_a_full_disk_is_a_warning(project: Project) -> None:
 
 
 def test_a_history_that_cannot_be_opened_is_a_warning(project: Project) -> None:
-    """A folder of its name stops everybody, as a read-only folder stops all but root."""
+    """A folder of its name stops everybody; a read-only folder would not stop root."""
     project.write_pyproject(LOOP)
     (project.directory / ".liteyuki" / "history.db").mkdir(parents=True)
     with project.run() as main:

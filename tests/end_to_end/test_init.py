@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from tests.harness import DEADLINE, MainProcess, Project, wait_until
+from harness import DEADLINE, MainProcess, Project, wait_until
 
 UNSHARE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
 def _why_not() -> str:
-    """What is in the way of a process namespace here."""
+    """Why a process namespace cannot be made here; empty if it can."""
     if not sys.platform.startswith("linux"):
         return "process namespaces are Linux's"
     try:
@@ -30,12 +30,18 @@ pytestmark = [
     pytest.mark.skipif(bool(WHY_NOT), reason=f"no process namespace to be had: {WHY_NOT}"),
 ]
 
-# Leaves orphans behind: one that ends with a code that means something to us, and one that stays a while.
+# Leaves two orphans behind: one whose exit code would mean something to us, and one that runs for a while.
 ORPHANS = """
 import os, signal, sys, time
 def told(number, frame):
     print("got", signal.Signals(number).name, flush=True)
 signal.signal(signal.SIGUSR1, told)
+def is_zombie(name):
+    try:
+        return ") Z " in open(f"/proc/{name}/stat").read()
+    except OSError:
+        return False  # it was collected meanwhile
+reader, writer = os.pipe()
 for _ in range(3):
     if not os.fork():
         os.setsid()
@@ -46,10 +52,11 @@ for _ in range(3):
         os._exit(0)
     os.wait()
 print("left", flush=True)
-time.sleep(1)
-print("zombies", sum(
-    ") Z " in open(f"/proc/{name}/stat").read() for name in os.listdir("/proc") if name.isdecimal()
-), flush=True)
+os.close(writer)
+os.read(reader, 1)  # returns when the last orphan has ended
+while any(is_zombie(name) for name in os.listdir("/proc") if name.isdecimal()):
+    time.sleep(0.01)
+print("no zombies", flush=True)
 while True:
     time.sleep(3600)
 """
@@ -64,7 +71,7 @@ def run_as_init(project: Project, **changes: str) -> MainProcess:
 
 
 def pid_outside(main: MainProcess) -> int:
-    """The main process's pid outside of its namespace, where a container's keeper would signal it."""
+    """The main process's pid outside of its namespace, to which the outer world sends signals."""
     (pid,) = wait_until(main.children, "the main process")
     return int(pid)
 
@@ -73,7 +80,7 @@ def test_orphans_are_collected_and_harm_nobody(project: Project) -> None:
     with run_as_init(project) as main:
         main.wait_for(r"主进程已启动（pid 1）")
         main.wait_for("^left$")
-        main.wait_for("^zombies 0$")
+        main.wait_for("^no zombies$")
         assert "退出码" not in main.text
         os.kill(pid_outside(main), signal.SIGTERM)
         assert main.wait() == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import DEADLINE, MainProcess, OneBot, Project, free_port, is_alive, wait_until, wait_until_gone
+from harness import DEADLINE, MainProcess, OneBot, Project, free_port, is_alive, wait_until, wait_until_gone
 
 pytestmark = pytest.mark.end_to_end
 
@@ -208,7 +208,7 @@ def test_what_a_child_is_given_stays_with_it(project: Project) -> None:
     )
     with project.run() as main:
         main.wait_for(r"^environment \[\]$")
-        # 0, 1, 2 and the one of the listing itself.
+        # 0, 1, 2 and the handle that lists them.
         main.wait_for(r"^handles 4$")
         main.wait_ready()
 
@@ -328,7 +328,7 @@ def test_started_with_odd_signals_and_without_standard_output(project: Project) 
         closed.wait()
 
 
-def test_a_folder_of_the_project_that_has_our_name(project: Project) -> None:
+def test_a_folder_of_the_project_with_our_name_hides_nothing(project: Project) -> None:
     (project.directory / "liteyuki").mkdir()
     (project.directory / "liteyuki" / "__init__.py").write_text("raise RuntimeError('not me')\n")
     console_script = Path(sys.executable).with_name("liteyuki")

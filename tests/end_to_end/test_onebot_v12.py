@@ -1,4 +1,4 @@
-"""OneBot v12, spoken by an implementation that is not ours: PyPI's pylibob."""
+"""OneBot v12 with an implementation that is not ours: pylibob from PyPI."""
 
 import asyncio
 import itertools
@@ -19,7 +19,7 @@ from pylibob import (  # type: ignore[import-untyped]
     WebSocketReverse,
 )
 
-from tests.harness import DEADLINE, Project, is_alive
+from harness import DEADLINE, Project, is_alive
 
 pytestmark = pytest.mark.end_to_end
 
@@ -31,10 +31,10 @@ PLACES = [
 
 
 class AnnouncingConnection(WebSocketReverse):  # type: ignore[misc]
-    """Tells the status of its account after each connection.
+    """Reports the status of its account after each connection.
 
-    pylibob leaves that to its user and has no hook for it, and NoneBot's adapter takes an account for connected only
-    when it hears of its status. `listen_ws` is what pylibob calls once per connection, after its `meta.connect`.
+    pylibob leaves that to its user and has no hook for it, and NoneBot's adapter counts an account as connected only
+    when it gets its status. pylibob calls `listen_ws` once per connection, after its `meta.connect`.
     """
 
     def __init__(self, url: str, on_connected: Callable[[], None]) -> None:
@@ -50,12 +50,14 @@ class AnnouncingConnection(WebSocketReverse):  # type: ignore[misc]
 class OneBotV12:
     """One account on a thread and a loop of its own.
 
-    `OneBotImpl.run` is not used: it sets signal handlers, which only the main thread may.
+    `OneBotImpl.run` is not used: it sets signal handlers, which only the main thread may do.
     """
 
     def __init__(self, port: int, *, user_id: str = "777") -> None:
         self.sent: list[dict[str, Any]] = []
-        """Parameters of every message that the bot has sent, with `text`, and `connection`, the how-manieth."""
+        """The parameters of every message that the bot has sent, with its `text` and the number of the `connection`
+        (from 1).
+        """
         self.connections = 0
         self._account = Bot(platform="qq", user_id=user_id, online=True)
         self._connection = AnnouncingConnection(f"ws://127.0.0.1:{port}/onebot/v12/ws", self._note_connection)
@@ -103,7 +105,7 @@ class OneBotV12:
         guild_id: str = "",
         channel_id: str = "",
     ) -> dict[str, Any]:
-        # pylibob refuses an action with a parameter that is not named here.
+        # pylibob refuses an action with a parameter that is not listed here.
         place = {"user_id": user_id, "group_id": group_id, "guild_id": guild_id, "channel_id": channel_id}
         words = "".join(segment["data"]["text"] for segment in message)
         with self._changed:
@@ -137,7 +139,7 @@ class OneBotV12:
         asyncio.run_coroutine_threadsafe(self._impl.emit(event), self._loop).result(DEADLINE)
 
     def wait_said(self, pattern: str) -> dict[str, Any]:
-        """The first message of the bot's that matches, as soon as it is there."""
+        """The first message of the bot that matches, as soon as it is there."""
 
         def find() -> dict[str, Any] | None:
             return next((message for message in self.sent if re.search(pattern, message["text"])), None)
@@ -163,7 +165,7 @@ def test_restart_is_answered_done_and_announced_once_where_it_was_asked(
             assert place.items() <= message.items()
             assert message["user_id"] == "10001"
         assert (answer["connection"], done["connection"]) == (1, 2)
-        # Whatever was to be said a second time would have been said before this.
+        # Anything said a second time would have come before this.
         chat.say("/echo still here", place={"detail_type": "private"})
         chat.wait_said("^still here$")
         assert [m["text"] for m in chat.sent if "重启" in m["text"]] == [answer["text"], done["text"]]

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.harness import DEADLINE, OneBot, Project
+from harness import DEADLINE, OneBot, Project
 
 pytestmark = pytest.mark.end_to_end
 
@@ -42,7 +42,7 @@ script = "stuck.py"
 
 
 def places(lines: list[str], *words: str) -> list[int]:
-    """In which line each stands first."""
+    """The first line that contains each of them."""
     return [next(number for number, line in enumerate(lines) if word in line) for word in words]
 
 

@@ -1,4 +1,4 @@
-"""An adapter that the plugin does not know itself: Satori, the notice through nonebot-plugin-alconna."""
+"""An adapter that the plugin does not support itself: Satori, with notices through nonebot-plugin-alconna."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import MainProcess, Project, free_port
+from harness import MainProcess, Project, free_port
 
 pytestmark = pytest.mark.end_to_end
 
@@ -17,7 +17,7 @@ SATORI = '[tool.nonebot.adapters]\nsatori = [{ name = "Satori", module_name = "n
 
 
 class Platform(MainProcess):
-    """The Satori server: no main process, but started and read like one."""
+    """The Satori server: it is no main process, but is started and read like one."""
 
     def __init__(self, port: int) -> None:
         self._read_end, self._write_end = os.pipe()

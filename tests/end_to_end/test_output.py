@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import DEADLINE, MainProcess, wait_until
+from harness import DEADLINE, MainProcess, resident_kib, wait_until
 
 pytestmark = pytest.mark.end_to_end
 
@@ -85,7 +85,7 @@ class Terminal:
 
     def close(self) -> None:
         self.main.send_signal(signal.SIGINT)
-        with contextlib.suppress(OSError):  # how a terminal says that its last user has gone
+        with contextlib.suppress(OSError):  # the terminal's way to say that its last user has gone
             while data := os.read(self._handle, 65536):
                 self.screen += data.decode("utf-8", "replace")
         assert self.main.wait(DEADLINE) == 0
@@ -98,7 +98,7 @@ def test_a_child_has_a_terminal_that_follows_the_size_of_ours(tmp_path: Path) ->
     try:
         terminal.wait_for(r"size \(80, 24\) True")
         terminal.resize(132, 43)
-        # It is not the main process's controlling terminal here, so the kernel does not tell it.
+        # It is not the main process's controlling terminal here, so the kernel does not report the change.
         terminal.main.send_signal(signal.SIGWINCH)
         terminal.wait_for(r"size \(132, 43\) True")
     finally:
@@ -131,12 +131,6 @@ print("done")
 while True:
     time.sleep(3600)
 """
-
-
-def resident_kib(pid: int) -> int:
-    found = re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1])
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the memory of another process")
@@ -247,7 +241,7 @@ def test_following_goes_on_over_rotations_and_a_new_main_process(tmp_path: Path)
     assert following.output == expected * 2
 
 
-def test_whoever_stops_reading_gets_no_traceback(tmp_path: Path) -> None:
+def test_a_reader_that_stops_gets_no_traceback(tmp_path: Path) -> None:
     directory = tmp_path / ".liteyuki" / "logs"
     directory.mkdir(parents=True)
     (directory / "nonebot.log").write_text("a line\n" * 200_000)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from harness import MainProcess, OneBot, Project, is_alive
 from liteyuki.project import read_toml
-from tests.harness import MainProcess, OneBot, Project, is_alive
 
 pytestmark = pytest.mark.end_to_end
 
@@ -25,7 +25,7 @@ VERSION = str(read_toml(ROOT / "pyproject.toml")["project"]["version"])
 STEP_LIMIT = 100.0
 """Seconds for one step of an installation."""
 
-# What `nb create` writes for FastAPI and OneBot v11. There is no bot.py: `nb run` makes one up.
+# The project that `nb create` writes for FastAPI and OneBot v11. It has no bot.py: `nb run` generates one.
 PYPROJECT = """\
 [project]
 name = "bot"
@@ -50,7 +50,7 @@ nonebot-adapter-onebot = [
 "@local" = []
 """
 
-# One line of the store's list, as nb-cli keeps it.
+# One line of the store's list, as nb-cli caches it.
 STORE_ENTRY = {
     "module_name": PLUGIN,
     "project_link": DISTRIBUTION,
@@ -80,7 +80,7 @@ if __name__ == "__main__":
 """
 
 NO_PYTHONPATH = {"PYTHONPATH": ""}
-"""Nothing but the environment's own packages: this tree must not be found by the way."""
+"""The environment's own packages only: this source tree must not be found by accident."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Installation:
     project: Project
     environment: Path
     variables: Mapping[str, str]
-    """What nb-cli is given."""
+    """The environment variables for nb-cli."""
 
     @property
     def python(self) -> Path:
@@ -101,7 +101,7 @@ class Installation:
         return [sys.executable, "-m", "nb_cli", "-py", str(self.python), *arguments]
 
     def run(self, *arguments: str) -> MainProcess:
-        """`liteyuki run`: the console script that the installation has put there."""
+        """`liteyuki run`, by the console script that the installation has made."""
         script = self.environment / "bin" / "liteyuki"
         return MainProcess([str(script), "run", *arguments], self.project.directory, NO_PYTHONPATH)
 
@@ -110,7 +110,7 @@ class Installation:
 
 
 def _step(command: list[str], directory: Path, variables: Mapping[str, str] = NO_PYTHONPATH) -> str:
-    """Run one step of the installation to its end; what it printed."""
+    """Run one step of the installation to its end; returns what it printed."""
     done = subprocess.run(
         command,
         cwd=directory,
@@ -130,8 +130,8 @@ def _step(command: list[str], directory: Path, variables: Mapping[str, str] = NO
 def _make_environment(environment: Path) -> None:
     """A virtual environment that sees all packages of this one, except for our own distribution.
 
-    One link per package, because a folder can only be seen as a whole: our own metadata would be in it, and pip would
-    take the plugin for installed. pip itself is seen in the same way.
+    One link per package: a folder can only be shared as a whole, and with our own metadata in it pip would consider the
+    plugin installed. pip itself is shared in the same way.
     """
     _step([sys.executable, "-m", "venv", "--without-pip", str(environment)], environment.parent)
     our_files = importlib.metadata.distribution(DISTRIBUTION).files or []
@@ -149,7 +149,7 @@ def _make_environment(environment: Path) -> None:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel of this tree."""
+    """A folder with the wheel of this source tree."""
     folder = tmp_path_factory.mktemp("wheels")
     _step([sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", str(folder), str(ROOT)], folder)
     return folder
@@ -157,11 +157,11 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installation(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """The plugin, installed by nb-cli as a user does it, out of the wheel and without a network."""
+    """The plugin, installed from the wheel by nb-cli as a user does it, without a network."""
     home = tmp_path_factory.mktemp("home")
     store = home / "nb-cli"
     store.mkdir()
-    # A list younger than twelve hours, so that nb-cli asks nobody for a newer one.
+    # The list is less than twelve hours old, so nb-cli does not fetch a newer one.
     (store / "plugins.json").write_text(json.dumps([STORE_ENTRY]), encoding="utf-8")
     homes = {f"XDG_{kind}_HOME": str(home) for kind in ("CACHE", "CONFIG", "DATA")}
 
@@ -180,7 +180,7 @@ def test_nb_plugin_install_adds_the_plugin_to_the_project_and_its_environment(in
     assert f"{DISTRIBUTION}>={VERSION}" in pyproject["project"]["dependencies"]
     assert pyproject["tool"]["nonebot"]["plugins"] == {"@local": [], DISTRIBUTION: [PLUGIN]}
     for package in ("liteyuki", PLUGIN):
-        # Without importing it: a plugin wants `nonebot.init()` first.
+        # Without importing it: a plugin requires `nonebot.init()` first.
         find = f"import importlib.util; print(importlib.util.find_spec({package!r}).origin)"
         origin = _step([str(installation.python), "-c", find], installation.project.directory)
         assert Path(origin.strip()).is_relative_to(installation.environment), origin

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.harness import OneBot, Project, is_alive, wait_until
+from harness import OneBot, Project, is_alive, wait_until
 
 pytestmark = pytest.mark.end_to_end
 
@@ -29,7 +29,7 @@ def test_restart_is_answered_done_and_announced_once_where_it_was_asked(
             assert message.get("group_id") == group
             assert message["message_type"] == ("private" if group is None else "group")
         assert done["connection"] > answer["connection"]
-        # Whatever was to be said a second time would have been said before this.
+        # Anything said a second time would have come before this.
         qq.say("/echo still here")
         qq.wait_said("^still here$")
         assert [m["text"] for m in qq.sent if "重启" in m["text"]] == [answer["text"], done["text"]]
@@ -68,7 +68,7 @@ def test_notice_waits_for_the_same_account(project: Project) -> None:
         assert not [m for m in other.sent if m["text"].startswith("重启完成")]
 
 
-def test_the_same_message_again_and_one_from_before_restart_nothing(project: Project) -> None:
+def test_a_repeated_message_and_an_old_one_restart_nothing(project: Project) -> None:
     with project.run() as main, OneBot(project.port) as qq:
         main.wait_ready()
         qq.wait_connected()

@@ -1,4 +1,4 @@
-"""A real bot one of whose plugins keeps it from starting: it comes back without, and the superusers are told."""
+"""A real bot with a plugin that keeps it from starting: it comes back without it, and the superusers are told."""
 
 import os
 import signal
@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
+from harness import DEADLINE, OneBot, Project, listening
 from liteyuki.supervise.history.reader import read_history
 from liteyuki.supervise.safe_mode.decision import ATTEMPTS
-from tests.harness import DEADLINE, OneBot, Project, listening
 
 pytestmark = pytest.mark.end_to_end
 
@@ -61,7 +61,7 @@ def test_the_bot_comes_back_without_the_plugin_that_ends_it(project: Project, wa
         assert main.stop() == 0
 
 
-def test_mended_and_restarted_by_hand_it_is_back_and_that_is_told(project: Project) -> None:
+def test_a_corrected_plugin_is_back_after_a_restart_by_hand_and_superusers_hear(project: Project) -> None:
     project.write_pyproject(FAST)
     project.write_env('SUPERUSERS=["10001", "onebot:10002", "telegram:10003"]')
     project.write_plugin("changing", HEALTHY)
@@ -75,13 +75,13 @@ def test_mended_and_restarted_by_hand_it_is_back_and_that_is_told(project: Proje
         assert main.text.count("nonebot：已再次启动") == ATTEMPTS + 1
         for count in (1, 2):
             qq.wait_said("未加载 plugins.changing：退出码 7", count=count)
-        # Asked for again without mending it, it fails once, and that is told again.
+        # A restart without a correction fails once, and the superusers are told again.
         qq.say("/restart")
         main.wait_ready(3)
         assert main.text.count("nonebot：已再次启动") == ATTEMPTS + 3
         for count in (3, 4):
             qq.wait_said("未加载 plugins.changing：退出码 7", count=count)
-        # What dies of something else comes back as it was, and nobody is told again.
+        # After a death for another reason the bot comes back as it was, and nobody is told again.
         os.kill(main.child(), signal.SIGKILL)
         main.wait_ready(4)
         project.write_plugin("changing", HEALTHY)
@@ -131,7 +131,7 @@ def test_several_are_left_out_one_after_the_other_and_with_them_what_needs_them(
         dependents = next(line for line in told.splitlines() if line.startswith("依赖它的插件也未加载："))
         assert set(dependents.partition("：")[2].split(", ")) == {"plugins.needs_one", "plugins.takes_two"}
         main.wait_for(r"插件 needs_one 未能加载，位于 .*needs_one\.py:2：RuntimeError")
-        # Three attempts for the first one, and one for each that comes to light after it.
+        # Three attempts for the first plugin, and one for each that is found after it.
         assert main.text.count("nonebot：已再次启动") == ATTEMPTS + 2
         assert main.stop() == 0
 
@@ -235,7 +235,7 @@ def test_a_port_that_is_taken_is_no_plugins_fault(project: Project) -> None:
         assert main.stop() == 0
 
 
-def test_what_is_for_superusers_does_not_end_in_a_sandbox_chat(project: Project) -> None:
+def test_a_notice_for_superusers_does_not_go_to_a_sandbox_chat(project: Project) -> None:
     project.write_pyproject(FAST)
     project.write_plugin("broken", "import os\nos._exit(7)\n")
     with project.run() as main:
@@ -249,7 +249,7 @@ def test_what_is_for_superusers_does_not_end_in_a_sandbox_chat(project: Project)
             check=True,
         )
         assert chat.stdout == "here\n"
-        # Nor is it lost when the bot dies before anybody has connected.
+        # The notice is not lost either if the bot dies before anybody has connected.
         os.kill(main.child(), signal.SIGKILL)
         main.wait_ready(2)
         with OneBot(project.port) as qq:

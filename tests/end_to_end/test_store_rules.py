@@ -1,4 +1,4 @@
-"""What NoneBot's plugin store demands of a plugin, checked as the store checks it."""
+"""The rules of NoneBot's plugin store, checked as the store checks them."""
 
 import json
 import os
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOAD_LIMIT = 60.0
 """Seconds; the store itself allows ten minutes."""
 
-# The store loads plugins under a driver that claims to be able to do everything and can do nothing.
+# The store loads plugins with a driver that claims to support everything and does nothing.
 FAKE_DRIVER = """
 from nonebot import logger
 from nonebot.drivers import ASGIMixin, Driver as BaseDriver, HTTPClientMixin, WebSocketClientMixin
@@ -79,7 +79,7 @@ with open(sys.argv[1], "w", encoding="utf-8") as file:
 
 @dataclass(frozen=True)
 class Loading:
-    """The plugin after it was loaded in a process and a folder of its own."""
+    """The plugin, as loaded in a process and a folder of its own."""
 
     facts: dict[str, Any]
     output: str
@@ -91,7 +91,7 @@ def _load(directory: Path, driver: str) -> Loading:
     folder = directory / "empty"
     folder.mkdir()
     (folder / ".env").write_text(f"DRIVER={driver}\n", encoding="utf-8")
-    # The driver lies outside the folder, which is to hold nothing but its settings.
+    # The driver lies outside the folder, which may contain nothing but its settings.
     modules = directory / "modules"
     modules.mkdir()
     (modules / "fake.py").write_text(FAKE_DRIVER, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The main process as systemd has it: told over a socket, and the unit that is printed."""
+"""The main process under systemd: what it reports over a socket, and the unit that is printed."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import DEADLINE, Project
+from harness import DEADLINE, Project
 
 pytestmark = pytest.mark.end_to_end
 

@@ -1,4 +1,4 @@
-"""A real bot whose loop blocks, that grows, whose files change, that nobody connects to."""
+"""A real bot whose loop blocks, that grows, whose files change, and that nobody connects to."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import MainProcess, OneBot, Project
+from harness import MainProcess, OneBot, Project
 
 pytestmark = pytest.mark.end_to_end
 
@@ -83,7 +83,7 @@ def test_a_bot_whose_handler_blocks_is_started_again_with_the_stack_in_its_outpu
         assert f'blocking.py", line {line}' in warned
         shown = told_by_history(project)
         assert "most recent call first" in shown.partition(f'blocking.py", line {line} in')[0]
-        # Of the main thread to its end, though that is far more than fifty lines.
+        # The main thread's stack to its end, though it has far more than fifty lines.
         assert "liteyuki/child/run.py" in shown.rpartition(f'blocking.py", line {line} in')[2]
         qq.say("/logs 150")
         assert "most recent call first" in qq.wait_said("most recent call first")["text"]
@@ -123,13 +123,13 @@ def test_a_bot_that_nobody_connects_to_says_so_once_and_is_not_restarted(project
             qq.wait_connected()
             main.wait_for("账号 777 已连接，此前")
         main.wait_for("没有任何机器人账号连接；", count=2)
-        time.sleep(1.5)  # nothing tells that it is not said again
+        time.sleep(1.5)  # there is no event for "it is not said again"
         assert main.text.count("没有任何机器人账号连接；") == 2
         assert main.text.count("已就绪（pid") == 1
 
 
 def change_until(main: MainProcess, path: Path, source: str, pattern: str) -> None:
-    """Write anew until it is noticed: whether the folder is watched already, nothing tells."""
+    """Write again until it is noticed: there is no event for "the folder is being watched"."""
     noticed = main.text.count(NOTICED) + 1
     for number in range(10):
         path.write_text(f"{source}\n# {number}\n")
@@ -164,10 +164,10 @@ def test_reload_of_a_script(project: Project) -> None:
         main.wait_ready()
         change_until(main, script, source.format("second"), "^second$")
         main.wait_ready(2)
-        # What the main process itself writes restarts nothing, nor does what the bot keeps.
+        # Files that the main process or the bot writes restart nothing.
         noticed = main.text.count(NOTICED)
         (project.directory / ".liteyuki" / "note.py").write_text("x = 1\n")
         (project.directory / "data.json").write_text("{}\n")
-        time.sleep(1.0)  # nothing tells that it is not noticed
+        time.sleep(1.0)  # there is no event for "it is not noticed"
         assert main.text.count(NOTICED) == noticed
         assert main.stop() == 0

@@ -1,4 +1,4 @@
-"""One clear message each, never a bare traceback, never a hang."""
+"""Each mistake leads to one clear message, never to a bare traceback or a hang."""
 
 import os
 import signal
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import DEADLINE, OneBot, Project, listening
+from harness import DEADLINE, OneBot, Project, listening
 
 pytestmark = pytest.mark.end_to_end
 
 
 def run_and_read(project: Project, *arguments: str, **environment: str) -> tuple[int, str]:
-    """`liteyuki run` that is not expected to stay: exit code and what it says."""
+    """`liteyuki run` that is expected to end: its exit code and what it prints."""
     with project.run(*arguments, **environment) as main:
         return main.wait(DEADLINE), main.text
 
@@ -68,7 +68,7 @@ def test_no_nonebot_in_the_environment(project: Project, tmp_path: Path) -> None
             origin = Path(getattr(module, "__file__", None) or module.origin).parent
             (packages / name).symlink_to(origin)
     (packages / "liteyuki").symlink_to(root / "liteyuki")
-    # As it is when nonebot2 was taken away and an adapter was not.
+    # As after nonebot2 was uninstalled and an adapter was not.
     (packages / "nonebot" / "adapters" / "onebot").mkdir(parents=True)
     ended = subprocess.run(
         [venv / "bin" / "python", "-m", "liteyuki", "run"],

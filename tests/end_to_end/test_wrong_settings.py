@@ -1,4 +1,4 @@
-"""A setting is wrong: what runs is refused in the language that is set, what only looks still looks."""
+"""A wrong setting: commands that run the bot refuse in the configured language, commands that only read still work."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import DEADLINE
+from harness import DEADLINE
 
 pytestmark = pytest.mark.end_to_end
 

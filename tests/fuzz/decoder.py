@@ -1,8 +1,8 @@
-"""The long run of the decoder's fuzzing: `python -m tests.fuzz.decoder -max_total_time=600 -rss_limit_mb=512`.
+"""The long fuzzing run of the decoder: `python -m tests.fuzz.decoder -max_total_time=600 -rss_limit_mb=512`.
 
-Coverage-guided, by atheris (`pip install atheris`), with libFuzzer's options; it ends only when it has found something:
-an exception other than the two that stand for bad bytes, a hang, or memory beyond the limit. The tests proper fuzz the
-same with hypothesis, for seconds.
+Coverage-guided, by atheris (`pip install atheris`), with libFuzzer's options. It ends only when it has found something:
+an exception other than the two that mean bad bytes, a hang, or memory beyond the limit. The unit tests fuzz the same
+with hypothesis, for seconds.
 """
 
 import contextlib
@@ -11,8 +11,9 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["liteyuki"]):
-    from liteyuki.codec import CodecError, decode, decode_batch
     from liteyuki.comm.channel.ends import ChannelEnd, take_in
+
+    from liteyuki.codec import CodecError, decode, decode_batch
     from liteyuki.comm.session.batches import runs_of
     from liteyuki.comm.wire import COUNT, Frame, FrameError, FrameKind, FrameParser, check_hello
 
@@ -24,7 +25,7 @@ def _open_nothing(end: ChannelEnd) -> object:
 
 
 def _decode(frame: Frame) -> None:
-    """What the channel does with a frame."""
+    """What a channel does with a frame."""
     if frame.kind == FrameKind.HELLO:
         check_hello(frame)
     elif frame.kind == FrameKind.BATCH:
@@ -37,7 +38,7 @@ def _decode(frame: Frame) -> None:
 
 
 def test_one_input(data: bytes) -> None:
-    """The first byte says how long the pieces are in which the rest arrives."""
+    """The first byte is the length of the pieces in which the rest arrives."""
     parser, frames = FrameParser(_LIMIT_BYTES, _LIMIT_BYTES), list[Frame]()
     step = (data[0] if data else 0) + 1
     with contextlib.suppress(FrameError):

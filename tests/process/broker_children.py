@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from harness import DEADLINE, open_handles
 from liteyuki.comm import (
     Channel,
     attach_channels,
@@ -18,11 +19,10 @@ from liteyuki.comm import (
     set_channel,
     shared_memory,
 )
-from liteyuki.comm.channel.ends import Ack, ChannelOptions
-from liteyuki.comm.protocol import OpenChannel
+from liteyuki.comm.broker import OpenChannel
 from liteyuki.comm.registry import current_registry
+from liteyuki.comm.session import Ack, ChannelOptions
 from liteyuki.errors import LiteyukiError
-from tests.harness import DEADLINE, open_handles
 from tests.process.numbers import STREAM_BOUND, Record, number_of, numbered
 
 HOUR = 3600.0
@@ -103,7 +103,7 @@ def send(name: str, values: list[Any]) -> None:
     for value in values:
         channel.send(value)
     # The next order may be to die, and only what the system has is safe then.
-    assert channel.link.write_out(DEADLINE)
+    assert channel._connection.write_out(DEADLINE)
 
 
 def send_unwritten(name: str, values: list[Any]) -> None:
@@ -133,7 +133,7 @@ def set_in_threads(names: list[str]) -> None:
 
 def ask_again(name: str, to: str | None) -> None:
     """As who sets a channel while the offer of an end is on its way."""
-    answer = get_channel(f"{own_process()}-passive").call(OpenChannel(name, to, tuple(ChannelOptions())))
+    answer = get_channel(f"{own_process()}-passive").ask_in_thread(OpenChannel(name, to, tuple(ChannelOptions())))
     assert answer is None
 
 

@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from harness import DEADLINE
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import take_over
 from liteyuki.errors import ChannelClosed, NoHandlesLeft
-from tests.harness import DEADLINE
 from tests.process.channel_roles import HOUR, inherited, say
 from tests.process.numbers import numbered
 
@@ -44,7 +44,7 @@ def use_copy(channel: Channel[Any]) -> None:
         lambda: asyncio.run(channel.async_receive()),
         lambda: asyncio.run(channel.asend("from the copy")),
         lambda: next(iter(channel)),
-        lambda: channel.notify("from the copy"),
+        lambda: channel.tell("from the copy"),
     ]
     for use in uses:
         try:

@@ -1,4 +1,4 @@
-"""What the processes of these tests run: small targets, each telling on standard output how far it is."""
+"""The targets of the processes in these tests; each prints how far it is."""
 
 import os
 import signal
@@ -48,7 +48,7 @@ async def never() -> None:
 
 
 def grow(name: str, *words: str) -> None:
-    """One of the trees, below a worker that heeds nothing either."""
+    """Grow one of the trees, below a worker that ignores SIGTERM as well."""
     getattr(trees, name)(*words)
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from typing_extensions import Self
 
+from harness import DEADLINE
 from liteyuki._platform import kill_group, spawn_options
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import PipeTransport, offer, pipe_pair
-from tests.harness import DEADLINE
 
 ROOT = Path(__file__).parents[2]
 CHANNEL = "talk"

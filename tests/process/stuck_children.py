@@ -1,4 +1,4 @@
-"""What the processes of the watchdog's and the limits' tests run: loops that turn, and loops that stop turning."""
+"""The targets for the tests of the watchdog and the limits: loops that turn, and loops that stop turning."""
 
 import asyncio
 import faulthandler
@@ -13,7 +13,7 @@ from liteyuki.comm import attach_channels, get_channel
 from liteyuki.comm.registry import current_registry
 
 _armed = threading.Event()
-"""Set when the thread that watches the loop has set a trap for C code that holds the interpreter."""
+"""Set when the thread that watches the loop has armed `faulthandler` against C code that holds the interpreter."""
 _arm = faulthandler.dump_traceback_later
 
 
@@ -46,7 +46,7 @@ async def block_once() -> None:
 
 
 async def block_beside_once(threads: int) -> None:
-    """As `block_once`, while many threads are deep in calls of their own."""
+    """Like `block_once`, while many threads are deep in calls of their own."""
     if _generation() == 1:
         for _ in range(threads):
             threading.Thread(target=_wait_deep, args=(9,), daemon=True).start()
@@ -70,7 +70,7 @@ def _block(seconds: float) -> None:
 
 
 async def hold_the_interpreter_once() -> None:
-    """The first generation is in C code that lets no other thread run, and takes no Python signal handler."""
+    """The first generation is in C code that lets no other thread run, and no Python signal handler."""
     if _generation() == 1:
         await asyncio.to_thread(_armed.wait)
         print("holding", flush=True)
@@ -86,7 +86,7 @@ async def block_for(seconds: float) -> None:
 
 
 async def wait_for_a_message() -> None:
-    """It blocks its loop in a way that is warned of, and works."""
+    """Wait for a message on the loop itself, which blocks it: that leads to a warning, and works."""
     attach_channels()
     await asyncio.sleep(0.2)
     print("waiting", flush=True)
@@ -107,7 +107,7 @@ def run_a_loop_of_its_own() -> None:
 
 
 def end_its_loop(is_closed: bool) -> None:
-    """It goes on without a loop, which nobody can judge."""
+    """Go on without a loop, which nobody can judge."""
 
     async def main() -> None:
         attach_channels()
@@ -122,14 +122,14 @@ def end_its_loop(is_closed: bool) -> None:
 
 
 async def grow(size_bytes: int) -> None:
-    """The first generation takes that much memory, the next ones none."""
+    """The first generation allocates that much memory, the next ones none."""
     hoard = bytearray(size_bytes if _generation() == 1 else 0)
     print("grown", len(hoard), flush=True)
     await asyncio.sleep(3600)
 
 
 async def let_another_grow(size_bytes: int) -> None:
-    """The first generation starts a process that takes that much memory."""
+    """The first generation starts a process that allocates that much memory."""
     if _generation() == 1:
         code = f"import time; hoard = bytearray({size_bytes}); time.sleep(3600)"
         await asyncio.create_subprocess_exec(sys.executable, "-c", code)

@@ -1,5 +1,7 @@
 """Every end, start and restart of a real child carries its cause, and is on record."""
 
+import asyncio
+import dataclasses
 import os
 import signal
 import sys
@@ -10,8 +12,7 @@ import pytest
 
 from liteyuki._platform import OomKills
 from liteyuki.comm.protocol import Origin
-from liteyuki.comm.registry import current_registry
-from liteyuki.comm.storage.shared_memory import shared_memory
+from liteyuki.comm.registry import current_registry, shared_memory
 from liteyuki.supervise import supervisor as supervisor_module
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import TOPIC, Event, EventKind
@@ -168,6 +169,31 @@ def test_a_person_can_always_restart_it(then: GiveUpThen) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("spec", [command("a", "false"), script("a", "no_such_script.py")], ids=["ready", "not ready"])
+def test_a_restart_asked_for_in_the_turn_of_an_exit_comes_after_it(spec: ProcessSpec) -> None:
+    """That death is counted by then, so it is forgotten, and nothing that it would have led to happens."""
+    spec = dataclasses.replace(spec, give_up=GiveUp(deaths=1, then=GiveUpThen.EXIT))
+
+    async def main() -> None:
+        answers: list[str] = []
+
+        def ask() -> None:
+            answers.extend(watched.supervisor.restart("a", reason="", origin=ALICE).outcome for _ in range(2))
+
+        def hear(event: Event) -> None:
+            if event.kind is EventKind.EXITED and event.generation <= 3:
+                asyncio.get_running_loop().call_soon(ask)
+
+        async with supervised(spec, hear=hear, waits=False) as watched:
+            gave_up = await watched.until_event(EventKind.GAVE_UP)
+            assert gave_up.generation == 4
+            starts = [event.cause for event in watched.events if event.kind is EventKind.STARTED]
+            assert starts == [Cause.MAIN_STARTED, Cause.CHAT, Cause.CHAT, Cause.CHAT]
+            assert answers == ["accepted", "already"] * 3
+
+    run(main())
+
+
 def test_a_rule_of_the_settings_does_not_wipe_the_slate() -> None:
     async def main() -> None:
         spec = command("a", "false", give_up=GiveUp(deaths=1, then=GiveUpThen.STOP))
@@ -202,7 +228,7 @@ def test_events_are_published() -> None:
 
 
 def test_the_history_has_it_all_before_it_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_module, "_PATIENCE", 60.0)  # whatever else this machine does
+    monkeypatch.setattr(history_module, "_LONGEST_WAIT", 60.0)  # whatever else this machine does
     path = tmp_path / "history.db"
 
     async def main() -> None:
@@ -210,6 +236,7 @@ def test_the_history_has_it_all_before_it_is_logged(tmp_path: Path, monkeypatch:
         async with supervised(command("a", "sh", "-c", "echo dying; exit 9"), history=history) as watched:
             await watched.until_printed("退出码 9")
             assert "exit" in [entry.kind.value for entry in read_history(path)]
+            await watched.until_event(EventKind.STARTED, 2)
         history.close()
 
     run(main())

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from harness import DEADLINE, is_alive, open_handles, wait_until, wait_until_gone
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import PipeTransport, pipe_pair
 from liteyuki.errors import ChannelClosed, ChannelFull, PeerGone
 from liteyuki.log import logger
-from tests.harness import DEADLINE, is_alive, open_handles, wait_until, wait_until_gone
 from tests.process import channel_fault_roles as roles
 from tests.process.numbers import number_of
 from tests.process.peers import peer_of

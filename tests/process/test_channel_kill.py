@@ -8,14 +8,14 @@ import contextlib
 import itertools
 import os
 import random
-import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from harness import DEADLINE
 from liteyuki.comm.channel import Channel
 from liteyuki.errors import PeerGone
-from tests.conftest import TEST_LIMIT
-from tests.harness import DEADLINE
 from tests.process.channel_roles import stream
 from tests.process.numbers import (
     STREAM_BOUND,
@@ -30,6 +30,7 @@ from tests.process.numbers import (
 from tests.process.peers import Peer, peer_of
 
 KILLS = int(os.environ.get("LITEYUKI_KILLS", "30"))
+pytestmark = pytest.mark.timeout(120 + 10 * KILLS)
 LAST = 2_000
 """How many messages go in each direction when nobody is killed any more."""
 
@@ -113,7 +114,6 @@ class Main:
         self.sending = asyncio.ensure_future(self.send())
         asking = asyncio.ensure_future(self.ask())
         for _ in range(KILLS):
-            signal.alarm(TEST_LIMIT)  # each kill may take as long as a whole test
             await self.kill_one(self._chance.choice(styles), ack, path)
             assert not self.sending.done()
             assert not asking.done()

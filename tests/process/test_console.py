@@ -1,4 +1,4 @@
-"""The console never waits, and tells what it left out; the tail remembers."""
+"""The console never waits, and reports what it left out; the tail keeps the last lines."""
 
 import asyncio
 import os
@@ -6,8 +6,8 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness import DEADLINE
 from liteyuki.supervise.output import Console, Tail
-from tests.harness import DEADLINE
 
 
 def test_nobody_reads_and_nobody_waits_and_what_is_left_out_is_counted() -> None:

@@ -39,7 +39,7 @@ def test_one_that_has_grown_too_large_is_restarted(monkeypatch: pytest.MonkeyPat
         async with supervised(limited("grow", 96 * MIB, memory_limit_bytes=64 * MIB)) as watched:
             await is_restarted(watched, Cause.MEMORY_LIMIT, "memory_limit（64 MiB）")
             await watched.until_printed("grown 0")
-            await asyncio.sleep(1.0)  # nothing tells that a restart does not come
+            await asyncio.sleep(1.0)  # there is no event for "no restart comes"
             assert watched.supervisor.keeper("a").status().generation == 2
 
     run(main())
@@ -65,7 +65,7 @@ def test_one_that_is_too_old_is_restarted_again_and_again() -> None:
 
 
 class Clock(datetime):
-    """Four o'clock, a moment after whoever looks first."""
+    """A clock that shows four o'clock one second after `began`."""
 
     began: datetime
 
@@ -97,7 +97,7 @@ def write(path: Path, source: str) -> None:
 
 
 async def change_until(watched: Watched, path: Path, source: str, pattern: str) -> None:
-    """Write anew until it is noticed: whether the folder is watched already, nothing tells."""
+    """Write again until it is noticed: there is no event for "the folder is being watched"."""
     noticed = asyncio.ensure_future(watched.until_printed("文件有改动"))
     number = 0
     while not noticed.done():

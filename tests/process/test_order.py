@@ -1,14 +1,14 @@
-"""Several processes in an order: who starts after whom, who is stopped before whom, and who goes on alone."""
+"""Several processes in an order: which starts after which, which is stopped before which, and which go on alone."""
 
 import asyncio
 import os
 import signal
 from pathlib import Path
 
+from harness import DEADLINE
 from liteyuki.comm.protocol import Origin
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.spec import Backoff, GiveUp, GiveUpThen, ProcessSpec, ProcessState, Program, ProgramKind
-from tests.harness import DEADLINE
 from tests.process.test_supervisor import Watched, command, run, supervised, target
 
 
@@ -17,7 +17,7 @@ def never_ready(name: str) -> ProcessSpec:
 
 
 def place(watched: Watched, kind: EventKind, process: str) -> int:
-    """Where in what was told it stands, the first time."""
+    """The index of the first such event."""
     return next(at for at, event in enumerate(watched.events) if (event.kind, event.process) == (kind, process))
 
 
@@ -105,7 +105,7 @@ def test_one_that_dies_while_others_are_stopped_is_not_started_again() -> None:
         async with supervised(*specs) as watched:
             await watched.until_printed("heedless")
             await watched.until_printed("hello a 1")
-            kill(watched, "a")  # for the first time, after which it is started again without a pause
+            kill(watched, "a")  # for the first time; after that it is started again without a pause
             await watched.until_printed("hello a 2")
             stopped = asyncio.ensure_future(watched.supervisor.stop())
             await watched.until(lambda: is_told(watched, EventKind.BEFORE_SHUTDOWN, "b"), "the stop of b")

@@ -1,4 +1,4 @@
-"""What real children print, on its way to a console and to log files that are slow, full, or stuck."""
+"""The output of real children, on its way to a console and to log files that are slow, full, or stuck."""
 
 import asyncio
 import contextlib
@@ -11,24 +11,24 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from harness import DEADLINE
 from liteyuki.comm.registry import replaced_registry
 from liteyuki.log import configure
 from liteyuki.supervise.output import OWN_LOG, Console, LogWriter, OwnLog
 from liteyuki.supervise.spec import Backoff, LogFiles, ProcessSpec, Program, ProgramKind, RestartMode
 from liteyuki.supervise.supervisor import Supervisor
-from tests.harness import DEADLINE
 
 ROOT = Path(__file__).parents[2]
 FLOOD = "import os\nfor n in range({0}): os.write(1, b'line %d ' % n + b'x' * {1} + b'\\n')\n"
 
 
 def flooded(number: int) -> bytes:
-    """A line of a flood with 50 letters a line."""
+    """A line of a flood, with 50 letters."""
     return b"line %d %s\n" % (number, b"x" * 50)
 
 
 def python(name: str, code: str, restart: RestartMode = RestartMode.NEVER) -> ProcessSpec:
-    """A child that runs `code`, once unless said otherwise."""
+    """A child that runs `code`, once unless told otherwise."""
     program = Program(ProgramKind.COMMAND, (sys.executable, "-u", "-c", code))
     return ProcessSpec(name=name, program=program, cwd=ROOT, restart=restart, backoff=Backoff(base=0.01, max=0.02))
 
@@ -44,7 +44,7 @@ class Run:
         self._changed = asyncio.Event()
 
     def read_console(self) -> None:
-        """From now on, take what the console prints."""
+        """Start to read what the console prints."""
         asyncio.get_running_loop().add_reader(self._read_end, self._read)
 
     def _read(self) -> None:
@@ -59,7 +59,7 @@ class Run:
         return path.read_bytes() if path.exists() else b""
 
     async def until(self, condition: Callable[[], object], what: str) -> None:
-        """Asked anew at each piece of the console's output, and in short steps, for files tell nobody."""
+        """Check again at each piece of the console's output, and every few milliseconds, since files send no events."""
         end = asyncio.get_running_loop().time() + DEADLINE
         while not condition():
             assert asyncio.get_running_loop().time() < end, f"{what} did not come; printed: {self.printed[-2000:]!r}"
@@ -75,7 +75,7 @@ class Run:
 async def running(
     *specs: ProcessSpec, logs: Path, keep: LogFiles | None = None, reads_console: bool = True
 ) -> AsyncIterator[Run]:
-    """As `LiteyukiBot` has it, around a pipe that stands for the console."""
+    """As `LiteyukiBot` does, with a pipe in place of the console."""
     read_end, write_end = os.pipe()
     console = Console(write_end)
     console.bind(asyncio.get_running_loop())
@@ -115,7 +115,7 @@ def numbers(data: bytes) -> list[int]:
 
 
 def check_all_counted(data: bytes, lines: int, gap: str) -> int:
-    """Every line is there, or counted in its place; how many are not there."""
+    """Every line is there, or counted where it is missing; returns how many are missing."""
     position = missing = 0
     for line in data.decode().splitlines():
         if found := re.search(gap, line):
@@ -248,7 +248,7 @@ def test_a_console_that_nobody_reads_holds_up_no_child_and_no_log_file(tmp_path:
         return run
 
     run = asyncio.run(main())
-    # The main process's own lines go the same way, and are not lost to its log file.
+    # The main process's own lines take the same way, and still reach its log file.
     stamp = re.compile(rb"^\d\d-\d\d \d\d:", re.MULTILINE)
     own = len(stamp.findall(run.log(OWN_LOG))) - len(stamp.findall(run.printed))
     assert check_all_counted(run.printed, lines + own, r"省略了 (\d+) 行") > 0
@@ -292,7 +292,7 @@ def test_a_disk_that_hangs_to_the_end_does_not_keep_the_main_process(tmp_path: P
 
     run = asyncio.run(main())
     assert re.search(r"最后 \d+ 字节日志没有写完", run.printed.decode())
-    # The thread is left behind by a main process that ends; this test goes on, and lets it go.
+    # A main process that ends leaves the thread behind; this test goes on, so it releases the thread.
     disk = os.open(tmp_path / "one.log", os.O_RDONLY | os.O_NONBLOCK)
     (thread,) = set(threading.enumerate()) - threads
     while thread.is_alive():

@@ -1,4 +1,4 @@
-"""The main process's own lines, from wherever they come."""
+"""The main process's own log lines, whichever thread or signal handler writes them."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What we ask of the operating system, each way of asking."""
+"""Everything that we ask the operating system, in each way that we ask it."""
 
 import asyncio
 import os
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from harness import DEADLINE, free_port, listening
 from liteyuki._platform import listener_of_port, lock_file, port_is_taken, signal_name, spawn_options, watch_exit
 from liteyuki._platform.exits import _watch_exit_by_signal
-from tests.harness import DEADLINE, free_port, listening
 
 WATCHES: dict[str, Callable[..., Callable[[], None]]] = {
     "the best there is": watch_exit,

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness import wait_until
 from liteyuki._platform import RunState, anonymous_memory_bytes, let_go_on, run_state
-from tests.harness import wait_until
 
 PTRACE_ATTACH, PTRACE_DETACH = 16, 17
 MIB = 2**20
@@ -18,7 +18,7 @@ MIB = 2**20
 
 @pytest.fixture
 def child() -> Iterator["subprocess.Popen[bytes]"]:
-    """One that has taken 64 MiB, and says so."""
+    """A process that has allocated 64 MiB, and says so."""
     code = f"import sys; hoard = bytearray({64 * MIB}); print('ready', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""Random lives of a real process that is killed and restarted by hand: what the policy promises, the keeper keeps."""
+"""Random lives of a real process that is killed and restarted by hand: the keeper does what the policy promises."""
 
 import os
 import signal
@@ -16,17 +16,17 @@ from tests.process.test_supervisor import Watched, command, run, supervised
 BACKOFF = Backoff(base=0.1, factor=3.0, jitter=0.0, reset_after=1000.0)
 DEATHS = 4
 PAUSES = (0.0, 0.1, 0.3)
-"""After the first, second and third death; the fourth is one too many."""
+"""The pauses after the first, second and third death; the fourth death is one too many."""
 ALICE = Origin(kind="chat", who="alice")
 
 
 class Life:
-    """Leads one process through what happens to it, and notes when it was told what."""
+    """Leads one process through its life, and notes when each event was reported."""
 
     def __init__(self, watched: Watched) -> None:
         self.watched = watched
         self.deaths = 0
-        """Since somebody asked for a restart."""
+        """The deaths since the last restart that was asked for."""
 
     def count(self, kind: EventKind) -> int:
         return sum(event.kind is kind for event in self.watched.events)
@@ -41,7 +41,7 @@ class Life:
         self.deaths += 1
 
     async def wait(self) -> None:
-        """Until the policy has brought it back, if it is to."""
+        """Wait until the policy has brought it back, if it should."""
         if self.deaths < DEATHS:
             await self.watched.until_event(EventKind.STARTED, self.count(EventKind.EXITED) + 1)
 
@@ -54,7 +54,7 @@ class Life:
 
 
 def check(told: list[tuple[float, Event]]) -> None:
-    """No start came earlier than the policy says, and none too often."""
+    """No start came earlier than the policy allows, and there were not too many."""
     deaths, died_at = 0, 0.0
     for at, event in told:
         if event.kind is EventKind.EXITED and event.cause is Cause.SIGNAL:
@@ -66,7 +66,7 @@ def check(told: list[tuple[float, Event]]) -> None:
             assert at - died_at >= PAUSES[deaths - 1] * 0.99
 
 
-@settings(max_examples=8, deadline=None, phases=[Phase.generate])  # to shrink would take minutes
+@settings(max_examples=8, deadline=None, phases=[Phase.generate])  # shrinking would take minutes
 @given(st.lists(st.sampled_from(["kill", "wait", "ask", "kill and wait"]), min_size=1, max_size=12))
 def test_whatever_happens_it_keeps_the_pace_and_obeys_people(acts: list[str]) -> None:
     async def main() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from harness import DEADLINE, is_alive, open_handles, wait_until_gone
 from liteyuki.comm.protocol import Origin
 from liteyuki.comm.registry import get_channel, replaced_registry
 from liteyuki.errors import UnknownProcess
@@ -31,14 +32,13 @@ from liteyuki.supervise.spec import (
 )
 from liteyuki.supervise.supervisor import Supervisor
 from liteyuki.supervise.tree.guard import Tree
-from tests.harness import DEADLINE, is_alive, open_handles, wait_until_gone
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
 class Watched:
-    """A supervisor with everything that it tells, and what its processes print."""
+    """A supervisor, with all events that it reports and all that its processes print."""
 
     def __init__(self, supervisor: Supervisor, read_end: int) -> None:
         self.supervisor = supervisor
@@ -96,7 +96,7 @@ async def supervised(
     hear: Callable[[Event], None] = lambda event: None,
     waits: bool = True,
 ) -> AsyncIterator[Watched]:
-    """`waits`: until each process was tried once."""
+    """With `waits`, return when each process was tried once."""
     read_end, write_end = os.pipe()
     console = Console(write_end)
     console.bind(asyncio.get_running_loop())
@@ -213,7 +213,7 @@ def test_a_start_that_takes_too_long_is_ended_once() -> None:
         spec = ProcessSpec(name="a", program=program, cwd=HERE, start_timeout=0.5, backoff=backoff)
         async with supervised(spec) as watched:
             await watched.until_printed("(?s)(start_timeout.*){2}")
-            # Told once for each generation that was ended, however long that took.
+            # It was reported once for each generation that was ended, however long that took.
             generations = watched.supervisor.keeper("a").status().generation
             assert generations - 1 <= watched.printed.count("start_timeout") <= generations
 
@@ -266,15 +266,15 @@ def test_no_handle_is_left_after_many_restarts() -> None:
             await watched.until_event(EventKind.RESTARTED, 3)
             before = open_handles()
             await watched.until_event(EventKind.RESTARTED, 30)
-            # One generation's handles may be open at either time, or not yet.
+            # One generation's handles may still be open at either time, or not be open yet.
             assert abs(open_handles() - before) <= 6
 
     run(main())
 
 
 @pytest.mark.parametrize("broken", ["is_left_running", "kill_group", "drop"])
-def test_an_exit_is_heard_of_whatever_goes_wrong_behind_it(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault: looking for what an ended process has left, or letting go of it, raises."""
+def test_an_exit_is_noticed_whatever_fails_after_it(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault: looking for what an ended process has left, or releasing it, raises."""
 
     async def main() -> None:
         raised: list[str] = []

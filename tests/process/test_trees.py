@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from harness import DEADLINE, is_alive, wait_until
 from liteyuki._platform import OomKills, enter_cgroup, frozen_cgroup, leave_cgroup, remove_cgroup
 from liteyuki._platform.cgroup import own_cgroup
 from liteyuki.comm.protocol import Origin
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.spec import Backoff, ProcessSpec
 from liteyuki.supervise.tree import orphans
-from tests.harness import DEADLINE, is_alive, wait_until
 from tests.process.test_supervisor import command, run, supervised, target
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what runs below what")
@@ -43,7 +43,7 @@ needs_cgroups = pytest.mark.skipif(not HAS_CGROUPS, reason="the cgroup of this p
 
 @pytest.fixture(params=[pytest.param("cgroup", marks=needs_cgroups), "marks"])
 def found_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How what a child leaves behind is found: `marks` where the main process can have no cgroup."""
+    """The way to find what a child leaves behind: `marks` if the main process can have no cgroup."""
     way: str = request.param
     if way == "marks":
         monkeypatch.setattr("liteyuki.supervise.tree.guard.enter_cgroup", lambda name: None)
@@ -73,7 +73,7 @@ class Seed:
 
 
 def restless(directory: Path) -> str:
-    """The program of `restless.c`. No interpreter moves on as fast as that."""
+    """The program of `restless.c`. No interpreter can move on as fast as that."""
     if (compiler := shutil.which("cc")) is None:
         pytest.skip("no C compiler")
     program = str(directory / "restless")
@@ -82,7 +82,7 @@ def restless(directory: Path) -> str:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether anything of a `restless` tree lives; a list of what runs would miss it."""
+    """Whether anything of a `restless` tree lives; a list of processes would miss it."""
     with path.open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -110,7 +110,7 @@ all_trees = pytest.mark.parametrize("words", TREE_WORDS, ids=[words[0] for words
 @pytest.mark.usefixtures("found_by")
 @both_kinds
 @all_trees
-def test_nothing_is_left_of_a_tree_that_heeds_nothing(kind: str, words: tuple[str, ...]) -> None:
+def test_nothing_is_left_of_a_tree_that_ignores_sigterm(kind: str, words: tuple[str, ...]) -> None:
     async def main() -> None:
         seed = Seed()
         async with supervised(grown(seed, kind, *words)) as watched:
@@ -161,7 +161,7 @@ def test_what_a_crash_leaves_behind_is_gone_before_the_next_start(
             for count in range(1, 6):
                 await watched.until_event(EventKind.STARTED, count + 1)
                 number = watched.supervisor.keeper("a").status().generation
-                # Whatever runs is of the generation that runs.
+                # Everything that runs belongs to the running generation.
                 for pid in seed.running():
                     told, state = _mark_of(pid) or _cgroup_of(pid), is_alive(pid)
                     assert told.endswith((f"/a.{number}", f":a:{number}")) or not state, (pid, told, number)
@@ -208,7 +208,7 @@ def test_the_cgroups_of_trees_go_with_them() -> None:
 
 
 @needs_cgroups
-def test_others_go_on_after_all_stood_still() -> None:
+def test_other_processes_continue_after_all_were_frozen() -> None:
     async def main() -> None:
         async with supervised(command("a", "sleep", "1000")) as watched:
             cgroup = own_cgroup()
@@ -268,7 +268,7 @@ def test_a_main_process_that_turns_into_another_program_was_not_killed() -> None
 
 
 def test_a_flood_of_orphans_is_collected_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orphans, "_PATIENCE", 1e6)
+    monkeypatch.setattr(orphans, "_UNCLAIMED_AFTER", 1e6)
 
     async def main() -> None:
         before = set(_zombies())
@@ -306,11 +306,11 @@ def _below(pid: int) -> list[int]:
     return [*children, *(below for child in children for below in _below(child))]
 
 
-def test_what_was_left_by_one_that_heeded_is_asked_too(tmp_path: Path) -> None:
+def test_what_an_obedient_leader_left_behind_is_asked_too(tmp_path: Path) -> None:
     async def main() -> None:
         seed = Seed()
         saved = tmp_path / "saved"
-        spec = command("a", sys.executable, "-S", TREES, "heeds", str(saved), env=seed.env, stop_timeout=DEADLINE)
+        spec = command("a", sys.executable, "-S", TREES, "obeys", str(saved), env=seed.env, stop_timeout=DEADLINE)
         async with supervised(spec) as watched:
             await watched.until_printed("grown")
             watched.supervisor.restart("a", reason="", origin=Origin(kind="main"))
@@ -343,7 +343,7 @@ def test_orphans_that_end_are_collected_and_others_are_not() -> None:
         kept = start("false")
         async with supervised(grown(Seed(), "command", "bomb", "5", "50")) as watched:
             await watched.until_printed("grown")
-            # Also after the time that whoever waits for it is given.
+            # Even after the time that is left to the code that may wait for it.
             end = time.monotonic() + 1.5
             while time.monotonic() < end or set(_zombies()) - before != {kept.pid}:
                 assert time.monotonic() < end + DEADLINE

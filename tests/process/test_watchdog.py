@@ -24,7 +24,7 @@ def stuck(function: str, *args: object, watchdog: float = LIMIT) -> ProcessSpec:
 
 
 async def is_left_alone(watched: Watched) -> None:
-    """For long enough that a watchdog would have said whom it ends; nothing tells that it does not."""
+    """Long enough for a watchdog to say whom it ends; there is no event for "it ends nobody"."""
     await asyncio.sleep(2.5 * LIMIT)
     assert "没有转动（pid" not in watched.printed
     assert watched.supervisor.keeper("a").status().generation == 1
@@ -52,7 +52,7 @@ def test_a_blocked_loop_is_ended_with_the_stacks_of_all_threads(function: str) -
             assert f"in {function}" in stacks or "in main" in stacks
             if function == "block_once":
                 assert "in _wait_elsewhere" in stacks
-            # The output of the process, which /logs shows, has them, too.
+            # `/logs`, which shows the output of the process, shows them, too.
             assert any("most recent call first" in line for line in watched.supervisor.keeper("a").tail.last(200))
 
     run(main())
@@ -135,7 +135,7 @@ def test_a_loop_that_is_blocked_for_less_is_not_warned_of() -> None:
     async def main() -> None:
         async with supervised(stuck("block_for", 3.0, watchdog=4.0)) as watched:
             await watched.until_printed("blocked no more")
-            await asyncio.sleep(0.5)  # nothing tells that nothing is said
+            await asyncio.sleep(0.5)  # there is no event for "nothing is said"
             assert "事件循环" not in watched.printed
 
     run(main())

@@ -1,6 +1,6 @@
 """Programs that are hard to end; `python trees.py NAME ARGUMENTS...`, and targets for a Python worker.
 
-None of them heeds SIGTERM. Whatever they start inherits the environment, in which a test finds them again.
+None of them ends at SIGTERM. Everything that they start inherits the environment, by which a test finds it.
 """
 
 import os
@@ -10,7 +10,7 @@ import time
 
 FOR_EVER = 3600
 LONGEST = 20.0
-"""Seconds after which what nobody catches ends by itself."""
+"""Seconds after which a process that nobody ends ends by itself."""
 
 
 def _stubborn() -> None:
@@ -19,18 +19,18 @@ def _stubborn() -> None:
 
 
 def _leave_session() -> None:
-    """`setsid`, also where the leader of a group must not."""
+    """`setsid`, even for the leader of a group, which may not call it."""
     if os.getpid() != os.getpgid(0):
         os.setsid()
 
 
 def _say(word: str) -> None:
-    """A whole line at once: others print to the same place, and Python's may be unbuffered."""
+    """A whole line at once: others print to the same place, and Python's output may be unbuffered."""
     os.write(1, f"{word}\n".encode())
 
 
 def levels(depth: str) -> None:
-    """A line of processes, each in a session of its own, each the child of the one before."""
+    """A chain of processes, each in a session of its own and the child of the one before."""
     _stubborn()
     for _ in range(int(depth) - 1):
         if os.fork():
@@ -43,7 +43,7 @@ def levels(depth: str) -> None:
 
 
 def daemon(leader: str = "stays") -> None:
-    """Like `levels`, but each lets go of the one that has started it; the first ends too unless it `stays`."""
+    """Like `levels`, but each detaches from its parent; the first one ends, too, unless it `stays`."""
     _stubborn()
     if os.fork():
         if leader == "stays":
@@ -80,7 +80,7 @@ def restless(program: str, path: str, count: str, pause: str) -> None:
 
 
 def bare(*words: str) -> None:
-    """Another of these by a program that passes no environment on, as `sudo` does; but for the mark of the test."""
+    """Start another of these by a program that passes no environment on, as `sudo` does, except for the test's mark."""
     _stubborn()
     _say("begun")
     environment = {name: value for name, value in os.environ.items() if name == "TREE_OF_TEST"}
@@ -88,7 +88,7 @@ def bare(*words: str) -> None:
 
 
 def joined(*words: str) -> None:
-    """Another of these, once it has been moved into a cgroup of its own."""
+    """Start another of these, once it has been moved into a cgroup of its own."""
     while not _cgroup().rpartition("/")[2].startswith("a."):
         time.sleep(0.005)
     globals()[words[0]](*words[1:])
@@ -99,8 +99,8 @@ def _cgroup() -> str:
         return next(line.strip() for line in file if line.startswith("0::"))
 
 
-def heeds(path: str) -> None:
-    """Starts what writes to `path` when it is asked to stop, and goes as soon as it is asked itself."""
+def obeys(path: str) -> None:
+    """Start a process that writes to `path` when it is asked to stop, and end at once when asked to."""
     if not os.fork():
 
         def write(*_: object) -> None:

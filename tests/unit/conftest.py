@@ -4,10 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("tests.contracts", "tests.unit.joined")
-
-from liteyuki.log import logger  # noqa: E402 - after the line above, as pytest wants it
-from tests.unit.joined import TRANSPORTS, Joiner  # noqa: E402
+from liteyuki.log import logger
+from tests.unit.joined import TRANSPORTS, Joiner
 
 
 @pytest.fixture(params=sorted(TRANSPORTS))

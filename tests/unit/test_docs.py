@@ -1,7 +1,7 @@
 """Every block of code in the documentation runs, and prints what the page says.
 
-A block is a program of its own; what stands behind a `print` is what it prints. Blocks that begin with the name of a
-file belong together with the others of their section: a test and what it tests, or a project that is run.
+A block is a program of its own; the comment after a `print` is what it prints. Blocks that begin with the name of a
+file belong to the others of their section: a test and what it tests, or a project that is run.
 """
 
 import ast
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.harness import DEADLINE, MainProcess, Project
+from harness import DEADLINE, MainProcess, Project
 
 ROOT = Path(__file__).parents[2]
 PAGES = {"en": ROOT / "docs" / "channels.md", "zh": ROOT / "docs" / "channels.zh-CN.md"}
@@ -62,7 +62,7 @@ def name_of(block: Block) -> str:
 
 
 def run(directory: Path, *words: str) -> str:
-    """What Python prints when it is run there with these arguments, in which it must not fail."""
+    """What Python prints when it runs there with these arguments; it must not fail."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LITEYUKI_")}
     ended = subprocess.run(
         [sys.executable, "-W", "error", *words],

@@ -10,23 +10,23 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# What each part may import of ours, by prefix; a part may always import its own.
+# What each part may import of ours, by prefix; a part may always import itself.
 MAY_IMPORT = {
     "liteyuki.locale": (),
     "liteyuki.errors": ("liteyuki.locale",),
     "liteyuki.log": ("liteyuki.locale",),
     "liteyuki._late_tls": (),
+    "liteyuki.exit_codes": (),
     "liteyuki._platform": (),
     "liteyuki.project": ("liteyuki.errors", "liteyuki.locale"),
     "liteyuki.vitals": ("BASE",),
     "liteyuki.codec": ("BASE",),
     "liteyuki.comm": ("BASE", "liteyuki.codec", "liteyuki.vitals"),
-    "liteyuki.comm.broker.main": ("BASE", "liteyuki.comm", "liteyuki.supervise"),
     "liteyuki.supervise": ("BASE", "liteyuki.codec", "liteyuki.comm", "liteyuki.vitals"),
     "liteyuki.supervise.safe_mode.plugin_files": ("BASE", "liteyuki.project"),
     "liteyuki.config": ("BASE", "liteyuki.project", "liteyuki.supervise.order", "liteyuki.supervise.spec"),
     "liteyuki.runtime_dir": ("BASE",),
-    "liteyuki.control": ("BASE", "liteyuki.comm", "liteyuki.supervise"),
+    "liteyuki.control": ("BASE", "liteyuki.comm", "liteyuki.runtime_dir", "liteyuki.supervise"),
     "liteyuki.sd_notify": (),
     "liteyuki.hooks": ("BASE", "liteyuki.comm"),
     "liteyuki.plugin": ("BASE", "liteyuki.comm"),
@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "liteyuki": ("liteyuki",),
     "nonebot_plugin_liteyuki_comm": ("BASE", "liteyuki.comm"),
 }
-BASE = ("liteyuki.errors", "liteyuki.locale", "liteyuki.log", "liteyuki._platform")
+BASE = ("liteyuki.errors", "liteyuki.exit_codes", "liteyuki.locale", "liteyuki.log", "liteyuki._platform")
 FRAMEWORKS = ("nonebot", "fastapi", "pydantic", "websockets", "starlette", "uvicorn", "watchfiles", "cronsim")
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
@@ -46,7 +46,7 @@ MODULES = sorted(
 
 
 def part_of(module: str) -> str:
-    """The longest entry of the table that `module` lies in."""
+    """The longest entry of the table that contains `module`."""
     return max((p for p in MAY_IMPORT if module == p or module.startswith(p + ".")), key=len)
 
 
@@ -83,6 +83,21 @@ def test_pytest_is_not_imported() -> None:
         if any(name == "pytest" or name.startswith(("pytest.", "_pytest", "tests")) for name in imported_by(path))
     }
     assert importing == set()
+
+
+@pytest.mark.parametrize(
+    ("folder", "others"),
+    [
+        ("liteyuki", ("harness", "tests", "benchmarks")),
+        ("harness", ("tests", "benchmarks")),
+        ("tests", ("benchmarks",)),
+        ("benchmarks", ("tests",)),
+    ],
+)
+def test_tests_and_benchmarks_share_the_harness_only(folder: str, others: tuple[str, ...]) -> None:
+    for path in (ROOT / folder).rglob("*.py"):
+        wrong = {imported for imported in imported_by(path) if imported.split(".")[0] in others}
+        assert not wrong, f"{path}: {wrong}"
 
 
 def test_no_cycle_among_modules() -> None:
@@ -137,7 +152,7 @@ def test_importing_opens_nothing_and_starts_nothing(module: str) -> None:
     assert seen["threads"] == 1
     assert seen["signals_untouched"]
     # `liteyuki chat` is no main process, and talks over a WebSocket.
-    allowed = {"websockets"} if module in ("liteyuki.cli.chat", "liteyuki.cli.sandbox") else set()
+    allowed = {"websockets"} if module in ("liteyuki.cli.conversation", "liteyuki.cli.sandbox") else set()
     assert not (set(FRAMEWORKS) - allowed) & set(seen["modules"])
     if module.startswith(("liteyuki.comm", "liteyuki.child.run")) or module == "liteyuki":
         assert not seen["supervise"]

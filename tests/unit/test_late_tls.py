@@ -1,4 +1,4 @@
-"""OpenSSL in the main process: not there until somebody uses it, and then as ever."""
+"""OpenSSL in the main process: not loaded until somebody uses it, and then the same as always."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# The cipher takes no certificate, so that both ends of a connection can be made of nothing.
+# This cipher needs no certificate, so both ends of a connection can be made without one.
 HANDSHAKE = """
 import asyncio, ssl, sys
 
@@ -60,18 +60,18 @@ def test_the_main_process_does_not_load_it(module: str) -> None:
         "import urllib.request, http.client; http.client.HTTPSConnection('localhost')",
     ],
 )
-def test_whoever_uses_it_finds_it(using: str) -> None:
+def test_it_is_loaded_when_it_is_used(using: str) -> None:
     same = "import ssl, asyncio.base_events as events; assert events.ssl.SSLContext is ssl.SSLContext"
     assert run(f"import liteyuki.bot, sys; {using}; {same}; print('_ssl' in sys.modules)") == "True"
 
 
-def test_it_can_be_changed_as_ever() -> None:
+def test_its_names_can_be_replaced() -> None:
     code = "ssl._create_default_https_context = ssl._create_unverified_context"
     used = "import http.client; print(http.client.HTTPSConnection('localhost')._context.verify_mode.name)"
     assert run(f"import liteyuki.bot, ssl; {code}; {used}") == "CERT_NONE"
 
 
-def test_what_is_not_there_is_missing_as_ever() -> None:
+def test_a_name_that_does_not_exist_is_missing() -> None:
     code = """
 try:
     ssl.nothing
@@ -82,7 +82,7 @@ except AttributeError as error:
     assert run(before + code) == run("import ssl\n" + code) == "module 'ssl' has no attribute 'nothing' True"
 
 
-def test_a_connection_is_made_as_ever() -> None:
+def test_a_connection_is_made() -> None:
     assert run(f"import liteyuki.bot\n{HANDSHAKE}") == run(HANDSHAKE) == "hello AECDH-AES128-SHA"
 
 
@@ -102,7 +102,7 @@ print(len(found), len(set(found)))
 
 
 @pytest.mark.parametrize("before", ["asyncio", "ssl"])
-def test_nothing_is_changed_where_it_comes_too_late(before: str) -> None:
+def test_nothing_is_changed_when_it_is_imported_too_late(before: str) -> None:
     assert run(f"import {before}, liteyuki.bot, ssl, types; print(type(ssl) is types.ModuleType)") == "True"
 
 

@@ -1,4 +1,4 @@
-"""What systemd is told, over a real socket; and what a child gets of that: nothing."""
+"""What systemd is told, over a real socket; a child gets nothing of that."""
 
 import asyncio
 import os
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from harness import DEADLINE
 from liteyuki.sd_notify import ServiceManager
-from tests.harness import DEADLINE
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def test_lines_arrive_and_the_variables_are_taken(address: str) -> None:
         assert manager.is_there
 
         async def tell() -> None:
-            manager.ready()  # the watchdog is another process's: no beat follows
+            manager.ready()  # the watchdog is for another process: no beat follows
             manager.status("two\nlines 机器人")
             manager.stopping()
             manager.close()

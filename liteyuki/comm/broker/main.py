@@ -9,23 +9,39 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from liteyuki.comm.broker.child import is_connected
-from liteyuki.comm.channel.channel import Channel
-from liteyuki.comm.channel.ends import ChannelEnd, ChannelOptions
-from liteyuki.comm.protocol import ChannelOffer, ChannelRefused, OpenChannel
-from liteyuki.comm.registry import current_registry
+from liteyuki.comm.broker.messages import ChannelOffer, ChannelRefused, OpenChannel
+from liteyuki.comm.broker.table import ChannelTable
+from liteyuki.comm.channel import Channel, ChannelEnd, HandlerLoop
+from liteyuki.comm.session import ChannelOptions
 from liteyuki.comm.transport import PipeTransport, pipe_pair
 from liteyuki.comm.wire import Handle
 from liteyuki.errors import ChannelFull, ChannelInUse, NoHandlesLeft, UnknownProcess
 from liteyuki.locale import text
 from liteyuki.log import logger
 
-if TYPE_CHECKING:
-    from liteyuki.supervise.supervisor import Supervisor
+__all__ = ["MainBroker", "Peers"]
 
-__all__ = ["Broker"]
+
+class Peers(Protocol):
+    """The child processes, as their broker needs to know them."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that can use channels."""
+
+    def generation(self, process: str) -> int | None:
+        """The number of the generation that runs; None if none does."""
+
+    def passive(self, process: str) -> Channel[Any]:
+        """What its core and this process's talk over."""
+
+    def is_core_channel(self, name: str) -> bool:
+        """Whether the core has made the channel of that name, for whichever process."""
+
+    def add_channel(self, process: str, channel: Channel[Any]) -> None:
+        """Detach `channel`, too, when the generation that runs ends."""
 
 
 class _Link(NamedTuple):
@@ -37,11 +53,14 @@ class _Link(NamedTuple):
     options: ChannelOptions
 
 
-class Broker:
+class MainBroker:
     """On the main loop's thread only, but for `connect`."""
 
-    def __init__(self, supervisor: "Supervisor") -> None:
-        self._supervisor = supervisor
+    def __init__(self, peers: Peers, table: ChannelTable, handler_loop: HandlerLoop | None = None) -> None:
+        """`handler_loop`: where handlers of the channels run, if not on the running loop, which reads them."""
+        self._peers = peers
+        self._table = table
+        self._handler_loop = handler_loop
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._channels: dict[str, dict[str, Channel[Any]]] = {}
@@ -51,7 +70,6 @@ class Broker:
     def serve(self, process: str, passive: Channel[Any]) -> None:
         """Answer what `process` asks for."""
 
-        @passive.on_core_request(lambda value: isinstance(value, OpenChannel))
         def answer(asked: OpenChannel) -> ChannelRefused | None:
             try:
                 self._open(process, asked)
@@ -60,6 +78,8 @@ class Broker:
             except NoHandlesLeft as error:
                 return ChannelRefused(errno=error.errno)
             return None
+
+        passive.on_control(OpenChannel, answer)
 
     # --- the main process sets a channel
 
@@ -79,34 +99,30 @@ class Broker:
     def _connect(self, name: str, channel: Channel[Any], to: str | None) -> None:
         channel.raise_if_closed()
         self._check_name(name)
-        registry = current_registry()
-        is_known = registry.channels.get(name) is channel
+        is_known = self._table.get(name) is channel
         if to is not None or not (is_known or channel.is_attached):
             process = self._process_for(name, to)
             if process is not None and self._channels.get(process, {}).get(name) is not channel:
                 self._check_free(name, channel)
                 self._put(process, name, channel)
-        registry.add(name, channel)
+        self._table.add(name, channel)
 
     def _check_name(self, name: str) -> None:
-        if any(name in self._supervisor.keeper(process).channels for process in self._talking()):
+        if self._peers.is_core_channel(name):
             raise ValueError(text("error.core_channel", channel=name))
 
     def _check_free(self, name: str, channel: Channel[Any]) -> None:
         if channel.is_attached or any(channel in held.values() for held in self._channels.values()):
             raise ChannelInUse(name)
 
-    def _talking(self) -> tuple[str, ...]:
-        return tuple(name for name in self._supervisor.names if self._supervisor.keeper(name).channels)
-
     def _process_for(self, name: str, to: str | None) -> str | None:
         """Whom the main process means with `to`; None if there is nobody."""
-        talking = self._talking()
-        if to is None and len(talking) > 1:
-            raise ValueError(text("error.say_process", channel=name, known=", ".join(talking)))
-        if to is not None and to not in talking:
-            raise UnknownProcess(to, talking)
-        return to or next(iter(talking), None)
+        names = self._peers.names
+        if to is None and len(names) > 1:
+            raise ValueError(text("error.say_process", channel=name, known=", ".join(names)))
+        if to is not None and to not in names:
+            raise UnknownProcess(to, names)
+        return to or next(iter(names), None)
 
     def _put(self, process: str, name: str, channel: Channel[Any]) -> None:
         """`channel` is what `process` is connected with under that name from now on."""
@@ -116,26 +132,21 @@ class Broker:
             raise ValueError(text("error.channel_set", channel=name))
         channel.keep_untaken()
         channel.bind(self._loop)
-        channel.handlers_loop = current_registry().handlers_loop
+        channel.handler_loop = self._handler_loop
         if held is not None and is_open:
-            self._adopt(process, channel, held)
+            channel.adopt(held)
+            self._peers.add_channel(process, channel)
         if not channel.is_attached:
             self._offer(process, name, channel)
         self._channels.setdefault(process, {})[name] = channel
-
-    def _adopt(self, process: str, channel: Channel[Any], held: Channel[Any]) -> None:
-        channel.adopt(held)
-        generation = self._supervisor.keeper(process).generation
-        if generation is not None:
-            generation.add_channel(channel)
 
     # --- a child sets a channel
 
     def _open(self, process: str, asked: OpenChannel) -> None:
         self._check_name(asked.name)
         options = ChannelOptions(*asked.options)
-        if asked.to is not None and asked.to not in self._talking():
-            raise UnknownProcess(asked.to, self._talking())
+        if asked.to is not None and asked.to not in self._peers.names:
+            raise UnknownProcess(asked.to, self._peers.names)
         link = self._link_of(process, asked.name)
         if asked.to is not None:
             link = _Link(process, asked.to, asked.name, options)
@@ -151,18 +162,17 @@ class Broker:
         return found[0] if len(found) == 1 else None
 
     def _open_here(self, process: str, name: str, options: ChannelOptions) -> None:
-        registry = current_registry()
         channel = self._channels.get(process, {}).get(name)
         if channel is not None and channel.closed is None:
-            if not is_connected(channel):
+            if not channel.has_peer():
                 self._offer(process, name, channel)
             return
-        known = registry.channels.get(name)
+        known = self._table.get(name)
         channel = Channel[Any](name, **options._asdict())
         self._put(process, name, channel)
         if known is not None and known.closed is None:
             logger.warning(text("channel.name_taken", channel=name, process=process))
-        registry.add(name, channel)
+        self._table.add(name, channel)
 
     # --- somebody has started
 
@@ -184,27 +194,26 @@ class Broker:
 
     def _offer(self, process: str, name: str, channel: Channel[Any]) -> None:
         """Raises `NoHandlesLeft`, `ChannelFull`."""
-        generation = self._supervisor.keeper(process).generation
+        generation = self._peers.generation(process)
         if generation is None:
             return  # when it starts, it is offered its end
         near, far = _pair(name)
-        channel.attach(PipeTransport(near), generation=generation.number)
-        generation.add_channel(channel)
+        channel.attach(PipeTransport(near), generation=generation)
+        self._peers.add_channel(process, channel)
         self._tell(process, ChannelOffer(name, _end(name, channel.options, far), is_direct=False))
 
     def _offer_link(self, link: _Link) -> None:
         """Raises `NoHandlesLeft`, `ChannelFull`."""
         processes = (link.one, link.other)
-        if any(self._supervisor.keeper(process).generation is None for process in processes):
+        if any(self._peers.generation(process) is None for process in processes):
             return  # when the other one starts, both are offered their ends
         for process, end in zip(processes, _pair(link.name), strict=True):
             self._tell(process, ChannelOffer(link.name, _end(link.name, link.options, end), is_direct=True))
 
     def _tell(self, process: str, offer: ChannelOffer) -> None:
-        passive = self._supervisor.keeper(process).channels[f"{process}-passive"]
+        passive = self._peers.passive(process)
         passive.tell(offer)
-        with passive.lock:
-            passive.link.flush()  # before whatever is sent over another channel, which may speak of this one
+        passive.flush()  # before whatever is sent over another channel, which may speak of this one
 
 
 def _ends(link: _Link) -> tuple[str, frozenset[str]]:

@@ -7,6 +7,15 @@ Here stands what people call and what calls people. It is built on `comm.session
 from liteyuki.comm.channel.attachments import ChannelEnd, open_pipe
 from liteyuki.comm.channel.channel import Channel
 from liteyuki.comm.channel.handler_loop import HandlerLoop
-from liteyuki.comm.channel.handlers import name_of
+from liteyuki.comm.channel.handlers import Handler, TaskStarter, call_handler, name_of
 
-__all__ = ["Channel", "ChannelEnd", "HandlerLoop", "name_of", "open_pipe"]
+__all__ = [
+    "Channel",
+    "ChannelEnd",
+    "Handler",
+    "HandlerLoop",
+    "TaskStarter",
+    "call_handler",
+    "name_of",
+    "open_pipe",
+]

@@ -9,7 +9,7 @@ from liteyuki.codec import CodecError, encode
 from liteyuki.comm.channel.attachments import OpenChannelEnd, OpenEnd, pack, unpack
 from liteyuki.comm.channel.handlers import Handler, accepts
 from liteyuki.comm.io import Connection
-from liteyuki.comm.session import NO_REPLY, Item, Request, pack_number
+from liteyuki.comm.session import NO_REPLY, Item, Request
 from liteyuki.comm.wire import COUNT, FrameKind
 from liteyuki.errors import (
     PLUGIN_ERRORS,
@@ -47,36 +47,34 @@ class Answers:
     async def ask(self, handlers: tuple[Handler, ...], request: Request, value: object) -> None:
         """Have the first of `handlers` that accepts `value` answer it, and send what comes of that."""
         for handler in handlers:
-            if accepts(handler, value, self._carrier.name):
+            if handler.filter_func is None or accepts(handler, value, self._carrier.name):
                 try:
                     result = handler.function(value)
+                    if inspect.isawaitable(result):
+                        result = await result
                 except PLUGIN_ERRORS as error:
                     self.send_failure(request, error)
                 else:
-                    await self.finish(request, result)
+                    self.send(request, result)
                 return
         name = type(value).__qualname__
         self.send_failure(request, LookupError(text("channel.no_request_handler", value=name)))
 
-    async def finish(self, request: Request, result: object) -> None:
-        """Send what a handler has returned, or what it returns once it is awaited."""
+    async def finish(self, request: Request, awaitable: Awaitable[object]) -> None:
+        """Send what a handler returns once it is awaited."""
         try:
-            if inspect.isawaitable(result):
-                result = await self._awaited(result)
+            result = await awaitable
         except PLUGIN_ERRORS as error:
             self.send_failure(request, error)
         else:
             self.send(request, result)
-
-    async def _awaited(self, result: Awaitable[object]) -> object:
-        return await result
 
     def send(self, request: Request, result: object) -> None:
         """Answer with `result`."""
         if request.number == NO_REPLY:
             return
         try:
-            item = pack(self._carrier, FrameKind.REPLY, result, pack_number(request.number))
+            item = pack(self._carrier, FrameKind.REPLY, result, COUNT.pack(request.number))
         except (TypeError, MessageTooLarge, NoHandlesLeft, ChannelInUse, ChannelClosed) as error:
             # An answer that no channel carries is the handler's failure, not silence.
             self.send_failure(request, error)
@@ -86,7 +84,7 @@ class Answers:
     def send_failure(self, request: Request, error: BaseException) -> None:
         """Answer with what went wrong."""
         told = _described(error)
-        number = pack_number(request.number)
+        number = COUNT.pack(request.number)
         try:
             item = pack(self._carrier, FrameKind.FAILURE, told, number)
         except MessageTooLarge:
@@ -103,7 +101,7 @@ class Answers:
                 if item.on_accept is not None:
                     item.on_accept()
                 session.outbox.add_item(item)
-                connection.flush_soon()
+                connection.outgoing.flush_soon()
 
 
 def _described(error: BaseException) -> list[str]:

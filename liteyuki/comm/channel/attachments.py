@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import ormsgpack
 
 from liteyuki._platform import map_shared_copy, shared_copy
-from liteyuki.codec import CodecError, LargeBuffer, TakeIn, decode, decode_batch, encode_parts
+from liteyuki.codec import Buffer, CodecError, LargeBuffer, TakeIn, decode, decode_batch, encode_parts, encode_plain
 from liteyuki.comm.session import Ack, ChannelOptions, Item, Run
 from liteyuki.comm.transport import PipeTransport, Transport, pipe_pair
-from liteyuki.comm.wire import MAX_HANDLES, Buffer, Frame, FrameKind, Handle, SharedHandle
+from liteyuki.comm.wire import MAX_HANDLES, Frame, FrameKind, Handle, SharedHandle
 from liteyuki.errors import ChannelInUse, MessageTooLarge, NoHandlesLeft
 from liteyuki.locale import text
 
@@ -68,6 +68,9 @@ def pack(carrier: OpenEnd, kind: FrameKind, value: object, prefix: bytes = b"") 
 
     Raises `TypeError`, `MessageTooLarge`, `NoHandlesLeft`, `ChannelInUse`, `ChannelClosed`.
     """
+    payload = encode_plain(value)
+    if payload is not None and len(payload) + len(prefix) <= carrier.options.max_message_bytes:
+        return Item(kind, 0, (prefix + payload,))
     flags, parts, offered = _encode(value, may_share=True)
     if len(offered) > MAX_HANDLES:
         flags, parts, offered = _encode(value, may_share=False)
@@ -147,9 +150,10 @@ def _connect(near_ends: list[tuple[OpenEnd, Handle]]) -> None:
 
 def unpack_run(run: Run, open_end: OpenChannelEnd) -> list[Any]:
     """The values of messages that have come together. Raises `CodecError`."""
-    if isinstance(run.content, memoryview):
-        return decode_batch(run.content)
-    return [unpack(run.content, open_end)]
+    content = run.content
+    if isinstance(content, memoryview):
+        return decode_batch(content)
+    return [decode(content.flags, content.body, _take_in(content.handles, open_end) if content.handles else None)]
 
 
 def unpack(frame: Frame, open_end: OpenChannelEnd, *, skip_bytes: int = 0) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any, Final, Generic, TypeVar, get_args
 
 from liteyuki.codec import encode_plain
@@ -23,14 +24,14 @@ from liteyuki.comm.session import (
     ChannelOptions,
     ChannelStats,
     Entry,
-    Item,
     Session,
     check_options,
+    cost_bytes,
 )
 from liteyuki.comm.transport import Transport
 from liteyuki.comm.typecheck import check_for
 from liteyuki.comm.wire import MAX_MESSAGE_BYTES, FrameKind
-from liteyuki.errors import ChannelClosed, ChannelFull, MessageTooLarge
+from liteyuki.errors import ChannelClosed, ChannelFull
 from liteyuki.locale import text
 from liteyuki.log import logger
 
@@ -42,6 +43,7 @@ F = TypeVar("F", bound=Callable[[Any], Any])
 _CLOSE_TIMEOUT: Final = 10.0
 _CONTROL_TIMEOUT: Final = 1.0
 """Seconds that another thread may take to pass on what the other side's core has told."""
+_TEXT_COST_BYTES: Final = TEXT_HEAD_BYTES + MESSAGE_COST_BYTES
 _SENT_IN_TURN_BYTES: Final = 4 * BATCH_BYTES
 """After so much, `asend` lets the loop turn."""
 
@@ -79,16 +81,20 @@ class Channel(OpenEnd, Generic[T]):
         self.options = options
         self._session = Session(name, options)
         self._connection = connection = Connection(self._session)
+        self._outgoing = connection.outgoing
         self._line = Line(connection)
         self._receiver = Receiver(connection, _open)
         self._answers = Answers(connection, self)
         self._requests = Requests(connection, self._line, self, _open)
         self._control = ControlLane(connection, self._answers)
         self._dispatcher = Dispatcher(connection, self._receiver, self._answers, self._control, _open)
+        self._send_small = connection.outgoing.send_small
+        self._text: type | None = str
+        """What needs no encoding of its own, as long as nothing is checked: it cannot change any more, nor fail, and is
+        encoded with its neighbours when they leave."""
         self._type: Any = None
         self._type_error: TypeError | None = None
         self._is_checked = False
-        self._max_small_bytes = min(BATCH_BYTES, max_message_bytes - TEXT_HEAD_BYTES)
         self._refused = self._sent_in_turn_bytes = 0
         self._turning_loop: asyncio.AbstractEventLoop | None = None
         """The loop that is to turn before `asend` sends more."""
@@ -100,7 +106,7 @@ class Channel(OpenEnd, Generic[T]):
 
     @__orig_class__.setter
     def __orig_class__(self, alias: Any) -> None:
-        self._type = alias
+        self._type, self._text = alias, None
         self._is_checked = True
         try:
             self._receiver.checker = check_for(get_args(alias)[0])
@@ -155,14 +161,18 @@ class Channel(OpenEnd, Generic[T]):
         then it raises `ChannelFull`. On the loop, `asend` waits without holding it up. From any thread. A finalizer or
         a signal's handler that has interrupted this channel's work cannot wait, and gets `ChannelBusy` instead.
         """
-        entry = self._entry(value)
-        if self._send_entry(entry):
-            return
-        if self._is_loop_thread():
-            raise self._full()
-        attempt = lambda: self._connection.send(entry, is_my_turn=True)  # noqa: E731 - twice the same in two colours
-        if not self._line.wait_in_thread(self._line.need_of(entry), attempt, timeout):
-            raise self._full()
+        # Spelled out, here and in `asend`: a call for each message would be a tenth of what one costs in a burst.
+        entry: Entry
+        if isinstance(value, str) and type(value) is self._text and value.isascii():
+            entry, is_sent = value, self._send_small(value, len(value) + _TEXT_COST_BYTES)
+        elif (payload := None if self._is_checked else encode_plain(value)) is not None:
+            entry = payload
+            is_sent = self._send_small(entry, len(entry) + MESSAGE_COST_BYTES)
+        else:
+            entry = self._item(value)
+            is_sent = self._outgoing.send(entry)
+        if not is_sent:
+            self._send_when_there_is_room(entry, timeout)
 
     async def asend(self, value: T, *, timeout: float | None = None) -> None:
         """Like `send`, but wait without holding the event loop up; a cancelled `asend` has sent nothing.
@@ -171,38 +181,42 @@ class Channel(OpenEnd, Generic[T]):
         """
         while self._sent_in_turn_bytes >= _SENT_IN_TURN_BYTES:
             await self._next_turn()  # the loop must turn, or nobody takes anything
-        entry = self._entry(value)
-        self._sent_in_turn_bytes += entry.size_bytes if type(entry) is Item else len(entry)  # type: ignore[arg-type]
-        if self._send_entry(entry):
-            return
-        attempt = lambda: self._connection.send(entry, is_my_turn=True)  # noqa: E731
-        if not await self._line.wait_on_loop(self._line.need_of(entry), attempt, timeout):
-            raise self._full()
+        entry: Entry
+        if isinstance(value, str) and type(value) is self._text and value.isascii():
+            size_bytes = len(value) + _TEXT_COST_BYTES
+            entry, is_sent = value, self._send_small(value, size_bytes)
+        elif (payload := None if self._is_checked else encode_plain(value)) is not None:
+            entry, size_bytes = payload, len(payload) + MESSAGE_COST_BYTES
+            is_sent = self._send_small(entry, size_bytes)
+        else:
+            entry = self._item(value)
+            size_bytes, is_sent = cost_bytes(entry), self._outgoing.send(entry)
+        self._sent_in_turn_bytes += size_bytes
+        if not is_sent:
+            await self._asend_when_there_is_room(entry, timeout)
 
-    def _entry(self, value: T) -> Entry:
-        """What is to be sent for `value`."""
+    def _item(self, value: T) -> Entry:
+        """What is to be sent for a value that is checked, or travels with flags or handles."""
         if self._is_checked:
             self._raise_if_type_is_bad()
             if self._receiver.checker is not None:
                 self._receiver.checker.require(value, self.name)
-        if isinstance(value, str) and type(value) is str and value.isascii() and len(value) <= self._max_small_bytes:
-            return value  # it cannot change any more, nor fail: it is encoded with its neighbours when they leave
-        payload = encode_plain(value)
-        if payload is None:
-            return pack(self, FrameKind.MESSAGE, value)
-        if len(payload) <= self._max_small_bytes:
-            return payload
-        if len(payload) > self.options.max_message_bytes:
-            raise MessageTooLarge(self.name, len(payload), self.options.max_message_bytes)
-        return Item(FrameKind.MESSAGE, 0, (payload,))
+            payload = encode_plain(value)
+            if payload is not None:
+                return payload
+        return pack(self, FrameKind.MESSAGE, value)
 
-    def _send_entry(self, entry: Entry) -> bool:
-        """Whether there was room."""
-        if type(entry) is str:
-            return self._connection.send_small(entry, len(entry) + TEXT_HEAD_BYTES + MESSAGE_COST_BYTES)
-        if type(entry) is bytes:
-            return self._connection.send_small(entry, len(entry) + MESSAGE_COST_BYTES)
-        return self._connection.send(entry)
+    def _send_when_there_is_room(self, entry: Entry, timeout: float | None) -> None:
+        if self._is_loop_thread():
+            raise self._full()
+        attempt = partial(self._outgoing.send, entry, is_my_turn=True)
+        if not self._line.wait_in_thread(self._line.need_of(entry), attempt, timeout):
+            raise self._full()
+
+    async def _asend_when_there_is_room(self, entry: Entry, timeout: float | None) -> None:
+        attempt = partial(self._outgoing.send, entry, is_my_turn=True)
+        if not await self._line.wait_on_loop(self._line.need_of(entry), attempt, timeout):
+            raise self._full()
 
     def _full(self) -> ChannelFull:
         self._refused += 1
@@ -223,7 +237,7 @@ class Channel(OpenEnd, Generic[T]):
     def _is_loop_thread(self) -> bool:
         """Whether this thread must not be blocked: the one of the loop that reads, or of the handlers'."""
         handler_loop = self._dispatcher.handler_loop
-        return self._connection.is_loop_thread() or (handler_loop is not None and handler_loop.is_this_thread())
+        return self._connection.loop_here() is not None or (handler_loop is not None and handler_loop.is_this_thread())
 
     # --- receiving one value at a time
 
@@ -328,7 +342,7 @@ class Channel(OpenEnd, Generic[T]):
         if self._is_loop_thread():
             self._dispatcher.tasks.start(asyncio.get_running_loop(), self._close_in_background(timeout))
         else:
-            self._connection.write_out(timeout)
+            self._outgoing.write_out(timeout)
             self._end_closing(timeout)
 
     async def aclose(self, timeout: float = _CLOSE_TIMEOUT) -> None:
@@ -336,11 +350,16 @@ class Channel(OpenEnd, Generic[T]):
         if not self._begin_to_close():
             return
         try:
-            await self._connection.wait_until_written(timeout)
+            await self._outgoing.wait_until_written(timeout)
         except BaseException:
             self._connection.end_closing()
             raise
         self._end_closing(timeout)
+
+    def abandon(self) -> None:
+        """Close this end now: what is queued is forgotten, and whoever waits is woken. On the loop, or without one."""
+        if self._begin_to_close():
+            self._connection.end_closing()
 
     def _begin_to_close(self) -> bool:
         with self._connection.lock:
@@ -351,7 +370,7 @@ class Channel(OpenEnd, Generic[T]):
 
     async def _close_in_background(self, timeout: float) -> None:
         try:
-            await self._connection.wait_until_written(timeout)
+            await self._outgoing.wait_until_written(timeout)
         finally:
             dropped = self._connection.end_closing()
             if dropped:
@@ -414,7 +433,7 @@ class Channel(OpenEnd, Generic[T]):
     def flush(self) -> None:
         """Write what waits now, as far as the system takes it."""
         with self._connection.lock:
-            self._connection.flush()
+            self._outgoing.flush()
 
     def has_peer(self) -> bool:
         """Whether anybody holds the other end: that can be told when all that came before is read."""

@@ -2,7 +2,7 @@
 
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from liteyuki.comm.channel.answers import Answers
@@ -88,11 +88,11 @@ class ControlLane:
         else:
             answers.send(request, result)
 
-    def _start(self, request: Request, result: object) -> None:
+    def _start(self, request: Request, result: Awaitable[object]) -> None:
         """The answer is still to be awaited, on the loop."""
         connection, loop = self._connection, self._connection.loop
         assert loop is not None, "only processes with a loop register asynchronous handlers"
-        if connection.is_loop_thread():
+        if connection.loop_here() is not None:
             self._tasks.start(loop, self._answers.finish(request, result))
         else:
             connection.call_soon(lambda: self._tasks.start(loop, self._answers.finish(request, result)))

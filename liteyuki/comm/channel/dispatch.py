@@ -81,17 +81,17 @@ class Dispatcher:
 
     def deliver(self, at_most: int) -> None:
         """Hand what has arrived to the handlers, so many messages, or have their loop do it. From any thread."""
-        if self._session.control:
+        session, inbox = self._session, self._session.inbox
+        if session.control.waiting:
             self._control.pass_on()
-        if not self._has_work:
+        if not (session.requests.waiting or (self.handlers and (inbox.values or inbox.frames or inbox.runs))):
             return
         if self.handler_loop is not None:
             if not self._is_due:
                 self._is_due = True
                 self.handler_loop.call_soon(self._hand_out_there)
-        elif self._connection.is_loop_thread():
-            assert self._connection.loop is not None
-            self._hand_out(self._connection.loop, at_most)
+        elif (loop := self._connection.loop_here()) is not None:
+            self._hand_out(loop, at_most)
             if at_most < sys.maxsize and self._has_work:
                 self._connection.call_soon(self._deliver_all)
         else:
@@ -110,7 +110,7 @@ class Dispatcher:
     def _hand_out(self, loop: asyncio.AbstractEventLoop, at_most: int) -> None:
         connection, session = self._connection, self._session
         try:
-            while session.requests:
+            while session.requests.waiting:
                 with connection.lock:
                     request = session.requests.take()
                 value = self._answers.value_of(request, self._open_end)
@@ -118,7 +118,10 @@ class Dispatcher:
             if not self._is_handing_out:  # or a handler of this channel holds the loop up: its turn comes first
                 self._is_handing_out = True
                 try:
-                    while at_most > 0 and self.handlers and not session.is_closed_here and self._receiver.open_run():
+                    inbox = session.inbox
+                    while at_most > 0 and self.handlers and not session.is_closed_here:
+                        if not (inbox.values or inbox.runs or inbox.frames) or not self._receiver.open_run():
+                            break
                         at_most -= self._hand_out_run(loop, at_most)
                 finally:
                     self._is_handing_out = False
@@ -139,26 +142,32 @@ class Dispatcher:
             return count
         acks, name = run.acks, self._session.name
         only = handlers[0].function if len(handlers) == 1 and handlers[0].filter_func is None else None
-        while values and count < at_most:
-            value = values.popleft()
-            count += 1
-            self._receiver.received += 1
-            if acks is not None and acks.take():
-                self._receiver.say_taken()
-            if only is None or self.handlers is not handlers:
-                for handler in self.handlers:
-                    if accepts(handler, value, name) and (rest := call_handler(handler, value, name)) is not None:
-                        self.tasks.start(loop, rest)
-                continue
-            # Spelled out, since most channels have one handler, which wants all.
-            try:
-                result = only(value)
-            except PLUGIN_ERRORS_OF_A_CALL as error:
-                log_failure(error, handlers[0], value, name)
-                continue
-            if result is not None and (rest := rest_of(result, handlers[0], value, name)) is not None:
-                self.tasks.start(loop, rest)
+        try:
+            while values and count < at_most:
+                value = values.popleft()
+                count += 1
+                if acks is not None and acks.take():
+                    self._receiver.say_taken()
+                if only is None or self.handlers is not handlers:
+                    self._call_all(loop, value)
+                    continue
+                # Spelled out, since most channels have one handler, which wants all.
+                try:
+                    result = only(value)
+                except PLUGIN_ERRORS_OF_A_CALL as error:
+                    log_failure(error, handlers[0], value, name)
+                    continue
+                if result is not None and (rest := rest_of(result, handlers[0], value, name)) is not None:
+                    self.tasks.start(loop, rest)
+        finally:
+            self._receiver.received += count
         return count
+
+    def _call_all(self, loop: asyncio.AbstractEventLoop, value: object) -> None:
+        name = self._session.name
+        for handler in self.handlers:
+            if accepts(handler, value, name) and (rest := call_handler(handler, value, name)) is not None:
+                self.tasks.start(loop, rest)
 
     def _call_checked(self, loop: asyncio.AbstractEventLoop, run: Run, value: object) -> None:
         """The same for one value of a typed channel, or of one on which a value is taken when it has been handled."""

@@ -11,7 +11,17 @@ from liteyuki.errors import PLUGIN_ERRORS, PLUGIN_ERRORS_OF_A_CALL
 from liteyuki.locale import text
 from liteyuki.log import logger
 
-__all__ = ["FilterFunc", "Handler", "TaskStarter", "accepts", "call_handler", "check_filter", "log_failure", "name_of", "rest_of"]
+__all__ = [
+    "FilterFunc",
+    "Handler",
+    "TaskStarter",
+    "accepts",
+    "call_handler",
+    "check_filter",
+    "log_failure",
+    "name_of",
+    "rest_of",
+]
 
 FilterFunc = Callable[[Any], bool]
 

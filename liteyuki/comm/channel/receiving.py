@@ -82,7 +82,7 @@ class Receiver:
             return True
         try:
             with connection.lock:
-                if not inbox:
+                if not (inbox.runs or inbox.frames):
                     return False
                 self.run = inbox.take_run()
             inbox.values.extend(unpack_run(self.run, self._open_end))
@@ -96,7 +96,7 @@ class Receiver:
         """The other side waits for what has been taken: tell it. Without the lock, if the caller likes."""
         with self._connection.lock:
             self._session.say_taken()
-            self._connection.flush()
+            self._connection.outgoing.flush()
 
     def finish(self, receipt: Receipt) -> None:
         """A value is handled, in mode "handled"."""
@@ -150,7 +150,7 @@ class Receiver:
         with connection.lock:
             self._begin_to_receive()
             connection.use_running_loop()
-            connection.flush_before_waiting()
+            connection.outgoing.flush_before_waiting()
         wait = self._way_to_wait(handler_loop)
         deadline = None if timeout is None else time.monotonic() + timeout
         left, waiter = timeout, None
@@ -182,8 +182,8 @@ class Receiver:
 
     def _way_to_wait(self, handler_loop: HandlerLoop | None) -> Wait:
         """How this thread waits, by whether it holds up a loop."""
-        connection, loop = self._connection, self._connection.loop
-        if loop is not None and connection.is_loop_thread():
+        connection, loop = self._connection, self._connection.loop_here()
+        if loop is not None:
             self._warn_once()
             expect_no_turn()
             connection.on_read(sys.maxsize)
@@ -235,7 +235,7 @@ class Receiver:
                 connection.use_running_loop()
                 if self._session.is_closed_here:
                     self._session.raise_if_closed()
-                if inbox or (not connection.is_loop_thread() and connection.read_more()):
+                if inbox or (connection.loop_here() is None and connection.read_more()):
                     return self._take()
                 self._session.raise_if_closed()
                 waiter = LoopWaiter()

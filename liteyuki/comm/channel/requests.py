@@ -11,7 +11,7 @@ from liteyuki.comm.channel.answers import remote_error
 from liteyuki.comm.channel.attachments import OpenChannelEnd, OpenEnd, pack, unpack
 from liteyuki.comm.channel.sending import Line
 from liteyuki.comm.io import Connection, ThreadWaiter
-from liteyuki.comm.session import NO_REPLY, Item, pack_number
+from liteyuki.comm.session import NO_REPLY, Item
 from liteyuki.comm.wire import COUNT, Frame, FrameKind
 from liteyuki.errors import ChannelBroken, ChannelFull, PeerGone
 from liteyuki.locale import text
@@ -28,7 +28,8 @@ class _LoopCall:
 
     def settle(self, answer: Frame | None) -> None:
         if threading.get_ident() == self._thread:
-            self._settle(answer)
+            if not self.future.done():
+                self.future.set_result(answer)
             return
         # Whoever reads the channel may do so on another thread; a loop that has closed waits for nothing.
         with contextlib.suppress(RuntimeError):
@@ -73,7 +74,7 @@ class Requests:
             self._connection.use_running_loop()
             number = self._calls.begin(call)
         try:
-            item = pack(self._carrier, kind, value, pack_number(number))
+            item = pack(self._carrier, kind, value, COUNT.pack(number))
             if not self._send(item, number) and not await self._line.wait_on_loop(
                 self._line.need_of(item), lambda: self._send(item, number), timeout
             ):
@@ -96,7 +97,7 @@ class Requests:
             connection.session.raise_if_closed()
             number = self._calls.begin(call)
         try:
-            item = pack(self._carrier, kind, value, pack_number(number))
+            item = pack(self._carrier, kind, value, COUNT.pack(number))
             if not self._send(item, number) and not self._line.wait_in_thread(
                 self._line.need_of(item), lambda: self._send(item, number), timeout
             ):
@@ -117,20 +118,21 @@ class Requests:
 
         Raises `ChannelFull` if the other side does not read.
         """
-        item = pack(self._carrier, FrameKind.CONTROL, value, pack_number(NO_REPLY))
+        item = pack(self._carrier, FrameKind.CONTROL, value, COUNT.pack(NO_REPLY))
         with self._connection.lock:
             self._connection.session.raise_if_closed()
             self._connection.use_running_loop()
-            if self._connection.transport is not None and not self._connection.send_control(item):
+            if self._connection.transport is not None and not self._connection.outgoing.send_control(item):
                 self.refused += 1
                 raise ChannelFull(self._carrier.name, self._carrier.options.max_queued_bytes)
 
     def _send(self, item: Item, number: int) -> bool:
         with self._connection.lock:
-            self._connection.session.raise_if_closed()
+            if self._connection.session.closed is not None:
+                self._connection.session.raise_if_closed()
             if self._connection.transport is None or not self._calls.is_waiting(number):
                 raise PeerGone(self._carrier.name)
-            return self._connection.send_control(item)
+            return self._connection.outgoing.send_control(item)
 
     def _result_of(self, answer: Frame | None) -> Any:
         if answer is None:

@@ -6,6 +6,6 @@ values or handlers: `comm.channel` and `comm.broker` import it.
 
 from liteyuki.comm.io.connection import Connection
 from liteyuki.comm.io.open_connections import open_connections
-from liteyuki.comm.io.waiters import LoopWaiter, ThreadWaiter
+from liteyuki.comm.io.waiters import HandlePoll, LoopWaiter, ThreadWaiter
 
-__all__ = ["Connection", "LoopWaiter", "ThreadWaiter", "open_connections"]
+__all__ = ["Connection", "HandlePoll", "LoopWaiter", "ThreadWaiter", "open_connections"]

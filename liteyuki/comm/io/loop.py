@@ -11,32 +11,29 @@ __all__ = ["LoopWatch"]
 
 
 class LoopWatch:
-    """Made on the thread of `loop`, which runs there or has not begun to."""
+    """Made on the thread of `loop`, which runs there or has not begun to.
+
+    `wanted` tells the handle from which something is to be read, and the one that is to take something; -1 for none.
+    """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, on_readable: Callable[[], None], on_writable: Callable[[], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        wanted: Callable[[], tuple[int, int]],
+        on_readable: Callable[[], None],
+        on_writable: Callable[[], None],
     ) -> None:
         self.loop = loop
+        self._wanted = wanted
         self._on_readable = on_readable
         self._on_writable = on_writable
         self._thread = threading.get_ident()
-        self.reading = self.writing = -1
-        """The handles that are watched."""
-
-    def is_this_thread(self) -> bool:
-        """Whether the loop runs right now, on the thread that asks."""
-        return running_loop() is self.loop
+        self._reading = self._writing = -1
 
     def runs_elsewhere(self) -> bool:
-        """Whether the loop runs right now, on another thread."""
+        """Whether the loop runs right now, on another thread than the one that asks."""
         return self.loop.is_running() and running_loop() is not self.loop
-
-    def call(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called on the loop's thread: now if this is it, else soon. From any thread."""
-        if threading.get_ident() == self._thread:
-            callback()
-        else:
-            self.call_soon(callback)
 
     def call_soon(self, callback: Callable[[], None]) -> None:
         """Have `callback` called when the loop turns. From any thread."""
@@ -47,19 +44,33 @@ class LoopWatch:
             else:
                 self.loop.call_soon_threadsafe(callback)
 
-    def set(self, *, reading: int, writing: int) -> None:
-        """Watch these handles from now on, -1 for none. On the loop's thread."""
+    def update_soon(self) -> None:
+        """What is wanted has changed. From any thread."""
+        if threading.get_ident() == self._thread:
+            self.update()
+        else:
+            self.call_soon(self.update)
+
+    def update(self) -> None:
+        """The same, on the loop's thread."""
+        self._set(*self._wanted())
+
+    def stop(self) -> None:
+        """Watch nothing any more, at once, since the handle is about to be closed. From any thread."""
+        self._set(-1, -1)
+
+    def _set(self, reading: int, writing: int) -> None:
         if self.loop.is_closed():
             return
-        if reading != self.reading:
-            if self.reading >= 0:
-                self.loop.remove_reader(self.reading)
-            self.reading = reading
+        if reading != self._reading:
+            if self._reading >= 0:
+                self.loop.remove_reader(self._reading)
+            self._reading = reading
             if reading >= 0:
                 self.loop.add_reader(reading, self._on_readable)
-        if writing != self.writing:
-            if self.writing >= 0:
-                self.loop.remove_writer(self.writing)
-            self.writing = writing
+        if writing != self._writing:
+            if self._writing >= 0:
+                self.loop.remove_writer(self._writing)
+            self._writing = writing
             if writing >= 0:
                 self.loop.add_writer(writing, self._on_writable)

@@ -8,6 +8,7 @@ vain, as on a machine of one core.
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Final
 
 __all__ = ["SPIN", "LoopSpin", "Spin"]
@@ -25,11 +26,11 @@ class Spin:
     def __init__(self) -> None:
         self._to_skip = 0
         self._in_vain = 0
-        self._last_was_short = False
+        self.last_was_short = False
 
     def is_worth_it(self) -> bool:
         """To be asked before each wait."""
-        if not self._last_was_short:
+        if not self.last_was_short:
             return False
         if self._to_skip:
             self._to_skip -= 1
@@ -47,14 +48,18 @@ class Spin:
 
     def slept(self, seconds: float) -> None:
         """A wait has ended, after so long."""
-        self._last_was_short = seconds < _SOON
+        self.last_was_short = seconds < _SOON
 
 
 class LoopSpin:
-    """The same on an event loop, which keeps turning instead: other callbacks have their turns all the time."""
+    """The same on an event loop, which keeps turning instead: other callbacks have their turns all the time.
 
-    def __init__(self) -> None:
+    `clock` tells seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._spin = Spin()
+        self._clock = clock
         self._sent_at = 0.0
         self._end = 0.0
         self.is_looking = False
@@ -62,8 +67,8 @@ class LoopSpin:
 
     def sent(self, loop: asyncio.AbstractEventLoop) -> None:
         """Something was sent that may be answered at once. On the loop's thread."""
-        self._sent_at = time.perf_counter()
-        if not self.is_looking and self._spin.is_worth_it():
+        self._sent_at = self._clock()
+        if not self.is_looking and self._spin.last_was_short and self._spin.is_worth_it():
             self.is_looking = True
             self._end = self._sent_at + SPIN
             loop.call_soon(self._look, loop)
@@ -74,13 +79,13 @@ class LoopSpin:
             self.is_looking = False
             self._spin.succeeded()
         elif self._sent_at:
-            self._spin.slept(time.perf_counter() - self._sent_at)
+            self._spin.slept(self._clock() - self._sent_at)
         self._sent_at = 0.0
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self.is_looking:
             return
-        if time.perf_counter() < self._end:
+        if self._clock() < self._end:
             loop.call_soon(self._look, loop)
         else:
             self.is_looking = False

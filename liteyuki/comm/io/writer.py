@@ -1,4 +1,4 @@
-"""Writing without anybody waiting for it: when it is worth to put messages together, and a thread where no loop runs."""
+"""Writing without anybody waiting for it: when messages are put together, and a thread where no loop runs."""
 
 import threading
 import time

@@ -54,3 +54,7 @@ class Acks:
         wanted = self._peer[WANTED]
         if self.taken >= wanted:  # or it has seen by itself what it waited for, and waits for more
             self._told_for = wanted
+
+    def transport_gone(self) -> None:
+        """Nobody looks any more: let go of the memory that both sides see, which holds a handle."""
+        self._own, self._peer = list(self._own), list(self._peer)

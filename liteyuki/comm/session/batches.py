@@ -6,19 +6,19 @@ from typing import Any, Final
 
 import ormsgpack
 
+from liteyuki.codec import Buffer
 from liteyuki.comm.session.items import (
     BATCH_BYTES,
     TEXT_HEAD_BYTES,
     Entry,
     Item,
-    SmallEntry,
     cost_bytes,
     frame_of,
     length_bytes,
     payload_of,
     total_cost_bytes,
 )
-from liteyuki.comm.wire import HEADER, RUN_HEAD, Buffer, FrameError, FrameKind
+from liteyuki.comm.wire import HEADER, RUN_HEAD, FrameError, FrameKind
 from liteyuki.locale import text
 
 __all__ = ["Batch", "cut_batch", "largest_of", "pack_batch", "runs_of"]
@@ -70,15 +70,15 @@ def _count_of_batch(waiting: list[Entry]) -> int:
     return count
 
 
-def largest_of(entries: Sequence[SmallEntry], largest_bytes: int) -> int:
-    """The length of the largest message, or 0 if none can be larger than `largest_bytes`."""
+def largest_of(entries: Sequence[Any], largest_bytes: int) -> int:
+    """The length of the largest small message, or 0 if none can be larger than `largest_bytes`."""
     longest = max(map(len, entries))
     if longest + TEXT_HEAD_BYTES <= largest_bytes:
         return 0  # whichever it is
     return longest if str not in set(map(type, entries)) else max(map(length_bytes, entries))
 
 
-def pack_batch(entries: Sequence[SmallEntry]) -> bytes:
+def pack_batch(entries: Sequence[Any]) -> bytes:
     """The frame that carries small messages over."""
     if len(entries) == 1:
         return frame_of(entries[0])

@@ -52,29 +52,31 @@ class RequestQueue:
 
     def __init__(self, max_queued_bytes: int) -> None:
         self.queued_bytes = 0
-        self._requests: deque[tuple[Request, int]] = deque()
+        self.waiting: deque[tuple[Request, int]] = deque()
         self._max_queued_bytes = max(max_queued_bytes, _LEAST_BOUND_BYTES)
         self._has_refused = False
 
     def __bool__(self) -> bool:
-        return bool(self._requests)
+        return bool(self.waiting)
 
     def __len__(self) -> int:
-        return len(self._requests)
+        return len(self.waiting)
 
     def add(self, request: Request) -> bool:
         """False if as many wait as may: this process has no loop that answers, or one that does not turn."""
         frame = request.frame
-        cost = len(frame.body) + sum(handle.content_bytes for handle in frame.handles) + _COST_BYTES
-        if self._requests and self.queued_bytes + cost > self._max_queued_bytes:
+        cost = len(frame.body) + _COST_BYTES
+        if frame.handles:
+            cost += sum(handle.content_bytes for handle in frame.handles)
+        if self.waiting and self.queued_bytes + cost > self._max_queued_bytes:
             return False
-        self._requests.append((request, cost))
+        self.waiting.append((request, cost))
         self.queued_bytes += cost
         return True
 
     def take(self) -> Request:
         """The oldest, which must be there."""
-        request, cost = self._requests.popleft()
+        request, cost = self.waiting.popleft()
         self.queued_bytes -= cost
         self._has_refused = False
         return request
@@ -82,7 +84,7 @@ class RequestQueue:
     @property
     def handles(self) -> int:
         """How many handles have come with what is here."""
-        return sum(len(request.frame.handles) for request, _ in self._requests)
+        return sum(len(request.frame.handles) for request, _ in self.waiting)
 
     def refuse_first(self) -> bool:
         """One is refused; whether it is the first since the last was begun."""

@@ -55,6 +55,7 @@ class Credit:
         place = len(self._line)
         while place and self._line[place - 1].ticket > ticket:
             place -= 1
+        self._outbox.close_burst()
         self._line.insert(place, _Place(waiter, need, ticket))
         self.is_wanted = True
 

@@ -33,7 +33,8 @@ class InFlight:
         """How many were taken and are forgotten, over whatever transport; and their bytes, without costs."""
         self.handle_batches = 0
         """How many messages with handles are here."""
-        self._batches: deque[Batch] = deque()
+        self.batches: deque[Batch] = deque()
+        """They, in order."""
         self._open_bytes = min(_OPEN_BYTES, max_queued_bytes // 64)
         self._first_number = 0
         self._taken = 0
@@ -42,41 +43,41 @@ class InFlight:
 
     def add(self, batch: Batch) -> None:
         """Messages that leave together."""
-        self._batches.append(batch)
+        self.batches.append(batch)
         self.messages += len(batch.entries)
         self.size_bytes += batch.size_bytes
         self.handle_batches += batch.has_handles
 
     def add_one(self, entry: Entry, size_bytes: int) -> None:
         """A message that leaves by itself."""
-        last = self._batches[-1] if self._batches else None
+        last = self.batches[-1] if self.batches else None
         if last is not None and last.is_open and last.size_bytes < self._open_bytes:
             last.entries.append(entry)
             last.size_bytes += size_bytes
         else:
-            self._batches.append(Batch([entry], size_bytes, has_handles=False, is_open=True))
+            self.batches.append(Batch([entry], size_bytes, has_handles=False, is_open=True))
         self.messages += 1
         self.size_bytes += size_bytes
 
     def last_is_not_out(self) -> None:
         """What was added last, by itself, is not all out: it stands for itself."""
-        last = self._batches[-1]
+        last = self.batches[-1]
         last.is_open = False
         if len(last.entries) > 1:
             cost = cost_bytes(last.entries[-1])
-            self._batches.append(Batch([last.entries.pop()], cost, has_handles=False, is_open=False))
+            self.batches.append(Batch([last.entries.pop()], cost, has_handles=False, is_open=False))
             last.size_bytes -= cost
 
     @property
     def last_messages(self) -> int:
         """How many were added last, together."""
-        return len(self._batches[-1].entries) if self._batches else 0
+        return len(self.batches[-1].entries) if self.batches else 0
 
     # --- what the other side has taken
 
     def forget_taken(self, taken: int) -> None:
         """The other side has taken so many messages: drop them."""
-        batches = self._batches
+        batches = self.batches
         while batches and self._first_number + len(batches[0].entries) <= taken:
             batch, count = batches[0], len(batches[0].entries)
             # No call stands between the next statements, so nothing that sends in between, such as a finalizer, sees
@@ -101,7 +102,7 @@ class InFlight:
     def taken_when_down_to(self, level_bytes: int, queued_bytes: int) -> int:
         """How many messages must have been taken for no more than `level_bytes` of `queued_bytes` to be left."""
         number = self._first_number
-        for batch in self._batches:
+        for batch in self.batches:
             if queued_bytes <= level_bytes:
                 break
             number += len(batch.entries)
@@ -111,7 +112,7 @@ class InFlight:
     def taken_when_handles_are(self) -> int | None:
         """The same for the first message that holds handles to be taken; None if none does."""
         number = self._first_number
-        for batch in self._batches if self.handle_batches else ():
+        for batch in self.batches if self.handle_batches else ():
             number += len(batch.entries)
             if batch.has_handles:
                 return number
@@ -120,14 +121,14 @@ class InFlight:
     @property
     def handles(self) -> int:
         """How many handles are kept open for messages that are not taken."""
-        return sum(_handles_of(entry) for batch in self._batches if batch.has_handles for entry in batch.entries)
+        return sum(_handles_of(entry) for batch in self.batches if batch.has_handles for entry in batch.entries)
 
     # --- the transport goes
 
     def take_back(self, taken: int, begun: int, dead_end: Callable[[], Handle]) -> list[Entry]:
         """What is to be sent again; as `Outbox.take_back`. No transport has been given anything from then on."""
         self.forget_taken(taken)
-        entries = [entry for batch in self._batches for entry in batch.entries]
+        entries = [entry for batch in self.batches for entry in batch.entries]
         again: list[Entry] = []
         for number, entry in enumerate(entries, self._first_number):
             if number < taken:
@@ -141,12 +142,12 @@ class InFlight:
 
     def drop_all(self) -> None:
         """Nobody will ever take any of it."""
-        for batch in self._batches:
+        for batch in self.batches:
             close_handles(batch.entries)
         self._begin_anew()
 
     def _begin_anew(self) -> None:
-        self._batches.clear()
+        self.batches.clear()
         self.messages = self.size_bytes = self.handle_batches = 0
         self._first_number = self._taken = 0
 

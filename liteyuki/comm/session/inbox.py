@@ -41,8 +41,9 @@ class Inbox:
         self.acks: Acks | None = None
         """Of the transport of the moment."""
         self._max_queued_bytes = max_queued_bytes
-        self._frames: deque[Frame] = deque()
-        self._runs: deque[Run] = deque()
+        self.frames: deque[Frame] = deque()
+        """What has come, in order; whether there is something anybody may ask."""
+        self.runs: deque[Run] = deque()
         """The oldest frame, or what is left of it if that is a batch, once it is no longer among the others."""
         self._queued_bytes = 0
         self._earlier_frames = self._earlier_bytes = 0
@@ -50,7 +51,7 @@ class Inbox:
         """What the handles of each frame that has any led to when it came: the other side may change that."""
 
     def __bool__(self) -> bool:
-        return bool(self.values or self._frames or self._runs)
+        return bool(self.values or self.frames or self.runs)
 
     # --- what comes
 
@@ -67,17 +68,19 @@ class Inbox:
         if frame.handles:
             self._handle_bytes.append(sum(handle.content_bytes for handle in frame.handles))
             size += self._handle_bytes[-1]
-        self._frames.append(frame)
+        self.frames.append(frame)
         self._queued_bytes += size
         self.received_bytes += size
 
     def transport_gone(self) -> None:
         """What is here came over a transport that is no more."""
+        if self.acks is not None:
+            self.acks.transport_gone()
         self.acks = None
-        self._earlier_frames = len(self._frames)
+        self._earlier_frames = len(self.frames)
         self._earlier_bytes += self._queued_bytes
         self._queued_bytes = 0
-        self._runs = deque(run._replace(acks=None) for run in self._runs)
+        self.runs = deque(run._replace(acks=None) for run in self.runs)
 
     @property
     def holds_too_much(self) -> bool:
@@ -88,40 +91,38 @@ class Inbox:
 
     def take_run(self) -> Run:
         """The oldest messages that nobody has decoded, which must be there. Raises `FrameError` for a bad batch."""
-        if not self._runs:
-            self._open_frame()
-        return self._runs.popleft()
-
-    def _open_frame(self) -> None:
-        frame, is_earlier = self._frames.popleft(), self._earlier_frames > 0
+        if self.runs:
+            return self.runs.popleft()
+        frame, acks = self.frames.popleft(), self.acks
         size = len(frame.body) + (self._handle_bytes.popleft() if frame.handles else 0)
-        if is_earlier:
+        if self._earlier_frames:
             self._earlier_frames -= 1
             self._earlier_bytes -= size
+            acks = None
         else:
             self._queued_bytes -= size
-        acks, is_redelivered = None if is_earlier else self.acks, bool(frame.flags & REDELIVERED)
-        if frame.kind == _BATCH:
-            self._runs.extend(Run(run, acks, is_redelivered) for run in runs_of(frame.body))
-        else:
-            self._runs.append(Run(frame, acks, is_redelivered))
+        is_redelivered = bool(frame.flags & REDELIVERED)
+        if frame.kind != _BATCH:
+            return Run(frame, acks, is_redelivered)
+        self.runs.extend(Run(run, acks, is_redelivered) for run in runs_of(frame.body))
+        return self.runs.popleft()
 
     def clear(self) -> None:
         """Nobody will take what is here."""
-        self._frames.clear()
+        self.frames.clear()
         self._handle_bytes.clear()
-        self._runs.clear()
+        self.runs.clear()
         self.values.clear()
         self._queued_bytes = self._earlier_frames = self._earlier_bytes = 0
 
     def adopt(self, other: "Inbox") -> None:
         """Go on with what `other` holds; this one is empty."""
-        self._frames, self._handle_bytes, self._runs = other._frames, other._handle_bytes, other._runs
+        self.frames, self._handle_bytes, self.runs = other.frames, other._handle_bytes, other.runs
         self.received_bytes += other.received_bytes
         self._max_queued_bytes = max(self._max_queued_bytes, other._max_queued_bytes)
         self._queued_bytes, self._earlier_bytes = other._queued_bytes, other._earlier_bytes
         self._earlier_frames, self.acks = other._earlier_frames, other.acks
-        other._frames, other._handle_bytes, other._runs, other.acks = deque(), deque(), deque(), None
+        other.frames, other._handle_bytes, other.runs, other.acks = deque(), deque(), deque(), None
         other.clear()
 
     # --- figures
@@ -133,12 +134,12 @@ class Inbox:
     @property
     def handles(self) -> int:
         """How many handles have come with what is here."""
-        return sum(len(frame.handles) for frame in self._frames)
+        return sum(len(frame.handles) for frame in self.frames)
 
     @property
     def entries(self) -> int:
         """How many frames, runs and decoded values are here."""
-        return len(self._frames) + len(self._runs) + len(self.values)
+        return len(self.frames) + len(self.runs) + len(self.values)
 
     # --- who waits
 

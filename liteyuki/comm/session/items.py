@@ -6,11 +6,11 @@ from typing import Final
 
 import ormsgpack
 
+from liteyuki.codec import Buffer
 from liteyuki.comm.wire import (
     HANDLES_SHIFT,
     HEADER,
     LARGE_HEAD,
-    Buffer,
     FrameKind,
     Handle,
     SharedHandle,
@@ -52,7 +52,7 @@ _MESSAGE: Final = int(FrameKind.MESSAGE)
 class Item:
     """A frame that is to be sent, of any kind and size."""
 
-    __slots__ = ("flags", "handles", "kind", "on_accept", "parts", "size_bytes")
+    __slots__ = ("flags", "handles", "kind", "length_bytes", "on_accept", "parts", "size_bytes")
 
     def __init__(
         self,
@@ -68,17 +68,18 @@ class Item:
         self.handles = handles
         self.on_accept = on_accept
         """Called when the item is queued; what it raises keeps the item out."""
-        self.size_bytes = sum(map(len, parts)) + MESSAGE_COST_BYTES
+        self.length_bytes = sum(map(len, parts))
+        self.size_bytes = self.length_bytes + MESSAGE_COST_BYTES
         if handles:
             self.size_bytes += sum(handle.content_bytes for handle in handles)
 
-    def writes(self) -> Iterator[Write]:
-        """What to write, piece by piece."""
-        size = sum(map(len, self.parts))
-        if size <= BATCH_BYTES:
-            yield [pack_frame(self.kind, self.flags, b"".join(self.parts))], self.handles
-            return
-        head = LARGE_HEAD.pack(self.kind, self.flags, size)
+    def frame(self) -> bytes:
+        """What to write for one that is not large."""
+        return HEADER.pack(self.length_bytes, self.kind, self.flags) + b"".join(self.parts)
+
+    def pieces(self) -> Iterator[Write]:
+        """The same for one that is, piece by piece."""
+        head = LARGE_HEAD.pack(self.kind, self.flags, self.length_bytes)
         # The handles go with the head, which says how many they are as well.
         yield [pack_frame(FrameKind.LARGE, self.flags, head)], self.handles
         for part in self.parts:

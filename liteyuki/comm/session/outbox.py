@@ -6,7 +6,9 @@ one did not. All that is here counts against one bound, so a receiver that stops
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
+
+from ormsgpack import packb
 
 from liteyuki.comm.session.batches import Batch, cut_batch, largest_of, pack_batch
 from liteyuki.comm.session.in_flight import InFlight
@@ -18,13 +20,14 @@ from liteyuki.comm.session.items import (
     SmallEntry,
     close_handles,
     cost_bytes,
-    frame_of,
     is_message,
     length_bytes,
 )
-from liteyuki.comm.wire import FrameKind, Handle, Write
+from liteyuki.comm.wire import HEADER, FrameKind, Handle, Write
 
 __all__ = ["Outbox"]
+
+_MESSAGE: Final = int(FrameKind.MESSAGE)
 
 
 class Outbox:
@@ -33,29 +36,47 @@ class Outbox:
 
     def __init__(self, max_queued_bytes: int) -> None:
         self.max_queued_bytes = max_queued_bytes
-        self.waiting_bytes = 0
-        """What waits costs, messages or not."""
         self.in_flight = InFlight(max_queued_bytes)
         self.dropped = 0
-        self._waiting: list[Entry] = []
+        self.waiting: list[Entry] = []
         """What no transport has been given, in order."""
+        self.burst_bytes = 0
+        """Small messages that cost so much in all may just be put to what is `waiting`; see `open_burst`."""
+        self._waiting_bytes = self._burst_began_bytes = 0
         self._items = self._controls = self._control_bytes = 0
         self._largest_bytes = 0
-        self._urgent: list[bytes] = []
-        self._writes: list[Write] = []
+        self.urgent: list[bytes] = []
+        """Frames that go before all that waits."""
+        self.rest: list[Write] = []
         """The rest of a message that leaves in pieces."""
 
     # --- what comes in
 
+    def open_burst(self, size_bytes: int) -> None:
+        """Somebody is bound to write all that waits. Until then, whoever adds small messages that cost so much in all
+        need only append them to `waiting`, and subtract what they cost from `burst_bytes`."""
+        self.close_burst()
+        self.burst_bytes = self._burst_began_bytes = max(0, size_bytes)
+
+    def close_burst(self) -> None:
+        """From now on somebody must look at each message."""
+        self._waiting_bytes += self._burst_began_bytes - self.burst_bytes
+        self.burst_bytes = self._burst_began_bytes = 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What waits costs, messages or not."""
+        return self._waiting_bytes + self._burst_began_bytes - self.burst_bytes
+
     def add_small(self, entry: SmallEntry, size_bytes: int) -> None:
         """Add a small message, which costs so much."""
-        self._waiting.append(entry)
-        self.waiting_bytes += size_bytes
+        self.waiting.append(entry)
+        self._waiting_bytes += size_bytes
 
     def add_item(self, item: Item) -> None:
         """Add anything else."""
-        self._waiting.append(item)
-        self.waiting_bytes += item.size_bytes
+        self.waiting.append(item)
+        self._waiting_bytes += item.size_bytes
         self._items += 1
         if item.kind != FrameKind.MESSAGE:
             self._controls += 1
@@ -63,7 +84,7 @@ class Outbox:
 
     def add_urgent(self, frame: bytes) -> None:
         """Send a whole frame before all that waits."""
-        self._urgent.append(frame)
+        self.urgent.append(frame)
 
     @property
     def queued_bytes(self) -> int:
@@ -80,61 +101,62 @@ class Outbox:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is on its way out, so that a message may go by itself."""
-        return not (self._waiting or self._urgent or self._writes)
-
-    @property
-    def has_urgent(self) -> bool:
-        return bool(self._urgent)
+        return not (self.waiting or self.urgent or self.rest)
 
     def next_write(self, queued: list[Write]) -> bool:
         """Move the next bytes, and the handles that travel with them, to what a transport has `queued`; whether any."""
-        if self._urgent:
-            frames, self._urgent = self._urgent, []
+        if self._burst_began_bytes:
+            self.close_burst()
+        if self.urgent:
+            frames, self.urgent = self.urgent, []
             queued.append(([b"".join(frames)], ()))
-        elif self._writes:
-            queued.append(self._writes.pop(0))
-        elif not self._waiting:
+        elif self.rest:
+            queued.append(self.rest.pop(0))
+        elif not self.waiting:
             return False
-        elif isinstance(first := self._waiting[0], Item):
+        elif isinstance(first := self.waiting[0], Item):
             self._move_item(first, queued)
         else:
             self._move_batch(queued)
         return True
 
     def _move_item(self, item: Item, queued: list[Write]) -> None:
-        del self._waiting[0]
+        del self.waiting[0]
         self._items -= 1
-        self.waiting_bytes -= item.size_bytes
-        first, *others = item.writes()
+        self._waiting_bytes -= item.size_bytes
         if item.kind != FrameKind.MESSAGE:
             self._controls -= 1
             self._control_bytes -= item.size_bytes
         else:
             self._largest_bytes = max(self._largest_bytes, length_bytes(item))
             self.in_flight.add(Batch([item], item.size_bytes, has_handles=bool(item.handles), is_open=False))
-        queued.append(first)
-        self._writes = others
+        if item.length_bytes <= BATCH_BYTES:
+            queued.append(([item.frame()], item.handles))
+        else:
+            first, *self.rest = item.pieces()
+            queued.append(first)
 
     def _move_batch(self, queued: list[Write]) -> None:
-        size = self.waiting_bytes
+        size = self._waiting_bytes
         entries: list[Any]
         if size <= 2 * BATCH_BYTES and not self._items:
             # All of it, though it is a little more than a batch is meant to be: cutting is slow.
-            entries = self._waiting[:]
+            entries = self.waiting[:]
         else:
-            entries, size = cut_batch(self._waiting, size, has_items=bool(self._items))
-        del self._waiting[: len(entries)]
-        self.waiting_bytes -= size
+            entries, size = cut_batch(self.waiting, size, has_items=bool(self._items))
+        del self.waiting[: len(entries)]
+        self._waiting_bytes -= size
         self._largest_bytes = max(self._largest_bytes, largest_of(entries, self._largest_bytes))
         self.in_flight.add(Batch(entries, size, has_handles=False, is_open=False))
         queued.append(([pack_batch(entries)], ()))
 
     def give_one(self, entry: SmallEntry, size_bytes: int, queued: list[Write]) -> None:
-        """Move `entry`, which costs so much, right to what a transport has `queued`, when all `is_idle`."""
+        """Move `entry`, which costs so much, right to what a transport has `queued`, while it `is_idle`."""
         self.in_flight.add_one(entry, size_bytes)
         if size_bytes - MESSAGE_COST_BYTES > self._largest_bytes:
             self._largest_bytes = size_bytes - MESSAGE_COST_BYTES
-        queued.append(([frame_of(entry)], ()))
+        payload = entry if isinstance(entry, bytes) else packb(entry)
+        queued.append(([HEADER.pack(len(payload), _MESSAGE, 0) + payload], ()))
 
     # --- the transport goes
 
@@ -145,7 +167,7 @@ class Outbox:
         that travels with a message which was begun has been opened over there: `dead_end` makes what goes instead.
         """
         again = self.in_flight.take_back(taken, begun, dead_end)
-        again += (entry for entry in self._waiting if is_message(entry))
+        again += (entry for entry in self.waiting if is_message(entry))
         self._begin_anew(again)
 
     def drop_all(self, *, is_written_lost: bool, is_last_unwritten: bool = False) -> int:
@@ -160,7 +182,7 @@ class Outbox:
         self._largest_bytes = self.largest_bytes
         gone, gone_bytes = self.accepted, self.accepted_bytes
         self.dropped += dropped
-        close_handles(self._waiting)
+        close_handles(self.waiting)
         self.in_flight.drop_all()
         self._begin_anew([])
         self.in_flight.gone, self.in_flight.gone_bytes = gone, gone_bytes
@@ -168,10 +190,11 @@ class Outbox:
 
     def _begin_anew(self, waiting: list[Entry]) -> None:
         """Only these messages are here, and no transport has been given any."""
-        self._urgent = []
-        self._writes = []
-        self._waiting = waiting
-        self.waiting_bytes = sum(map(cost_bytes, waiting))
+        self.urgent = []
+        self.rest = []
+        self.waiting = waiting
+        self.burst_bytes = self._burst_began_bytes = 0
+        self._waiting_bytes = sum(map(cost_bytes, waiting))
         self._items = sum(isinstance(entry, Item) for entry in waiting)
         self._controls = self._control_bytes = 0
 
@@ -185,7 +208,7 @@ class Outbox:
     @property
     def _here(self) -> int:
         """The same, including what is known to be taken."""
-        return len(self._waiting) - self._controls + self.in_flight.messages
+        return len(self.waiting) - self._controls + self.in_flight.messages
 
     @property
     def accepted(self) -> int:
@@ -201,15 +224,15 @@ class Outbox:
     @property
     def largest_bytes(self) -> int:
         """The length of the largest message that has ever been added."""
-        return max((self._largest_bytes, *map(length_bytes, filter(is_message, self._waiting))))
+        return max((self._largest_bytes, *map(length_bytes, filter(is_message, self.waiting))))
 
     @property
     def handles(self) -> int:
         """How many handles are kept open for what is here."""
-        waiting = (len(entry.handles) for entry in self._waiting if isinstance(entry, Item))
+        waiting = (len(entry.handles) for entry in self.waiting if isinstance(entry, Item))
         return sum(waiting) + self.in_flight.handles if self._items else self.in_flight.handles
 
     @property
     def entries(self) -> int:
         """How many frames and messages wait or are not taken."""
-        return len(self._waiting) + self.in_flight.messages
+        return len(self.waiting) + self.in_flight.messages

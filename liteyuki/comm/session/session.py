@@ -25,6 +25,7 @@ from liteyuki.comm.wire import (
     FrameError,
     FrameKind,
     Handle,
+    Write,
     check_hello,
     pack_frame,
     pack_hello,
@@ -36,8 +37,7 @@ from liteyuki.log import logger
 __all__ = ["Held", "Session"]
 
 # Plain numbers, since an IntEnum takes ten times as long to compare.
-_MESSAGE: Final = int(FrameKind.MESSAGE)
-_BATCH: Final = int(FrameKind.BATCH)
+_MESSAGES: Final = frozenset({int(FrameKind.MESSAGE), int(FrameKind.BATCH)})
 _ANSWERS: Final = frozenset({int(FrameKind.REPLY), int(FrameKind.FAILURE)})
 _REQUESTS: Final = frozenset({int(FrameKind.REQUEST), int(FrameKind.CONTROL)})
 
@@ -120,6 +120,7 @@ class Session:
             return False
         self.closed = ChannelClosed(self.name, text("channel.reason_closed_here"))
         self.is_closed_here = True
+        self.outbox.close_burst()
         self.calls.fail_all()
         self.credit.wake_all()
         self.inbox.wake_all()
@@ -141,37 +142,36 @@ class Session:
 
     # --- what goes out
 
-    def has_room_now(self, size_bytes: int) -> bool:
-        """Whether a message that costs so much may be sent, and nobody has waited for room before.
+    def open_burst(self, size_bytes: int) -> None:
+        """Somebody is bound to write all that waits. Until so much waits, let messages be added without a look, as far
+        as they may be."""
+        outbox = self.outbox
+        if self.closed is None and not self.credit.is_wanted and self.options.max_message_bytes >= size_bytes:
+            outbox.open_burst(min(size_bytes - outbox.waiting_bytes, outbox.max_queued_bytes - outbox.queued_bytes))
 
-        Raises `ChannelClosed`.
+    def give_one(self, entry: SmallEntry, size_bytes: int, queued: list[Write]) -> bool:
+        """Move a small message right to what a transport has `queued`, if it may be sent; whether it was.
+
+        For an outbox that `is_idle`. Raises `ChannelClosed`.
         """
         if self.closed is not None:
             self.raise_if_closed()
         outbox = self.outbox
-        return (
-            not self.credit.is_wanted
-            and outbox.waiting_bytes + outbox.in_flight.size_bytes + size_bytes <= outbox.max_queued_bytes
-        )
-
-    def add_small(self, entry: SmallEntry, size_bytes: int) -> bool:
-        """Queue a small message, which costs so much, if `has_room_now`; whether it is queued."""
-        if not self.has_room_now(size_bytes):
-            return self.add_message(entry)
-        self.outbox.add_small(entry, size_bytes)
+        # Nothing waits, so all that is queued is in flight.
+        if self.credit.is_wanted or outbox.in_flight.size_bytes + size_bytes > outbox.max_queued_bytes:
+            return False
+        outbox.give_one(entry, size_bytes, queued)
         return True
 
-    def add_message(self, entry: Entry) -> bool:
+    def add_message(self, entry: Entry, *, is_my_turn: bool = False) -> bool:
         """Queue a message if there is room, and nobody has waited for that before; whether it is queued.
 
-        Raises `ChannelClosed`, and what `Item.on_accept` does.
+        `is_my_turn` tells that its sender was woken for it. Raises `ChannelClosed`, and what `Item.on_accept` does.
         """
         if self.closed is not None:
             self.raise_if_closed()
-        return not self.credit.is_wanted and self.add_message_in_turn(entry)
-
-    def add_message_in_turn(self, entry: Entry) -> bool:
-        """The same for whoever was woken for it."""
+        if self.credit.is_wanted and not is_my_turn:
+            return False
         size = cost_bytes(entry)
         outbox = self.outbox
         if not outbox.has_room(size):
@@ -232,7 +232,7 @@ class Session:
             kind = frame.kind
             if not self.has_greeted:
                 self._greet(frame)
-            elif kind == _MESSAGE or kind == _BATCH:  # noqa: PLR1714 - the quickest way
+            elif kind in _MESSAGES:
                 inbox.add(frame)
             else:
                 self._receive_control(kind, frame)

@@ -1,48 +1,33 @@
 """What each call on `shared_memory` asks of the owner and makes of the answer, with no I/O.
 
-A call is a generator: it yields requests, is sent their answers, and returns what the caller wants. So the blocking
-and the asynchronous form of each are the same code, and values are taken apart and rebuilt where their classes are.
+So the blocking and the asynchronous form of each share it, and values are taken apart and rebuilt where their classes
+are.
 """
 
 import enum
 import sys
-from collections.abc import Generator
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import ormsgpack
-
-from liteyuki.codec import CodecError, UnknownMessage, decode, encode, entry_of
-from liteyuki.comm.storage.messages import (
-    Publication,
-    StorageCompareAndSet,
-    StorageDelete,
-    StorageGet,
-    StorageGetAll,
-    StorageIncrement,
-    StorageOperation,
-    StorageSet,
-)
+from liteyuki.codec import CodecError, canonical_form, decode, encode
+from liteyuki.comm.storage.messages import Publication, StorageCall
 from liteyuki.comm.storage.store import Encoded
 from liteyuki.errors import UnreadableValue
 from liteyuki.locale import text
 
 __all__ = [
     "MISSING",
-    "Call",
     "Missing",
+    "all_readable",
     "checked_name",
     "compare_and_set",
     "delete",
     "get",
-    "get_all",
     "increment",
-    "publish",
+    "publication",
     "readable",
+    "retry",
     "set_value",
 ]
-
-T = TypeVar("T")
-Call = Generator[StorageOperation | Publication, Any, T]
 
 
 class Missing(enum.Enum):
@@ -55,47 +40,41 @@ MISSING: Final = Missing.MISSING
 """No value: what `compare_and_set` expects of a key that must not be there, or puts where one must go."""
 
 
-def get(key: str, default: Any) -> Call[Any]:
-    value = yield StorageGet(checked_name(key))
-    return default if value is None else readable(key, value)
+def get(key: str) -> StorageCall:
+    return StorageCall("get", (checked_name(key),))
 
 
-def set_value(key: str, value: object, ttl: float | None) -> Call[None]:
-    yield StorageSet(checked_name(key), encode(value), _checked_ttl(ttl))
+def set_value(key: str, value: object, ttl: float | None) -> StorageCall:
+    return StorageCall("set", (checked_name(key), encode(value), _checked_ttl(ttl)))
 
 
-def delete(key: str) -> Call[bool]:
-    was_there: bool = yield StorageDelete(checked_name(key))
-    return was_there
+def delete(key: str) -> StorageCall:
+    return StorageCall("delete", (checked_name(key),))
 
 
-def get_all() -> Call[dict[str, Any]]:
-    values: dict[str, Encoded] = yield StorageGetAll()
-    return {key: readable(key, value) for key, value in values.items()}
-
-
-def increment(key: str, by: int | float) -> Call[int | float]:
+def increment(key: str, by: int | float) -> StorageCall:
     if type(by) is not int and type(by) is not float:
         raise TypeError(text("storage.bad_increment", type=type(by).__qualname__))
-    total: int | float = yield StorageIncrement(checked_name(key), by)
-    return total
+    return StorageCall("increment", (checked_name(key), by))
 
 
-def compare_and_set(key: str, expected: object, new: object, ttl: float | None) -> Call[bool]:
-    """The owner compares bytes. If those are others for the same value, this asks again with the owner's own."""
-    wanted = _encoded(expected)
-    request = StorageCompareAndSet(checked_name(key), wanted, _encoded(new), _checked_ttl(ttl))
-    while True:
-        was_there, present = yield request
-        if was_there:
-            return True
-        if wanted is None or present is None or not _are_same(present, wanted):
-            return False
-        request = StorageCompareAndSet(key, present, request.new, request.ttl)
+def compare_and_set(key: str, expected: object, new: object, ttl: float | None) -> StorageCall:
+    return StorageCall("compare_and_set", (checked_name(key), _encoded(expected), _encoded(new), _checked_ttl(ttl)))
 
 
-def publish(topic: str, value: object) -> Call[None]:
-    yield Publication(checked_name(topic), encode(value))
+def retry(refused: StorageCall, present: Encoded | None) -> StorageCall | None:
+    """What to ask next after `present` was there for a `compare_and_set` instead; None if that is another value.
+
+    The owner compares bytes. If those are others for the same value, it is asked again with its own.
+    """
+    key, expected, new, ttl = refused.arguments
+    if expected is None or present is None or not _are_same(present, expected):
+        return None
+    return StorageCall("compare_and_set", (key, present, new, ttl))
+
+
+def publication(topic: str, value: object) -> Publication:
+    return Publication(checked_name(topic), encode(value))
 
 
 def checked_name(name: str) -> str:
@@ -114,6 +93,10 @@ def readable(key: str, value: Encoded) -> Any:
         raise UnreadableValue(key, str(error)) from error
 
 
+def all_readable(values: dict[str, Encoded]) -> dict[str, Any]:
+    return {key: readable(key, value) for key, value in values.items()}
+
+
 def _checked_ttl(ttl: float | None) -> float | None:
     if ttl is None:
         return None
@@ -130,29 +113,6 @@ def _encoded(value: object) -> Encoded | None:
 
 def _are_same(one: Encoded, other: Encoded) -> bool:
     try:
-        return _canonical(decode(*one)) == _canonical(decode(*other))
+        return canonical_form(decode(*one)) == canonical_form(decode(*other))
     except CodecError:
         return False  # what cannot be rebuilt here is nothing that this process can expect
-
-
-def _canonical(value: Any) -> bytes:
-    """The same bytes for the same value of the same types, in whatever order a dict or a set holds it.
-
-    Not `==`: NaN would never be the same, nor would an instance of a class without `__eq__`, so no `compare_and_set`
-    of such a value could ever succeed; and 1, 1.0 and True would be.
-    """
-    kind = type(value)
-    if kind is dict:
-        parts = sorted(_canonical(key) + _canonical(item) for key, item in value.items())
-    elif kind is set or kind is frozenset:
-        parts = sorted(map(_canonical, value))
-    elif kind is list or kind is tuple:
-        parts = [_canonical(item) for item in value]
-    elif kind is UnknownMessage:
-        parts = [value.name.encode(), _canonical(value.fields)]
-    elif (entry := entry_of(kind)) is not None:
-        inner = entry.enum_value(value) if entry.is_enum else entry.take_apart(value)
-        parts = [entry.name.encode(), _canonical(inner)]
-    else:
-        return ormsgpack.packb(list(encode(value)))
-    return ormsgpack.packb([kind.__qualname__, parts])

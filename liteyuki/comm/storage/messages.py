@@ -1,98 +1,34 @@
-"""What a child and the main process say to each other for `shared_memory`, over `{process}-passive`.
+"""What a child and the main process say to each other for `shared_memory`, over the control lane of their channel.
 
 Values travel as `Encoded`, as the channel would carry them: the main process keeps what it need not understand.
 """
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from liteyuki.codec import message
-from liteyuki.comm.storage.store import Encoded, Store
+from liteyuki.comm.storage.store import Encoded
 from liteyuki.errors import NotANumber, NumberTooLarge, StorageError, StorageFull
 
 __all__ = [
     "KeyState",
     "Publication",
-    "StorageCompareAndSet",
-    "StorageDelete",
+    "StorageCall",
     "StorageEndWait",
-    "StorageGet",
-    "StorageGetAll",
-    "StorageIncrement",
-    "StorageOperation",
     "StorageRefusal",
-    "StorageSet",
     "StorageSubscribe",
     "StorageWait",
 ]
 
 
-class StorageOperation(ABC):
-    """Child to main: do one thing to the table. Answered with what `apply` returns, or a `StorageRefusal`."""
-
-    @abstractmethod
-    def apply(self, store: Store) -> Any:
-        """In the process that owns `store`; see its method of the same name."""
-
-
-@message(name="liteyuki.StorageGet")
+@message(name="liteyuki.StorageCall")
 @dataclass(frozen=True)
-class StorageGet(StorageOperation):
-    key: str
+class StorageCall:
+    """Child to main: do one thing to the table. Answered with what its method returns, or a `StorageRefusal`."""
 
-    def apply(self, store: Store) -> Encoded | None:
-        return store.get(self.key)
-
-
-@message(name="liteyuki.StorageSet")
-@dataclass(frozen=True)
-class StorageSet(StorageOperation):
-    key: str
-    value: Encoded
-    ttl: float | None
-
-    def apply(self, store: Store) -> None:
-        store.set(self.key, self.value, self.ttl)
-
-
-@message(name="liteyuki.StorageDelete")
-@dataclass(frozen=True)
-class StorageDelete(StorageOperation):
-    key: str
-
-    def apply(self, store: Store) -> bool:
-        return store.delete(self.key)
-
-
-@message(name="liteyuki.StorageGetAll")
-@dataclass(frozen=True)
-class StorageGetAll(StorageOperation):
-    def apply(self, store: Store) -> dict[str, Encoded]:
-        return store.get_all()
-
-
-@message(name="liteyuki.StorageIncrement")
-@dataclass(frozen=True)
-class StorageIncrement(StorageOperation):
-    key: str
-    by: int | float
-
-    def apply(self, store: Store) -> int | float:
-        return store.increment(self.key, self.by)
-
-
-@message(name="liteyuki.StorageCompareAndSet")
-@dataclass(frozen=True)
-class StorageCompareAndSet(StorageOperation):
-    key: str
-    expected: Encoded | None
-    new: Encoded | None
-    ttl: float | None
-
-    def apply(self, store: Store) -> tuple[bool, Encoded | None]:
-        return store.compare_and_set(self.key, self.expected, self.new, self.ttl)
+    method: Literal["get", "set", "delete", "get_all", "increment", "compare_and_set"]
+    arguments: tuple[Any, ...] = ()
 
 
 _REFUSALS: Final[dict[str, type[StorageError]]] = {
@@ -140,8 +76,9 @@ class KeyState:
 @message(name="liteyuki.StorageEndWait")
 @dataclass(frozen=True)
 class StorageEndWait:
-    """Child to main: nobody waits any more. Wants no answer."""
+    """Child to main: nobody waits for `key` with that id any more. Wants no answer."""
 
+    key: str
     wait_id: UUID
 
 

@@ -1,18 +1,17 @@
 """`shared_memory`: values and publications that all processes share, with the same calls in each of them."""
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from liteyuki.comm.registry import current_registry
 from liteyuki.comm.storage import calls
-from liteyuki.comm.storage.calls import MISSING, Call
-from liteyuki.comm.storage.client import owner_for
-from liteyuki.comm.storage.watch import Change, Watch
+from liteyuki.comm.storage.client import Owner
+from liteyuki.comm.storage.messages import Publication, StorageCall
+from liteyuki.comm.storage.pubsub import Subscribers
+from liteyuki.comm.storage.watch import Watch
 
-__all__ = ["MISSING", "Change", "SharedMemory", "Watch", "shared_memory"]
+__all__ = ["SharedMemory"]
 
 F = TypeVar("F", bound=Callable[[Any], Any])
-T = TypeVar("T")
 
 
 class SharedMemory:
@@ -29,38 +28,44 @@ class SharedMemory:
     within 5 seconds: then it may have done what was asked, or may still do it.
     """
 
+    def __init__(self, find: Callable[[], tuple[Owner, Subscribers]]) -> None:
+        """`find`: who has the values just now, and who hears publications in this process."""
+        self._find = find
+
     # --- values
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of `key`, or `default`. Raises `UnreadableValue` if it cannot be rebuilt in this process."""
-        return _run(calls.get(key, default))
+        value = self._ask(calls.get(key))
+        return default if value is None else calls.readable(key, value)
 
     async def async_get(self, key: str, default: Any = None) -> Any:
-        return await _async_run(calls.get(key, default))
+        value = await self._async_ask(calls.get(key))
+        return default if value is None else calls.readable(key, value)
 
     def set(self, key: str, value: object, *, ttl: float | None = None) -> None:
         """Let `key` hold `value`, for `ttl` seconds or, if that is None, until it is deleted.
 
         Raises `StorageFull` if the store has no room for it; `ValueError` for a `ttl` that is not above 0.
         """
-        _run(calls.set_value(key, value, ttl))
+        self._ask(calls.set_value(key, value, ttl))
 
     async def async_set(self, key: str, value: object, *, ttl: float | None = None) -> None:
-        await _async_run(calls.set_value(key, value, ttl))
+        await self._async_ask(calls.set_value(key, value, ttl))
 
     def delete(self, key: str) -> bool:
         """Forget `key`; whether it was there."""
-        return _run(calls.delete(key))
+        return bool(self._ask(calls.delete(key)))
 
     async def async_delete(self, key: str) -> bool:
-        return await _async_run(calls.delete(key))
+        return bool(await self._async_ask(calls.delete(key)))
 
     def get_all(self) -> dict[str, Any]:
         """All keys and their values, as they were at one moment. Raises `UnreadableValue` as `get` does."""
-        return _run(calls.get_all())
+        return calls.all_readable(self._ask(StorageCall("get_all")))
 
     async def async_get_all(self) -> dict[str, Any]:
-        return await _async_run(calls.get_all())
+        return calls.all_readable(await self._async_ask(StorageCall("get_all")))
 
     def increment(self, key: str, by: int | float = 1) -> int | float:
         """Add `by` to what `key` holds, 0 if it is not there, and return the sum. Its time to live stays.
@@ -68,10 +73,12 @@ class SharedMemory:
         Raises `NotANumber` if that is neither an int nor a float; `NumberTooLarge` if the two have no sum;
         `StorageFull`.
         """
-        return _run(calls.increment(key, by))
+        total: int | float = self._ask(calls.increment(key, by))
+        return total
 
     async def async_increment(self, key: str, by: int | float = 1) -> int | float:
-        return await _async_run(calls.increment(key, by))
+        total: int | float = await self._async_ask(calls.increment(key, by))
+        return total
 
     def compare_and_set(self, key: str, expected: object, new: object, *, ttl: float | None = None) -> bool:
         """If `key` holds `expected`, `set` it to `new`; whether it did.
@@ -81,14 +88,26 @@ class SharedMemory:
         set does not count, NaN is itself, and no `__eq__` is asked. What `get` has returned is always the same until
         somebody sets another value. Raises as `set` does.
         """
-        return _run(calls.compare_and_set(key, expected, new, ttl))
+        request: StorageCall | None = calls.compare_and_set(key, expected, new, ttl)
+        while request is not None:
+            was_there, present = self._ask(request)
+            if was_there:
+                return True
+            request = calls.retry(request, present)
+        return False
 
     async def async_compare_and_set(self, key: str, expected: object, new: object, *, ttl: float | None = None) -> bool:
-        return await _async_run(calls.compare_and_set(key, expected, new, ttl))
+        request: StorageCall | None = calls.compare_and_set(key, expected, new, ttl)
+        while request is not None:
+            was_there, present = await self._async_ask(request)
+            if was_there:
+                return True
+            request = calls.retry(request, present)
+        return False
 
     def watch(self, key: str) -> Watch:
         """An iterator over what `key` holds, now and later: `for` in a thread, `async for` on an event loop."""
-        return Watch(calls.checked_name(key), owner_for(current_registry()))
+        return Watch(calls.checked_name(key), self._owner())
 
     # --- publications
 
@@ -99,10 +118,10 @@ class SharedMemory:
         publications in the same order. What a process that does not read has no room for (16 MiB) is lost to it
         alone, and the log tells so.
         """
-        _run(calls.publish(topic, value))
+        self._ask(calls.publication(topic, value))
 
     async def async_publish(self, topic: str, value: object) -> None:
-        await _async_run(calls.publish(topic, value))
+        await self._async_ask(calls.publication(topic, value))
 
     def on_subscriber_receive(self, topic: str) -> Callable[[F], F]:
         """Decorator: call a function, plain or `async`, with every value that is published under `topic`.
@@ -113,35 +132,22 @@ class SharedMemory:
         """
 
         def register(function: F) -> F:
-            registry = current_registry()
-            owner_for(registry).subscribe(calls.checked_name(topic))
-            registry.subscribers.add(topic, function)
+            owner, subscribers = self._owner(), self._find()[1]
+            owner.subscribe(calls.checked_name(topic), subscribers)
+            subscribers.add(topic, function)
             return function
 
         return register
 
+    # --- inside
 
-shared_memory: Final = SharedMemory()
-"""The one of this process; it is looked up anew at each call which process owns the values."""
+    def _owner(self) -> Owner:
+        owner, subscribers = self._find()
+        subscribers.bind_to_running_loop()
+        return owner
 
+    def _ask(self, request: StorageCall | Publication) -> Any:
+        return self._owner().ask(request)
 
-def _run(call: Call[T]) -> T:
-    owner = owner_for(current_registry())
-    try:
-        request = next(call)
-        while True:
-            request = call.send(owner.ask(request))
-    except StopIteration as ended:
-        result: T = ended.value
-        return result
-
-
-async def _async_run(call: Call[T]) -> T:
-    owner = owner_for(current_registry())
-    try:
-        request = next(call)
-        while True:
-            request = call.send(await owner.async_ask(request))
-    except StopIteration as ended:
-        result: T = ended.value
-        return result
+    async def _async_ask(self, request: StorageCall | Publication) -> Any:
+        return await self._owner().async_ask(request)

@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Callable, Collection
 from typing import Final, NamedTuple
 
-from liteyuki.codec import TAGGED, decode, encode
+from liteyuki.codec import CodecError, decode, encode
 from liteyuki.errors import NotANumber, NumberTooLarge, StorageFull
 
 __all__ = ["ABSENT", "ENTRY_BYTES", "MAX_STORE_BYTES", "Encoded", "Store"]
@@ -181,9 +181,10 @@ class Store:
 
 
 def _number(key: str, value: Encoded) -> int | float:
-    flags, payload = value
-    # What is tagged is a container or a registered class, which need not be built to know that it is no number.
-    present = None if flags & TAGGED else decode(flags, payload)
+    try:
+        present = decode(*value)
+    except CodecError:
+        raise NotANumber(key) from None  # numbers can be decoded everywhere
     if type(present) is int or type(present) is float:
         return present
     raise NotANumber(key)

@@ -1,6 +1,7 @@
 """`Watch`: what a key holds, and everything that it holds later."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from uuid import UUID, uuid4
 from liteyuki.comm.storage.calls import readable
 from liteyuki.comm.storage.client import Owner
 from liteyuki.comm.storage.messages import KeyState, StorageWait
-from liteyuki.errors import ChannelClosed, PeerGone
+from liteyuki.errors import ChannelClosed, ChannelFull, PeerGone
 from liteyuki.locale import text
 
 __all__ = ["Change", "Watch"]
@@ -60,12 +61,15 @@ class Watch(Iterator[Change], AsyncIterator[Change]):
             state = self._owner.wait(request)
         except (ChannelClosed, PeerGone):
             state = None
+        except BaseException:
+            self._end_wait(request.wait_id)
+            raise
         finally:
             self._waits.remove(request.wait_id)
-        if state is None:
-            self._closed = True
+        change = self._change_to(state)
+        if change is None:
             raise StopIteration
-        return self._change_to(state)
+        return change
 
     def __aiter__(self) -> "Watch":
         return self
@@ -78,12 +82,15 @@ class Watch(Iterator[Change], AsyncIterator[Change]):
             state = await self._owner.async_wait(request)
         except (ChannelClosed, PeerGone):
             state = None
+        except BaseException:
+            self._end_wait(request.wait_id)
+            raise
         finally:
             self._waits.remove(request.wait_id)
-        if state is None:
-            self._closed = True
+        change = self._change_to(state)
+        if change is None:
             raise StopAsyncIteration
-        return self._change_to(state)
+        return change
 
     def __enter__(self) -> "Watch":
         return self
@@ -94,7 +101,7 @@ class Watch(Iterator[Change], AsyncIterator[Change]):
         self.close()
 
     def close(self) -> None:
-        """End it; whoever waits for the next state goes on. Twice is harmless.
+        """End it; whoever waits for the next state goes on. Idempotent.
 
         Raises `ChannelFull`, in a child, if somebody waits and the main process does not read.
         """
@@ -102,7 +109,7 @@ class Watch(Iterator[Change], AsyncIterator[Change]):
             self._closed = True
             waits = tuple(self._waits)
         for wait_id in waits:
-            self._owner.end_wait(wait_id)
+            self._owner.end_wait(self.key, wait_id)
 
     def _begin(self) -> StorageWait | None:
         with self._lock:
@@ -112,7 +119,16 @@ class Watch(Iterator[Change], AsyncIterator[Change]):
             self._waits.append(request.wait_id)
             return request
 
-    def _change_to(self, state: KeyState) -> Change:
+    def _end_wait(self, wait_id: UUID) -> None:
+        """Who waited has been cancelled or interrupted."""
+        with contextlib.suppress(ChannelFull):  # then it ends with the next change
+            self._owner.end_wait(self.key, wait_id)
+
+    def _change_to(self, state: KeyState | None) -> Change | None:
+        """What to tell of it; None if this is the end."""
+        if state is None:
+            self._closed = True
+            return None
         self._seen = state.version
         if state.value is None:
             return Change(self.key, None, exists=False)

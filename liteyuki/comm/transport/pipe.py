@@ -63,12 +63,11 @@ class PipeTransport:
         end.setblocking(False)
         self._socket = end
         self.queued: list[Write] = []
-        self._sent: list[int] = []
-        """How many bytes of the first that is queued the OS has just taken, until they are no longer queued."""
         self._parser = FrameParser()
         self._error: Exception | None = None
         self._came: list[tuple[int, list[tuple[int, int, bytes]], int, Any]] = []
         """What the OS said when it was asked for bytes and had some, until these are passed on."""
+        self.passed_on = self._came.clear
         self._page: mmap.mmap | None = None
         self.own, self.peer = [0] * COUNTERS, [0] * COUNTERS
 
@@ -84,41 +83,34 @@ class PipeTransport:
         return self._socket.fileno()
 
     def flush(self) -> bool:
-        queued, sent = self.queued, self._sent
+        queued = self.queued
         while queued:
-            if not sent:
-                try:
-                    self._send(*queued[0])
-                except BlockingIOError:
-                    return False
-                except OSError as error:
-                    raise TransportEnded from error
-            rest = _after(queued[0][0], sent[0])
-            # Without a call in between, so that a signal's handler raises before it or after it.
+            parts, handles = queued[0]
+            try:
+                if handles:
+                    numbers = array.array("i", [handle.fileno() for handle in handles])
+                    sent = self._socket.sendmsg(parts, [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)])
+                elif len(parts) == 1:
+                    sent = self._socket.send(parts[0])
+                    if sent == len(parts[0]):
+                        del queued[0]
+                        continue
+                else:
+                    sent = self._socket.sendmsg(parts[:_MAX_PARTS])
+            except BlockingIOError:
+                return False
+            except OSError as error:
+                raise TransportEnded from error
+            rest = _after(parts, sent)
             if rest:
                 queued[0] = (rest, ())
             else:
                 del queued[0]
-            del sent[:]
         return True
-
-    def _send(self, parts: Sequence[Buffer], handles: Sequence[Handle]) -> None:
-        # Sent and noted in one step of C, as in `_receive`.
-        if handles:
-            numbers = array.array("i", [handle.fileno() for handle in handles])
-            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)]
-            self._sent.extend(map(self._socket.sendmsg, (parts,), (rights,)))
-        elif len(parts) == 1:
-            self._sent.extend(map(self._socket.send, parts))
-        else:
-            self._sent.extend(map(self._socket.sendmsg, (parts[:_MAX_PARTS],)))
 
     @property
     def has_in_hand(self) -> bool:
         return bool(self._came)
-
-    def passed_on(self) -> None:
-        self._came.clear()
 
     def read(self) -> list[Frame]:
         frames: list[Frame] = []
@@ -126,13 +118,7 @@ class PipeTransport:
             raise self._error
         had_page = self._page is not None
         try:
-            data = self._receive(frames)
-            try:
-                if data:
-                    self._parser.feed(data, frames)
-            finally:
-                if not had_page:
-                    self._open_page(frames)
+            self._receive(frames)
         except BlockingIOError:
             pass
         except (TransportEnded, FrameError) as error:
@@ -150,25 +136,34 @@ class PipeTransport:
             return self.read()  # the page comes by itself; what was sent is behind it
         return frames
 
-    def _receive(self, frames: list[Frame]) -> memoryview:
-        """Bytes for the parser, but for those of a large message, which are put where they belong."""
-        buffer, room = _read_buffer(), self._parser.room()
-        # Always with room for handles: the system closes those that are not asked for.
+    def _receive(self, frames: list[Frame]) -> None:
+        parser, buffer = self._parser, getattr(_per_thread, "buffer", None) or _read_buffer()
+        room = parser.room() if parser.large is not None else None
+        # The bytes of a large message are put where they belong. And always with room for handles: the system closes
+        # those that are not asked for.
         buffers = [room, buffer] if room else [buffer]
         # Asked and noted in one step of C: a signal's handler may raise between any two of Python.
         self._came.extend(map(self._socket.recvmsg_into, (buffers,), (_ANCILLARY_BYTES,), (_CLOSE_ON_EXEC,)))
         count, ancillary, flags, _ = self._came[-1]
         if not count:
-            raise TransportEnded(self._parser.unfinished_bytes)
+            raise TransportEnded(parser.unfinished_bytes)
         if ancillary:
             self._keep_handles(ancillary)
         if flags & _TRUNCATED:
             raise FrameError(text("frame.handles_lost"))
         if room:
             placed = min(count, len(room))
-            self._parser.came(placed, frames)
+            parser.came(placed, frames)
             count -= placed
-        return buffer[:count]
+        if self._page is not None:
+            if count:
+                parser.feed(buffer[:count], frames)
+            return
+        try:
+            if count:
+                parser.feed(buffer[:count], frames)
+        finally:
+            self._open_page(frames)
 
     def _keep_handles(self, ancillary: list[tuple[int, int, bytes]]) -> None:
         for level, kind, data in ancillary:

@@ -87,7 +87,8 @@ class FrameParser:
         self.max_message_bytes = max_message_bytes
         self._rest = bytearray()
         self._wanted_bytes = HEADER_BYTES
-        self._large: _Large | None = None
+        self.large: _Large | None = None
+        """A message that has begun and has not ended, if it comes in pieces."""
         self._piece_bytes = 0
 
     def feed(self, data: bytes | memoryview, into: list[Frame]) -> None:
@@ -99,8 +100,8 @@ class FrameParser:
         if not rest and not self._piece_bytes and HEADER_BYTES <= size <= _SMALL_BYTES:
             # Exactly one small frame, and the last ended before it: what a round trip consists of.
             length, kind, flags = HEADER.unpack_from(data)
-            if length + HEADER_BYTES == size and kind in _WHOLE and not flags >> HANDLES_SHIFT:
-                self._check(length, kind)
+            is_whole = length + HEADER_BYTES == size and kind in _WHOLE and not flags >> HANDLES_SHIFT
+            if is_whole and (length <= self.max_message_bytes or kind != _MESSAGE):
                 into.append(Frame(kind, flags, bytes(data[HEADER_BYTES:])))
                 return
         position, end = 0, size
@@ -163,11 +164,11 @@ class FrameParser:
 
     def room(self) -> memoryview:
         """Where what comes next belongs, if it is part of a large message: whoever reads may put it right there."""
-        return self._large.room(self._piece_bytes) if self._large is not None and not self._rest else _NOWHERE
+        return self.large.room(self._piece_bytes) if self.large is not None and not self._rest else _NOWHERE
 
     def came(self, size: int, into: list[Frame]) -> None:
         """So many bytes have been put into `room`; to be called before `feed` gets what comes behind them."""
-        large = self._large
+        large = self.large
         assert large is not None
         large.came(size)
         self._end_of_part(large, size, into)
@@ -188,7 +189,7 @@ class FrameParser:
         return tuple(self.handles.popleft() for _ in range(count))
 
     def _begin_large(self, body: bytes, flags: int) -> None:
-        if self._large is not None or len(body) != LARGE_HEAD.size:
+        if self.large is not None or len(body) != LARGE_HEAD.size:
             raise FrameError(text("frame.pieces"))
         kind, large_flags, size = LARGE_HEAD.unpack(body)
         if size > self.max_message_bytes:
@@ -196,18 +197,18 @@ class FrameParser:
         if kind not in _IN_PIECES or not size or large_flags >> HANDLES_SHIFT != flags >> HANDLES_SHIFT:
             raise FrameError(text("frame.pieces"))
         try:
-            self._large = _Large(kind, large_flags, size, self._handles_of(flags))
+            self.large = _Large(kind, large_flags, size, self._handles_of(flags))
         except MemoryError as error:
             raise FrameError(text("frame.no_memory", size=size)) from error
 
     def _begin_piece(self, length: int) -> None:
-        if self._large is None or not 0 < length <= self._large.missing_bytes:
+        if self.large is None or not 0 < length <= self.large.missing_bytes:
             raise FrameError(text("frame.pieces"))
         self._piece_bytes = length
 
     def _take_piece(self, data: bytes | memoryview, position: int, into: list[Frame]) -> int:
         """Add what `data` has of the piece from `position` on; where it ends."""
-        large = self._large
+        large = self.large
         assert large is not None
         part = memoryview(data)[position : position + self._piece_bytes]
         large.add(part)
@@ -217,10 +218,10 @@ class FrameParser:
     def _end_of_part(self, large: _Large, size: int, into: list[Frame]) -> None:
         self._piece_bytes -= size
         if not large.missing_bytes:
-            self._large = None
+            self.large = None
             into.append(large.frame())
 
     @property
     def unfinished_bytes(self) -> int:
         """How many bytes of a frame have come whose rest has not."""
-        return len(self._rest) + (self._large.came_bytes if self._large is not None else 0)
+        return len(self._rest) + (self.large.came_bytes if self.large is not None else 0)

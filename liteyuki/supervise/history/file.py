@@ -11,12 +11,14 @@ from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.history.entry import COLUMNS, Bounds, HistoryEntry
 
-__all__ = ["VERSION", "HistoryFile"]
+__all__ = ["BUSY_TIMEOUT", "VERSION", "HistoryFile"]
 
 VERSION: Final = 1
 """Of the table's structure, as the file's `user_version`."""
 
-_BUSY_TIMEOUT: Final = 2.0
+BUSY_TIMEOUT: Final = 2.0
+"""Seconds that a connection waits while another one writes."""
+
 _PRUNE_EVERY: Final = 50
 _INSERT: Final = f"INSERT INTO history VALUES (NULL{', ?' * len(COLUMNS)})"
 
@@ -81,7 +83,7 @@ class HistoryFile:
         # What a process prints is nobody else's business.
         self._path.touch(mode=0o600)
         database = sqlite3.connect(
-            self._path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, cached_statements=8
+            self._path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, cached_statements=8
         )
         try:
             database.execute("PRAGMA cache_size = -64")

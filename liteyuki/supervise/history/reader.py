@@ -3,15 +3,13 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from liteyuki.errors import HistoryUnreadable
 from liteyuki.supervise.history.entry import HistoryEntry
-from liteyuki.supervise.history.file import VERSION
+from liteyuki.supervise.history.file import BUSY_TIMEOUT, VERSION
 
 __all__ = ["read_history", "read_processes"]
-
-_BUSY_TIMEOUT: Final = 2.0
 
 
 def read_history(path: Path, process: str | None = None, *, count: int = 20) -> list[HistoryEntry]:
@@ -41,7 +39,7 @@ def _select(path: Path, statement: str, values: dict[str, object]) -> list[tuple
     is_in_use = Path(f"{path}-wal").exists()
     address = f"{path.absolute().as_uri()}?mode=ro{'' if is_in_use else '&immutable=1'}"
     try:
-        with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT)) as file:
+        with closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT)) as file:
             version = file.execute("PRAGMA user_version").fetchone()[0]
             if version == 0 and not file.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 return []  # it is only just being made

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HistoryWriter"]
 
-_PATIENCE: Final = 0.02
+_LONGEST_WAIT: Final = 0.02
 """Seconds that an entry may hold the main loop up."""
 _MAX_WAITING: Final = 1000
 _CALM: Final = 60.0
@@ -61,7 +61,7 @@ class HistoryWriter:
             self._put([*self._waiting, HistoryEntry.of(event)])
             self._written.clear()
             self._start()
-        if self._is_fast and not self._written.wait(_PATIENCE):
+        if self._is_fast and not self._written.wait(_LONGEST_WAIT):
             self._is_fast = False
 
     def close(self) -> None:
@@ -128,7 +128,7 @@ class HistoryWriter:
                     self._say_soon(text("history.failed", path=self._path, error=error))
             return False
         # The first time takes longer: SQLite is loaded, and the file is made.
-        self._is_fast = is_first or time.monotonic() - began < _PATIENCE * len(entries)
+        self._is_fast = is_first or time.monotonic() - began < _LONGEST_WAIT * len(entries)
         if self._is_failing:
             self._is_failing = False
             with self._lock:

@@ -9,15 +9,16 @@ __all__ = ["LOW_BYTES", "Pressure"]
 _HIGH_BYTES: Final = 128 * 1024
 LOW_BYTES: Final = 32 * 1024
 """With so much in waiting, or less, the writer has caught up."""
-_PATIENCE: Final = 1.0
+_LONGEST_HOLD: Final = 1.0
 """Seconds that a child may be held back when its output is not taken. After that, what does not fit is left out."""
 
 
 class Pressure:
-    """Says when to hold on with reading what a child prints. On the loop's thread only.
+    """Says when to stop reading what a child prints, and when to go on. On the loop's thread only.
 
-    On from `_HIGH_BYTES` in waiting until the writer has caught up, or has not for `_PATIENCE` seconds; then off until
-    it has. So a fast child meets a writer at work and nothing is lost, and one that is stuck holds up nobody.
+    It is on from `_HIGH_BYTES` in waiting until the writer has caught up, for `_LONGEST_HOLD` seconds at most; after
+    that it stays off until the writer has caught up. So a fast child waits for a writer that works, and nothing is
+    lost; a writer that is stuck holds up nobody.
     """
 
     def __init__(self) -> None:
@@ -43,7 +44,7 @@ class Pressure:
             self._is_out_of_patience = False
             self._release()
         elif waiting_bytes > _HIGH_BYTES and self._loop and not self._timer and not self._is_out_of_patience:
-            self._timer = self._loop.call_later(_PATIENCE, self._lose_patience)
+            self._timer = self._loop.call_later(_LONGEST_HOLD, self._lose_patience)
 
     def _lose_patience(self) -> None:
         self._is_out_of_patience = True

@@ -21,19 +21,17 @@ from liteyuki._platform import (
     running_processes,
     send_signal,
 )
-from liteyuki.supervise.tree.hunt import find, hunt
+from liteyuki.supervise.tree.hunt import KILL_TIMEOUT, find, hunt
 from liteyuki.supervise.tree.marks import Marks, words_in
 
 __all__ = ["ending_program", "main"]
 
-_PATIENCE: Final = 0.1
-"""Seconds without finding any more after which all is taken to be found."""
+_SETTLED_AFTER: Final = 0.1
+"""Seconds without a new find after which all processes count as found."""
 _HUNTS: Final = 10
 """How often it is begun anew where there is no end of them."""
-_KILL_TIMEOUT: Final = 5.0
-"""Seconds that the kernel may take to end what was killed, after which an empty cgroup is left."""
 _LONGEST_LOOK: Final = 0.1
-_LOOK_AGAIN: Final = 0.05
+_REMOVAL_RETRY: Final = 0.05
 _ASKED: Final = "ask:"
 # Not `-m`: that would look for our modules, and Python's own, in the project's folder first.
 _RUN: Final = (
@@ -91,7 +89,7 @@ def main(arguments: Sequence[str]) -> None:
         return (process.pid, process.began) in first or is_marked(process)
 
     for _ in range(_HUNTS):
-        if hunt(is_ours, is_mark, patience=_PATIENCE):
+        if hunt(is_ours, is_mark, patience=_SETTLED_AFTER):
             break
     if cgroup:
         _remove(Path(cgroup))
@@ -104,6 +102,6 @@ def _goes_on(main_process: str) -> bool:
 
 
 def _remove(cgroup: Path) -> None:
-    give_up_at = time.monotonic() + _KILL_TIMEOUT
+    give_up_at = time.monotonic() + KILL_TIMEOUT
     while not remove_cgroup(cgroup) and time.monotonic() < give_up_at:
-        time.sleep(_LOOK_AGAIN)
+        time.sleep(_REMOVAL_RETRY)

@@ -28,7 +28,7 @@ from liteyuki._platform import (
 )
 from liteyuki.supervise.tree.after_main import ending_program
 from liteyuki.supervise.tree.cgroup import TreeCgroup
-from liteyuki.supervise.tree.hunt import find, hunt
+from liteyuki.supervise.tree.hunt import KILL_TIMEOUT, find, hunt
 from liteyuki.supervise.tree.marks import VARIABLE, Marks, belongs, words_in
 from liteyuki.supervise.tree.orphans import OrphanCollector
 
@@ -39,9 +39,7 @@ LAST_SECONDS: Final = 0.4
 _GUARD_PAUSE: Final = 0.1
 """Seconds before a guard that was killed is replaced."""
 _MOMENT: Final = 0.002
-_KILL_TIMEOUT: Final = 5.0
-"""Seconds that the kernel may take to end what was killed (one that waits for a disk cannot be ended)."""
-_LOOK_AGAIN: Final = 0.05
+_END_POLL: Final = 0.05
 _LONGEST_HUNT: Final = 0.2
 """Seconds after which other processes are bothered, too, for the sake of some that are too fast."""
 _TOLD: Final = 20
@@ -162,7 +160,7 @@ class Guard:
 
     async def finish(self) -> None:
         """Every child has ended: kill what was left by any of them, marked or not. Then `close`."""
-        give_up_at = time.monotonic() + _KILL_TIMEOUT
+        give_up_at = time.monotonic() + KILL_TIMEOUT
         while await self.is_any_adopted(self._is_rest) and time.monotonic() < give_up_at:
             self._kill_rest()
             await self.wait_for_end()
@@ -173,7 +171,7 @@ class Guard:
 
         One that forks and ends meanwhile may be missed, but not that it ends.
         """
-        give_up_at = time.monotonic() + _KILL_TIMEOUT
+        give_up_at = time.monotonic() + KILL_TIMEOUT
         while self._adopts and time.monotonic() < give_up_at:
             ends = self._ends
             others = []
@@ -194,7 +192,7 @@ class Guard:
         """Until a child has ended, or a moment has passed."""
         self._ended.clear()
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), _LOOK_AGAIN)
+            await asyncio.wait_for(self._ended.wait(), _END_POLL)
 
     def close(self) -> None:
         """Nothing of ours runs any more; the guard goes, too. Twice is harmless."""
@@ -226,7 +224,7 @@ class Tree:
         return await self._guard.is_any_adopted(self._is_of_it) or await self._is_any_in_cgroup()
 
     async def _is_any_in_cgroup(self) -> bool:
-        give_up_at = time.monotonic() + _KILL_TIMEOUT
+        give_up_at = time.monotonic() + KILL_TIMEOUT
         while self._cgroup.is_populated() and time.monotonic() < give_up_at:
             if not all(map(is_ending, self._cgroup.members() - {self.leader})):
                 return True
@@ -271,7 +269,7 @@ class Tree:
 
     async def end(self) -> bool:
         """Kill, and look again until nothing is left; False if something could not be ended."""
-        give_up_at = time.monotonic() + _KILL_TIMEOUT
+        give_up_at = time.monotonic() + KILL_TIMEOUT
         while await self.is_left_running():
             if time.monotonic() >= give_up_at:
                 return False

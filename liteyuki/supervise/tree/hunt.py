@@ -17,8 +17,10 @@ from typing import Final
 from liteyuki._platform import Running, environment_of, running_processes, send_signal, youngest_pids
 from liteyuki.supervise.tree.marks import below
 
-__all__ = ["find", "hunt"]
+__all__ = ["KILL_TIMEOUT", "find", "hunt"]
 
+KILL_TIMEOUT: Final = 5.0
+"""Seconds that the kernel may take to end a killed process; one that waits for a disk cannot be ended at all."""
 _CHASE: Final = 0.002
 """Seconds of each round, at least, that go to the youngest process; half of it, where a list takes longer."""
 

@@ -19,8 +19,8 @@ from liteyuki._platform import child_pids, ended_child, is_zombie, reap, session
 
 __all__ = ["OrphanCollector", "Whose", "whose"]
 
-_PATIENCE: Final = 1.0
-"""Seconds that whoever may have started a process has to ask for its exit code."""
+_UNCLAIMED_AFTER: Final = 1.0
+"""Seconds in which the code that started a process can ask for its exit code, before we collect it."""
 _MANY: Final = 200
 """How many may be unclear at a time: no plugin leaves so many, and the kernel's table has an end."""
 _TURN: Final = 0.01
@@ -88,7 +88,7 @@ class OrphanCollector:
         if len(unclear) > _MANY:
             _collect_unless_awaited(unclear)
         elif unclear and self._timer is None:
-            self._timer = self._loop.call_later(_PATIENCE, self._collect_unclear)
+            self._timer = self._loop.call_later(_UNCLAIMED_AFTER, self._collect_unclear)
         self._on_end()
 
     def _collect_unclear(self) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from harness import open_handles
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.io.waiters import ThreadWaiter
 from liteyuki.comm.transport import Transport
 from liteyuki.comm.wire import Handle
 from liteyuki.errors import ChannelBroken
-from tests.harness import open_handles
 from tests.unit.joined import DEADLINE, close_at_once, hello, send_raw
 
 

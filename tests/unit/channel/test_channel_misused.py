@@ -44,7 +44,7 @@ def test_only_channels_are_set() -> None:
 async def handler(value: object) -> None: ...
 
 
-@pytest.mark.parametrize("what", [handler, "dict", 5], ids=repr)
+@pytest.mark.parametrize("what", [handler, "dict", 5])
 @pytest.mark.parametrize("decorator", ["on_receive", "on_request"])
 def test_forgotten_parentheses_are_told(decorator: str, what: Any) -> None:
     with pytest.raises(TypeError, match=r"@channel\.on_receive\(\)"):

@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.channel import ChannelEnd
+from harness import open_handles
+from liteyuki.comm.channel import Channel, ChannelEnd
 from liteyuki.errors import (
     ChannelFull,
     MessageTooLarge,
 )
-from tests.harness import open_handles
-
 from tests.unit.channel.sent_channels import check_connected, closing, handles_so_far
 from tests.unit.joined import Arrivals, DEADLINE, Joiner, close_at_once, crash, in_thread, run, soon
 

@@ -9,6 +9,7 @@ from typing import Any
 import ormsgpack
 import pytest
 
+from harness import open_handles
 from liteyuki._platform import map_shared_copy, shared_copy
 from liteyuki.codec import TAGGED, register_codec_hook
 from liteyuki.comm.channel import shared_buffers
@@ -16,7 +17,7 @@ from liteyuki.comm.channel.shared_buffers import pack_buffer
 from liteyuki.comm.session.items import MESSAGE_COST_BYTES
 from liteyuki.comm.wire import HANDLES_SHIFT, MAX_HANDLES, FrameKind, Handle, pack_frame
 from liteyuki.errors import MessageTooLarge
-from tests.harness import open_handles
+from harness import open_handles
 from tests.unit.channel.optioned import with_options
 from tests.unit.channel.sent_channels import check_broken_by, handles_so_far
 from tests.unit.joined import DEADLINE, Joiner, close_at_once, crash

@@ -1,9 +1,9 @@
-"""What a run in which all is well looks like, to be changed in one thing at a time."""
+"""The sight of a run in which all is well, to be changed in one thing at a time."""
 
 from typing import Any
 
-from benchmarks.chaos.blows import PROCESSES
-from benchmarks.chaos.sights import Member, Sight, State
+from harness.chaos.blows import PROCESSES
+from harness.chaos.sights import Member, Sight, State
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.history import HistoryEntry
@@ -49,7 +49,7 @@ def entry(process: str, kind: EventKind, pid: int, cause: Cause | None = None, *
 
 
 def killed(process: str, pid: int, cause: Cause = Cause.SIGNAL, **facts: Any) -> list[HistoryEntry]:
-    """It was killed as `pid`, and runs again as the next."""
+    """The sight after `pid` was killed and runs again as the next generation."""
     return [
         entry(process, EventKind.EXITED, pid, cause, **{"signal": "SIGKILL", **facts}),
         entry(process, EventKind.STARTED, pid + 1, cause),

@@ -1,4 +1,4 @@
-"""The chaos run's decisions: which blow comes next, what must follow from it, and what counts as well."""
+"""The decisions of the chaos run: which blow comes next, what must follow from it, and what counts as well."""
 
 import itertools
 from dataclasses import replace
@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.chaos.blows import DECK, MAX_BOMB, PROCESSES, SPOILS, Blow, Kind, Limb, deal
-from benchmarks.chaos.expected import Ending, Expectation, expected, forgotten_after
-from benchmarks.chaos.invariants import left_over, mistold, never, not_answering, not_at_rest, not_running
-from benchmarks.chaos.sights import Member, State
+from harness.chaos.blows import DECK, MAX_BOMB, PROCESSES, SPOILS, Blow, Kind, Limb, deal
+from harness.chaos.expected import Ending, Expectation, expected, forgotten_after
+from harness.chaos.invariants import left_over, mistold, never, not_answering, not_at_rest, not_running
+from harness.chaos.sights import Member, State
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
 from tests.unit.chaos.chaos_sights import GENERATIONS, HANDLES, entry, killed, members, sight
@@ -52,7 +52,7 @@ def test_each_blow_is_bounded_and_can_be_dealt(seed: int) -> None:
         if blow.kind in (Kind.BLOCK, Kind.CLOSE_CHANNELS):
             assert blow.process != "command"
         if blow.kind is Kind.FREEZE and blow.limb is Limb.LEADER:
-            assert blow.process != "command"  # nobody would wake it up
+            assert blow.process != "command"  # nothing would wake it up
         assert (blow.spoil in SPOILS) == (blow.kind is Kind.SPOIL_HISTORY)
 
 
@@ -60,7 +60,7 @@ def test_each_blow_is_bounded_and_can_be_dealt(seed: int) -> None:
 
 
 @given(seeds)
-def test_whatever_is_dealt_something_is_expected_of_it(seed: int) -> None:
+def test_every_blow_has_an_expectation(seed: int) -> None:
     for blow in blows(seed, 3 * len(DECK)):
         expectation = expected(blow)
         assert set(expectation.ends) <= set(PROCESSES)
@@ -98,7 +98,7 @@ def test_what_follows(blow: Blow, ends: dict[str, list[Ending]]) -> None:
     assert {name: [next(iter(may_be)) for may_be in each] for name, each in expected(blow).ends.items()} == ends
 
 
-def test_of_those_whose_start_was_spoiled_no_end_need_be_told_until_they_start_again() -> None:
+def test_a_spoiled_start_needs_no_end_on_record_until_the_next_start() -> None:
     forgotten = forgotten_after(Blow(1, Kind.SPOIL_HISTORY, "worker"), frozenset())
     assert forgotten == {"nonebot", "command"}
     forgotten = forgotten_after(Blow(2, Kind.PAUSE, "nonebot"), forgotten)
@@ -135,7 +135,7 @@ def test_one_that_does_not_run_is_named(state: State) -> None:
     assert sentence.startswith("worker")
 
 
-def test_a_main_process_that_does_not_answer_is_told() -> None:
+def test_a_main_process_that_does_not_answer_is_reported() -> None:
     assert len(not_running(sight(states={}), GENERATIONS)) == len(PROCESSES)
 
 
@@ -161,12 +161,12 @@ def test_one_that_does_not_answer_is_named(pid: int | None) -> None:
         ({"members": (*members()[:-1], Member(999, "main:worker:1", is_guard=False))}, "orphan"),
     ],
 )
-def test_what_is_not_at_rest_is_told(changes: dict[str, object], words: str) -> None:
+def test_what_is_not_at_rest_is_reported(changes: dict[str, object], words: str) -> None:
     (sentence,) = not_at_rest(sight(**changes), HANDLES)
     assert words in sentence
 
 
-def test_what_is_left_after_the_end_is_told_and_guards_may_take_longer() -> None:
+def test_what_is_left_after_the_end_is_reported_and_guards_may_take_longer() -> None:
     assert left_over(sight(members=())) == left_over(sight(members=()), and_guards=True) == []
     guard, leader, *_ = members()
     assert left_over(sight(members=(guard,))) == []
@@ -183,19 +183,19 @@ def test_fewer_handles_than_before_are_well() -> None:
 ONCE = expected(Blow(1, Kind.KILL, "worker"))
 
 
-def test_a_death_that_is_told_as_it_was_is_well() -> None:
+def test_a_death_that_is_recorded_correctly_is_well() -> None:
     assert mistold(ONCE, killed("worker", 7)) == []
     in_a_row = expected(Blow(1, Kind.KILL_IN_A_ROW, "worker", count=2))
     assert mistold(in_a_row, [*killed("worker", 7)[:2], *killed("worker", 8)]) == []
 
 
-def test_a_death_that_nobody_dealt_is_told() -> None:
+def test_a_death_that_nobody_dealt_is_reported() -> None:
     assert len(mistold(Expectation(), killed("worker", 7))) == 1
     assert len(mistold(ONCE, [*killed("worker", 7), *killed("command", 9)])) == 1
     assert len(mistold(ONCE, [*killed("worker", 7), *killed("worker", 8)])) == 1
 
 
-def test_a_death_that_is_missing_is_told() -> None:
+def test_a_death_that_is_missing_is_reported() -> None:
     assert len(mistold(ONCE, [])) == 1
 
 
@@ -206,7 +206,7 @@ def test_each_part_of_it_must_be_there(number: int) -> None:
     assert len(mistold(ONCE, told)) == 1
 
 
-def test_the_wrong_cause_and_the_wrong_signal_are_told() -> None:
+def test_the_wrong_cause_and_the_wrong_signal_are_reported() -> None:
     died, *others = killed("worker", 7)
     assert mistold(ONCE, [replace(died, signal="SIGTERM"), *others])
     assert mistold(ONCE, [replace(died, cause=Cause.CRASH), *others])

@@ -1,12 +1,12 @@
-"""Following a log while it is rotated: every byte once, in order."""
+"""Following a log while it is rotated: every byte arrives once and in order."""
 
 import threading
 from pathlib import Path
 
+from harness import wait_until
 from liteyuki.cli.logs import follow
 from liteyuki.supervise.output.log_file import LogFile
 from liteyuki.supervise.spec import LogFiles
-from tests.harness import wait_until
 
 
 class Follower:
@@ -34,7 +34,7 @@ def test_a_log_that_is_rotated_under_its_reader(tmp_path: Path) -> None:
     follower = Follower(path, 20)
     written = b""
     for burst in range(20):
-        # Up to 33 rotations at once, each at any point of what the reader does.
+        # Up to 33 rotations at once, at any point of the reader's work.
         for number in range(burst * 20):
             line = b"burst %d line %d\n" % (burst, number)
             written += line

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liteyuki.cli.history import history_lines
+from liteyuki.cli.history_table import history_lines
 from liteyuki.cli.table import aligned, width_of, wrapped
 from liteyuki.comm.protocol import Origin
 from liteyuki.errors import UnknownProcess
@@ -84,7 +84,7 @@ def test_in_chinese_columns_stand_below_each_other(data_dir: Path) -> None:
     assert crashed.endswith("1   退出      26:03:04  崩溃 (退出码 7)")
 
 
-def test_on_a_terminal_what_is_long_goes_on_below(data_dir: Path) -> None:
+def test_long_entries_are_wrapped_on_a_terminal(data_dir: Path) -> None:
     set_language("en")
     lines = table(data_dir, width=80)
     asked = next(number for number, line in enumerate(lines) if "asked in chat" in line)

@@ -85,7 +85,9 @@ def test_a_long_zone_name_arrives_or_is_refused() -> None:
 
 @pytest.mark.parametrize("depth", [90, 110, 150, 199])
 @pytest.mark.parametrize(
-    "wrap", [lambda inner: [inner], lambda inner: (inner,), lambda inner: {1: inner}, Point, Frozen, Colour], ids=repr
+    "wrap",
+    [lambda inner: [inner], lambda inner: (inner,), lambda inner: {1: inner}, Point, Frozen, Colour],
+    ids=["list", "tuple", "dict", "Point", "Frozen", "Colour"],
 )
 def test_what_is_nested_deep_arrives_or_is_refused_as_too_deep(wrap: Callable[[Any], Any], depth: int) -> None:
     value: Any = None

@@ -1,4 +1,4 @@
-"""Settings: layers, defaults, and errors that say where and what."""
+"""The settings: layers, defaults, and errors that say where and what."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -216,7 +216,7 @@ keys = st.sampled_from(KEYS.split())
 tables: Any = st.recursive(values, lambda inner: st.dictionaries(keys, inner, max_size=4), max_leaves=8)
 
 
-# How long such tables take to make is not the point, and on a busy machine it is too long for hypothesis.
+# The time that such tables take to build does not matter here, and on a busy machine is too long for hypothesis.
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(keys, tables, max_size=4))
 def test_whatever_is_written_ends_in_settings_or_in_a_clear_error(overrides: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""`user`, `nice`, `umask` and `rlimits` in the settings: what is taken, and what is refused with which words."""
+"""The settings `user`, `nice`, `umask` and `rlimits`: what they take, and how they refuse the rest."""
 
 import getpass
 import os
@@ -19,7 +19,7 @@ def read(directory: Path, own: str, **environment: str) -> ProcessSpec:
     return load_settings(directory, environment).processes["a"]
 
 
-def test_nothing_set_is_nothing_given(tmp_path: Path) -> None:
+def test_without_settings_nothing_is_given(tmp_path: Path) -> None:
     assert read(tmp_path, "").conditions == Conditions()
     assert Conditions().given == {}
 

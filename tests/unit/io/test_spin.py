@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from random import Random
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,19 +70,21 @@ class Turns:
             callback(*args)
 
 
-@pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time, in a list so that it may be changed."""
-    time = [100.0]
-    monkeypatch.setattr("liteyuki.comm.io.spin.time.perf_counter", lambda: time[0])
-    return time
+class Clock:
+    """Stands still until it is moved."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
-def test_a_loop_keeps_turning_after_it_has_sent_until_an_answer_comes(now: list[float]) -> None:
-    loop, spin = Turns(), LoopSpin()
+def test_a_loop_keeps_turning_after_it_has_sent_until_an_answer_comes() -> None:
+    clock, loop = Clock(), Turns()
+    spin = LoopSpin(clock)
     spin.sent(loop)  # type: ignore[arg-type]
     assert not loop.due
-    now[0] += SHORT
+    clock.now += SHORT
     spin.came()
     spin.sent(loop)  # type: ignore[arg-type]
     for _ in range(3):
@@ -94,15 +95,16 @@ def test_a_loop_keeps_turning_after_it_has_sent_until_an_answer_comes(now: list[
     assert not loop.due
 
 
-def test_a_loop_stops_turning_in_time_though_more_is_sent(now: list[float]) -> None:
-    loop, spin = Turns(), LoopSpin()
+def test_a_loop_stops_turning_in_time_though_more_is_sent() -> None:
+    clock, loop = Clock(), Turns()
+    spin = LoopSpin(clock)
     spin.sent(loop)  # type: ignore[arg-type]
-    now[0] += SHORT
+    clock.now += SHORT
     spin.came()
     for _ in range(10):
         spin.sent(loop)  # type: ignore[arg-type]
         loop.turn()
-        now[0] += SPIN / 9
+        clock.now += SPIN / 9
     loop.turn()
     assert not loop.due
     spin.sent(loop)  # type: ignore[arg-type]

@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from liteyuki.comm import attach_channels
-from liteyuki.comm.storage.shared_memory import MISSING, shared_memory
+from liteyuki.comm import MISSING, attach_channels, shared_memory
 from liteyuki.errors import LiteyukiError
 
 

@@ -12,9 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm import Channel
 from liteyuki.comm.registry import Registry
-from liteyuki.comm.storage.server import detached, serve_storage
 from liteyuki.comm.transport import PipeTransport, offer, pipe_pair
 
 __all__ = ["ChildProcess", "MainProcess"]
@@ -107,12 +106,12 @@ class MainProcess:
         self._children.remove(child)
         channel = self._channel(child.name)
         self.on_loop(channel.detach)
-        self.on_loop(lambda: detached(channel, self.registry))
+        self.on_loop(lambda: self.registry.storage.detached(channel))
 
     def close(self) -> None:
         for child in tuple(self._children):
             self.end(child)
-        for channel in self.registry.channels.values():
+        for channel in self.registry.table.channels.values():
             self.on_loop(channel.close)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(DEADLINE)
@@ -120,13 +119,16 @@ class MainProcess:
 
     def _channel(self, name: str) -> Channel[Any]:
         full_name = f"{name}-passive"
-        if full_name not in self.registry.channels:
-            self.registry.channels[full_name] = self.on_loop(lambda: self._make_channel(full_name))
-        return self.registry.channels[full_name]
+        channel = self.registry.table.get(full_name)
+        if channel is None:
+            channel = self.on_loop(lambda: self._make_channel(full_name))
+            self.registry.table.add(full_name, channel)
+        return channel
 
     def _make_channel(self, full_name: str) -> Channel[Any]:
         channel = Channel[Any](full_name)
         channel.keep_untaken()
         channel.bind(self.loop)
-        serve_storage(channel, self.registry)
+        self.registry.subscribers.bind(self.loop)
+        self.registry.storage.serve(channel)
         return channel

@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from liteyuki.comm import message
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm import MISSING, Channel, message, shared_memory
 from liteyuki.comm.registry import Registry, replaced_registry
 from liteyuki.comm.storage import client
-from liteyuki.comm.storage.messages import StorageSet
+from liteyuki.comm.storage.messages import StorageCall
 from liteyuki.comm.storage.server import StorageServer
-from liteyuki.comm.storage.shared_memory import MISSING, shared_memory
 from liteyuki.comm.storage.store import MAX_STORE_BYTES
 from liteyuki.errors import ChannelClosed, NotANumber, NumberTooLarge, PeerGone, StorageFull, UnreadableValue
 from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread, run
@@ -195,7 +193,7 @@ def test_a_value_that_an_older_class_has_left_can_be_compared() -> None:
 
 
 def test_a_value_that_cannot_be_rebuilt_is_told_with_its_key(registry: Registry) -> None:
-    registry.storage.answer(StorageSet("key", (0, b"\xc1"), None))
+    registry.storage.ask(StorageCall("set", ("key", (0, b"\xc1"), None)))
     for call in (lambda: shared_memory.get("key"), shared_memory.get_all, lambda: next(shared_memory.watch("key"))):
         with pytest.raises(UnreadableValue, match="key") as caught:
             call()
@@ -300,8 +298,7 @@ def main(registry: Registry) -> Iterator[Channel[Any]]:
     """The other end of this process's passive channel, as if it was a child; nobody reads it."""
     joiner = Joiner(TRANSPORTS["pipe"])
     main, child = joiner.channels()
-    registry.process = "bot"
-    registry.channels["bot-passive"] = child
+    registry.become_child("bot", 1, {"bot-passive": child})
     yield main
     joiner.close()
 
@@ -319,7 +316,7 @@ CALLS: list[Callable[[], object]] = [
 @pytest.mark.usefixtures("main")
 @pytest.mark.parametrize("call", CALLS)
 def test_a_call_does_not_wait_for_ever(call: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_ANSWER_TIMEOUT", 0.05)
+    monkeypatch.setattr(client, "ANSWER_TIMEOUT", 0.05)
     with pytest.raises(TimeoutError, match=r"0\.05"):
         call()
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
+from liteyuki.comm import MISSING, get_channel, shared_memory
 from liteyuki.comm.registry import replaced_registry
-from liteyuki.comm.storage.server import end_watches
-from liteyuki.comm.storage.shared_memory import MISSING, shared_memory
 from liteyuki.errors import StorageFull
 from tests.unit.joined import in_thread
 from tests.unit.storage import storage_children as children
@@ -198,7 +197,7 @@ def test_watches_end_and_calls_fail_when_the_main_process_is_gone(main: MainProc
     shared_memory.set("key", 1)
     child = main.start("bot", children.watch_for_ever, "key")
     assert sorted([child.says(), child.says()]) == [["loop", 1], ["thread", 1]]
-    channel = main.registry.channels["bot-passive"]
+    channel = get_channel("bot-passive")
     main.on_loop(channel.detach)
     assert sorted([child.says(), child.says()]) == [["loop", "over"], ["thread", "over"]]
     for _ in range(2):
@@ -211,8 +210,8 @@ def test_watches_of_a_child_that_is_to_stop_end_and_its_calls_go_on(main: MainPr
     shared_memory.set("key", 1)
     child = main.start("bot", children.watch_for_ever, "key")
     assert sorted([child.says(), child.says()]) == [["loop", 1], ["thread", 1]]
-    told(main, lambda: len(main.registry.storage._waits) == 2, "both wait for a change")
-    end_watches(main.registry.channels["bot-passive"], main.registry)
+    told(main, lambda: sum(map(len, main.registry.storage._waits.values())) == 2, "both wait for a change")
+    main.registry.storage.end_watches(get_channel("bot-passive"))
     assert sorted([child.says(), child.says()]) == [["loop", "over"], ["thread", "over"]]
     assert [child.says(), child.says()] == [["nothing was raised"]] * 2
 
@@ -286,8 +285,7 @@ def test_what_a_child_has_stored_outlives_it_and_its_watches_and_subscriptions_d
         told(main, lambda: main.registry.storage._waits, "the child waits for a change")
         main.end(child)
         assert not main.registry.storage._waits
-        assert not main.registry.storage._waits_for
-        assert not main.registry.storage.topics._subscribers
+        assert not main.registry.storage._topics._subscribers
         assert shared_memory.get("key") == "left behind"
         shared_memory.set("key", "set anew")
 

@@ -9,15 +9,12 @@ from typing import Any, cast
 import pytest
 
 from liteyuki.codec import encode
-from liteyuki.comm import attach_channels
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm import Channel, attach_channels, shared_memory
 from liteyuki.comm.registry import Registry, replaced_registry
 from liteyuki.comm.storage import client
 from liteyuki.comm.storage.messages import Publication
-from liteyuki.comm.storage.pubsub import MAX_WAITING_BYTES
-from liteyuki.comm.storage.server import detached, serve_storage
-from liteyuki.comm.storage.shared_memory import shared_memory
-from liteyuki.comm.storage.topics import RemoteSubscriber, Topics
+from liteyuki.comm.storage.pubsub import MAX_WAITING_BYTES, RemoteSubscriber, Topics
+from liteyuki.comm.storage.server import StorageServer
 from liteyuki.errors import ChannelFull
 from tests.unit.joined import DEADLINE, TRANSPORTS, Arrivals, Joiner, in_thread, run, soon, until
 
@@ -139,7 +136,7 @@ def test_a_publication_that_cannot_be_rebuilt_is_told_and_the_next_one_comes(
     async def body() -> None:
         arrivals = Arrivals()
         shared_memory.on_subscriber_receive("news")(arrivals.add)
-        registry.storage.answer(Publication("news", (0, b"\xc1")))
+        registry.storage.ask(Publication("news", (0, b"\xc1")))
         shared_memory.publish("news", 1)
         assert await arrivals.until(1) == [1]
 
@@ -206,7 +203,7 @@ def test_a_loop_is_found_by_any_call_when_the_one_before_has_closed() -> None:
 def test_what_nobody_here_has_subscribed_to_is_left_out(registry: Registry) -> None:
     values: list[Any] = []
     shared_memory.on_subscriber_receive("news")(values.append)
-    for value in (Publication("another topic", encode(1)), Publication("news", encode(2)), "not ours"):
+    for value in (Publication("another topic", encode(1)), Publication("news", encode(2))):
         registry.subscribers.hear(value)
 
     async def body() -> None:
@@ -259,6 +256,9 @@ def test_who_is_dropped_hears_nothing_more() -> None:
     assert [len(reader.values) for reader in readers] == [1, 2]
 
 
+SOMETHING = Publication("news", encode(1))
+
+
 class Stalled:
     """A channel, and a loop, of which the test says what they do."""
 
@@ -284,12 +284,12 @@ def test_a_stall_is_told_when_it_begins_and_how_much_it_has_cost_when_it_is_over
     for times in range(1, 3):
         stalled.is_full = True
         for number in range(5):
-            subscriber.hear(number)
+            subscriber.hear(SOMETHING)
             assert len(logged) == 2 * times - 1
             if number % 2:
                 stalled.later.pop()()  # it has not been over for a second
         stalled.is_full = False
-        subscriber.hear("heard")
+        subscriber.hear(SOMETHING)
         assert len(logged) == 2 * times - 1
         while stalled.later:
             stalled.later.pop()()
@@ -301,7 +301,7 @@ def test_a_stall_is_told_when_it_begins_and_how_much_it_has_cost_when_it_is_over
 def test_what_a_child_that_has_ended_has_missed_is_told_at_once(logged: list[str]) -> None:
     stalled = Stalled()
     subscriber = RemoteSubscriber(cast(Channel[Any], stalled), cast(asyncio.AbstractEventLoop, stalled))
-    subscriber.hear(1)
+    subscriber.hear(SOMETHING)
     subscriber.report()
     assert len(logged) == 2
     assert " 1 " in logged[-1]
@@ -318,8 +318,7 @@ def main(registry: Registry) -> Iterator[Channel[Any]]:
     """The other end of this process's passive channel, as if it was a child; nobody reads it."""
     joiner = Joiner(TRANSPORTS["pipe"])
     main, child = joiner.channels()
-    registry.process = "bot"
-    registry.channels["bot-passive"] = child
+    registry.become_child("bot", 1, {"bot-passive": child})
     yield main
     joiner.close()
 
@@ -327,18 +326,19 @@ def main(registry: Registry) -> Iterator[Channel[Any]]:
 def test_a_module_may_subscribe_while_the_main_process_is_busy(
     main: Channel[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "_ANSWER_TIMEOUT", 0.05)
+    monkeypatch.setattr(client, "ANSWER_TIMEOUT", 0.05)
     arrivals: list[Any] = []
     shared_memory.on_subscriber_receive("news")(arrivals.append)
     monkeypatch.undo()
 
     async def body() -> None:
         attach_channels()
-        owner = Registry(inherits=False)
-        serve_storage(main, owner)
+        owner = StorageServer()
+        main.bind(asyncio.get_running_loop())
+        owner.serve(main)
         await shared_memory.async_publish("news", 1)
         await until(lambda: arrivals, "the publication")
-        detached(main, owner)
+        owner.detached(main)
         await shared_memory.async_publish("news", 2)
         assert await shared_memory.async_increment("key") == 1
         assert arrivals == [1]

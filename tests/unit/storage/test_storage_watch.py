@@ -7,12 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from liteyuki.comm import attach_channels
-from liteyuki.comm.channel.channel import Channel
+from liteyuki.comm import Change, Channel, attach_channels, shared_memory
 from liteyuki.comm.registry import Registry, replaced_registry
 from liteyuki.comm.storage.messages import StorageWait
-from liteyuki.comm.storage.server import StorageServer, serve_storage
-from liteyuki.comm.storage.shared_memory import Change, shared_memory
+from liteyuki.comm.storage.server import StorageServer
 from liteyuki.comm.storage.store import ABSENT
 from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread, run, until
 
@@ -191,7 +189,6 @@ def test_a_cancelled_wait_loses_no_change_and_leaves_nothing_behind(registry: Re
                 with pytest.raises(asyncio.CancelledError):
                     await waiting
                 assert not registry.storage._waits
-                assert not registry.storage._waits_for
                 await shared_memory.async_set("key", number)
                 assert (await anext(watch)).value == number
 
@@ -208,7 +205,7 @@ def test_a_blocking_watch_does_not_hold_an_event_loop_up() -> None:
 
 def test_the_end_of_a_wait_may_come_before_the_wait(registry: Registry) -> None:
     wait_id = uuid4()
-    registry.storage.end_wait(wait_id)
+    registry.storage.end_wait("key", wait_id)
     waiting = in_thread(lambda: registry.storage.wait(StorageWait("key", ABSENT, wait_id)))
     assert waiting.result(DEADLINE) is None
 
@@ -221,8 +218,7 @@ def main(registry: Registry) -> Iterator[Channel[Any]]:
     """The other end of this process's passive channel, as if it was a child; nobody reads it."""
     joiner = Joiner(TRANSPORTS["pipe"])
     main, child = joiner.channels()
-    registry.process = "bot"
-    registry.channels["bot-passive"] = child
+    registry.become_child("bot", 1, {"bot-passive": child})
     yield main
     joiner.close()
 
@@ -230,14 +226,15 @@ def main(registry: Registry) -> Iterator[Channel[Any]]:
 def test_a_cancelled_wait_of_a_child_leaves_nothing_behind_in_the_main_process(main: Channel[Any]) -> None:
     async def body() -> None:
         attach_channels()
-        owner = Registry(inherits=False)
-        serve_storage(main, owner)
+        owner = StorageServer()
+        main.bind(asyncio.get_running_loop())
+        owner.serve(main)
         with shared_memory.watch("key") as watch:
             assert not (await anext(watch)).exists
             waiting = asyncio.ensure_future(anext(watch))
-            await until(lambda: owner.storage._waits, "the wait has begun")
+            await until(lambda: owner._waits, "the wait has begun")
             waiting.cancel()
-            await until(lambda: not owner.storage._waits, "the wait is over")
+            await until(lambda: not owner._waits, "the wait is over")
             await shared_memory.async_set("key", 1)
             assert (await anext(watch)).value == 1
 

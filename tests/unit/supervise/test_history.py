@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness import wait_until
 from liteyuki.comm.protocol import Origin
 from liteyuki.errors import HistoryUnreadable
 from liteyuki.supervise.cause import Cause
@@ -21,7 +22,6 @@ from liteyuki.supervise.history import writer as history_module
 from liteyuki.supervise.history.entry import RECORDED, Bounds
 from liteyuki.supervise.history.file import HistoryFile
 from liteyuki.supervise.history.reader import read_history, read_processes
-from tests.harness import wait_until
 
 CHAT = Origin(kind="chat", adapter="OneBot V11", who="10001", where="group 5")
 
@@ -148,7 +148,7 @@ def test_the_oldest_of_each_process_and_of_all_go(path: Path) -> None:
 
 
 def test_the_file_stops_growing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_module, "_PATIENCE", 60.0)  # one by one, however slow this disk is
+    monkeypatch.setattr(history_module, "_LONGEST_WAIT", 60.0)  # one by one, however slow this disk is
     bounds = Bounds(of_process=50)
     deaths = [event(number, output=("x" * 200,) * 50) for number in range(300)]
     record(path, *deaths, bounds=bounds)

@@ -148,7 +148,7 @@ def told(main: Callable[[], Coroutine[Any, Any, None]]) -> str:
 
 
 def test_one_that_takes_long_is_waited_for_no_longer_from_its_own_start_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(start_order, "PATIENCE", 0.01)
+    monkeypatch.setattr(start_order, "START_WAIT", 0.01)
 
     async def main() -> None:
         ways = Turns(specs({"a": (), "b": ("a",), "c": ("b",)}))
@@ -164,7 +164,7 @@ def test_one_that_takes_long_is_waited_for_no_longer_from_its_own_start_on(monke
 
 
 def test_one_with_a_start_timeout_has_that_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(start_order, "PATIENCE", 0.0)
+    monkeypatch.setattr(start_order, "START_WAIT", 0.0)
 
     async def main() -> None:
         ways = Turns(specs({"a": (), "b": ("a",)}, start_timeout=300.0))

@@ -7,10 +7,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness import DEADLINE
 from liteyuki.supervise.output import KEPT_BYTES, Console, Tail, Transcript
 from liteyuki.supervise.output.backpressure import Pressure
 from liteyuki.supervise.output.transcript import LinePrefix, prefixes
-from tests.harness import DEADLINE
 
 streams = st.lists(st.sampled_from([b"\n", b"a", b"\r", b"longer", b"\xff", b"\n\n"]), max_size=30).map(b"".join)
 

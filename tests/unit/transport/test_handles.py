@@ -61,7 +61,7 @@ def child(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
         os.close(os.dup(end.detach()))  # it is the registry's from now on
     with replaced_registry(Registry()) as registry:
         yield registry
-    for channel in registry.channels.values():
+    for channel in registry.table.channels.values():
         channel.close()
 
 
@@ -144,7 +144,7 @@ def test_a_child_has_its_own_two_channels(child: Registry) -> None:
 
     assert active_channel is liteyuki.comm.get_channel("bot-active")
     assert passive_channel is liteyuki.comm.get_channel("bot-passive")
-    assert [channel.name for channel in child.channels.values()] == list(NAMES)
+    assert [channel.name for channel in child.table.channels.values()] == list(NAMES)
 
 
 @pytest.mark.usefixtures("child")
@@ -163,7 +163,7 @@ def test_channels_may_be_bound_to_the_loop(ends: Ends, child: Registry) -> None:
         return got
 
     assert run(body()) == "hello"
-    assert set(child.channels) == set(NAMES)
+    assert set(child.table.channels) == set(NAMES)
 
 
 def test_where_there_is_no_main_process_it_says_how_to_start_one() -> None:
@@ -203,7 +203,7 @@ def test_channels_of_ones_own_may_be_set() -> None:
         liteyuki.comm.set_channel("one", one)
         liteyuki.comm.set_channels({"two": other})
         assert liteyuki.comm.get_channel("one") is one
-        assert liteyuki.comm.get_channels() == {"one": one, "two": other} == registry.channels
+        assert liteyuki.comm.get_channels() == {"one": one, "two": other} == registry.table.channels
         liteyuki.comm.get_channels().clear()
         assert liteyuki.comm.get_channel("two") is other
     with pytest.raises(ChannelNotFound):

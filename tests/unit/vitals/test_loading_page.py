@@ -1,4 +1,4 @@
-"""The page on which a child notes what it loads."""
+"""The page on which a child notes the plugin that it is loading."""
 
 import json
 import os

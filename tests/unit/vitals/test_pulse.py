@@ -1,4 +1,4 @@
-"""The page of a pulse: handing it over, and a heartbeat that ends with its loop."""
+"""The page of a pulse: how it is handed over, and a heartbeat that ends with its loop."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from liteyuki.vitals.pulse import take_pulse
 
 @pytest.fixture
 def main_side(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pulse]:
-    """This process is a child, too, whose main process has this page."""
+    """This process is also a child whose main process has this page."""
     pulse, handle = make_pulse(60.0)
     monkeypatch.setattr(heartbeat, "_heart", heartbeat._Heart())
     for name, value in offer_pulse(handle).items():
@@ -40,7 +40,7 @@ def test_both_sides_see_the_same(turns: int, is_watched: bool, limit: float) -> 
 
 @given(st.text(max_size=12) | st.integers(-(2**70), 2**70).map(str))
 def test_what_is_no_page_is_none(written: str) -> None:
-    # Handles that this test process has open must not be closed, or taken for a page.
+    # Handles that this test process has open must not be closed, or mistaken for a page.
     if not (written.isdecimal() and int(written) < 4096):
         environment = {"LITEYUKI_PULSE": written}
         assert take_pulse(environment) is None

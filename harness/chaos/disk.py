@@ -1,4 +1,4 @@
-"""The disk that the main process writes to, which can be full: a small one where mounting is allowed, else a limit."""
+"""The disk that the main process writes to, which can be full: a small one if mounting is allowed, else a limit."""
 
 import contextlib
 import os
@@ -46,7 +46,9 @@ class SmallDisk:
 
 
 class Limit:
-    """No file of the main process's, and of what it starts meanwhile, may grow. Small ones may, as memory has to."""
+    """No file of the main process, or of a process that it starts meanwhile, may grow, except small ones, which memory
+    needs.
+    """
 
     what = "a limit on the size of files (RLIMIT_FSIZE), as mounting is not allowed here"
 
@@ -61,7 +63,7 @@ class Limit:
 
 @contextlib.contextmanager
 def disk_at(directory: Path) -> Iterator[Disk]:
-    """Make `directory`, which is empty, a disk that can be full."""
+    """Turn `directory`, which is empty, into a disk that can be full."""
     if not _mount(directory):
         yield Limit()
         return

@@ -1,7 +1,8 @@
-"""What runs in the tree: leaders that take orders, and what they start. Copied into the project; standard library only.
+"""What runs in the tree: leaders that take orders, and what they start.
 
-Each leader has one child, which it replaces, and leaves one orphan behind; both are in sessions of their own. All
-end by their own clock, whatever becomes of whoever started them.
+It is copied into the project, and uses the standard library only. Each leader has one child, which it replaces, and
+leaves one orphan behind; both are in sessions of their own. All end after a set time, whatever happens to their
+parents.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ Check = Callable[[], Awaitable[object]]
 
 
 def _end_at(end: float) -> None:
-    """End this process when the monotonic clock shows that; a fork has to say it again."""
+    """End this process at that time of the monotonic clock; a fork must call this again."""
     signal.setitimer(signal.ITIMER_REAL, max(0.01, end - time.monotonic()))
 
 
@@ -48,7 +49,7 @@ def child() -> None:
 
 
 def orphan() -> None:
-    """Leaves one behind that says its pid, and ends."""
+    """Start a process that prints its pid and outlives this one, and end."""
     if os.fork():
         os._exit(0)
     os.setsid()
@@ -88,7 +89,7 @@ def _start(*words: str, **options: Any) -> subprocess.Popen[bytes]:
 
 
 class Leader:
-    """Takes orders at a socket; `loop` is the event loop that is to turn, `check` what must work on it, if any."""
+    """Takes orders at a socket. `loop` is the event loop that must turn, and `check` must succeed on it, if given."""
 
     def __init__(self, name: str, loop: "asyncio.AbstractEventLoop | None" = None, check: Check | None = None) -> None:
         self._loop = loop
@@ -100,16 +101,16 @@ class Leader:
         self._socket.bind(os.path.relpath(path))
         self._channels = _channels()
         self._orphan = self._start_orphan()
-        print("attending", flush=True)  # so that the file for its output is open from the start on
+        print("attending", flush=True)  # so that the file for its output is open from the start
         threading.Thread(target=self._keep_child, daemon=True).start()
 
     def attend(self) -> None:
-        """Do as is ordered, for ever."""
+        """Carry out orders, for ever."""
         while True:
             order, sender = self._socket.recvfrom(65536)
             answer = self._obey(**json.loads(order))
             if answer is not None:
-                with contextlib.suppress(OSError):  # whoever asked waits no longer
+                with contextlib.suppress(OSError):  # the one who asked has stopped waiting
                     self._socket.sendto(json.dumps(answer).encode(), sender)
 
     def _keep_child(self) -> None:
@@ -150,7 +151,7 @@ class Leader:
         return {"pid": os.getpid(), "child": self._child, "orphan": self._orphan}
 
     def _turns(self) -> bool:
-        """Whether the loop turns, and its channel leads to the main process."""
+        """Whether the loop turns, and its channel reaches the main process."""
         assert self._loop is not None
         asked = asyncio.run_coroutine_threadsafe(_ask(self._check), self._loop)
         try:
@@ -167,7 +168,7 @@ async def _ask(check: Check | None) -> None:
 
 
 def _channels() -> list[int]:
-    """The handles of this process's channels, as it was given them."""
+    """The handles of this process's channels, as its environment names them."""
     given = Path("/proc/self/environ").read_bytes().split(b"\0")
     found = [value.partition(b"=")[2] for value in given if value.startswith(b"LITEYUKI_HANDLES=")]
     return list(json.loads(found[0]).values()) if found else []

@@ -1,11 +1,11 @@
-"""What must hold after each blow, and what does not: sentences, none if all is well. Pure."""
+"""What must hold after each blow: a sentence for each thing that does not, none if all is well. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from benchmarks.chaos.blows import PROCESSES
-from benchmarks.chaos.expected import Expectation
-from benchmarks.chaos.sights import Member, Sight
+from harness.chaos.blows import PROCESSES
+from harness.chaos.expected import Expectation
+from harness.chaos.sights import Member, Sight
 from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import EventKind
 from liteyuki.supervise.history import HistoryEntry
@@ -13,13 +13,13 @@ from liteyuki.supervise.history import HistoryEntry
 __all__ = ["left_over", "mistold", "never", "not_answering", "not_at_rest", "not_running"]
 
 LIMBS: Final = 2
-"""How many processes each leader has started when everything is at rest."""
+"""The number of processes that each leader has started when everything is at rest."""
 
 _STACK: Final = "most recent call first"
 
 
 def never(sight: Sight) -> list[str]:
-    """What must not be even for a moment: something of a generation beside one that came after it."""
+    """What must not happen even for a moment: something of a generation runs beside a later one."""
     found = []
     for member in sight.members:
         state = sight.states.get(member.process)
@@ -29,7 +29,7 @@ def never(sight: Sight) -> list[str]:
 
 
 def not_running(sight: Sight, generations: Mapping[str, int]) -> list[str]:
-    """Which process does not run as the main process says; `generations` is which of each ought to."""
+    """The processes that do not run as the main process says; `generations` is which of each ought to run."""
     found = []
     for process in PROCESSES:
         state = sight.states.get(process)
@@ -43,7 +43,7 @@ def not_running(sight: Sight, generations: Mapping[str, int]) -> list[str]:
 
 
 def not_answering(sight: Sight, answers: Mapping[str, int | None]) -> list[str]:
-    """Which leader does not answer, or another one does; `answers` are their pids, in their own words."""
+    """The leaders that do not answer, or that another one answers for; `answers` are their pids, in their own words."""
     return [
         f"{process}: pid {state.pid} is to answer, and {answers.get(process) or 'nobody'} does"
         for process, state in sight.states.items()
@@ -52,7 +52,7 @@ def not_answering(sight: Sight, answers: Mapping[str, int | None]) -> list[str]:
 
 
 def not_at_rest(sight: Sight, handles_before: Mapping[str, int]) -> list[str]:
-    """Whatever is there that should not be, or is not there that should, while all processes run."""
+    """What exists and should not, or does not exist and should, while all processes run."""
     found = [f"pid {pid} has ended, and nobody asks for its exit code" for pid in sight.zombies]
     leaders = {state.pid for state in sight.states.values()}
     mains = {member.main for member in sight.members if member.pid in leaders}
@@ -81,12 +81,12 @@ def _named(member: Member) -> str:
 
 
 def left_over(sight: Sight, *, and_guards: bool = False) -> list[str]:
-    """What runs although the main process has ended."""
+    """What still runs although the main process has ended."""
     return [f"{_named(member)} is left" for member in sight.members if and_guards or not member.is_guard]
 
 
 def mistold(expectation: Expectation, entries: Sequence[HistoryEntry]) -> list[str]:
-    """Where `entries`, all since the blow, are not what has happened."""
+    """Where `entries`, all those since the blow, differ from what has happened."""
     return [
         f"{process}: {sentence}"
         for process in PROCESSES

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from benchmarks.chaos.blows import Blow, deal
-from benchmarks.chaos.disk import disk_at
-from benchmarks.chaos.expected import Expectation, expected, forgotten_after
-from benchmarks.chaos.project import Tree
-from benchmarks.chaos.ring import Broken, Ring
-from benchmarks.chaos.strikes import strike
-from benchmarks.supervisors import resident_kib
+from harness import resident_kib
+from harness.chaos.blows import Blow, deal
+from harness.chaos.disk import disk_at
+from harness.chaos.expected import Expectation, expected, forgotten_after
+from harness.chaos.project import Tree
+from harness.chaos.ring import Broken, Ring
+from harness.chaos.strikes import strike
 
 __all__ = ["chaos", "main"]
 
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, help="that of the run to replay (a new one)")
     options = parser.parse_args(arguments)
     seed = random.randrange(10**6) if options.seed is None else options.seed
-    # As Ctrl+C does it: nothing is left behind.
+    # As with Ctrl+C: nothing is left behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         chaos(seed, options.minutes * 60.0, say=lambda line: print(line, flush=True))
@@ -45,9 +45,9 @@ def main(arguments: list[str]) -> int:
 
 
 def chaos(seed: int, seconds: float, *, say: Say) -> int:
-    """The run with that seed, until a blow has been dealt after so many seconds; how many there were.
+    """The run with that seed, until the first blow after `seconds`; returns the number of blows.
 
-    Raises `Broken` at the first thing that does not hold; the message says how to see it again.
+    Raises `Broken` at the first thing that is not as it must be; the message says how to see it again.
     """
     say(f"seed {seed}")
     with tempfile.TemporaryDirectory(prefix="chaos-") as directory:
@@ -88,7 +88,7 @@ def _fight(ring: Ring, seed: int, seconds: float, say: Say) -> int:
 
 
 def _take(ring: Ring, blow: Blow, expectation: Expectation, chance: random.Random) -> float:
-    """Deal it, and check everything; the seconds until everything ran again."""
+    """Strike, and check everything; returns the seconds until everything ran again."""
     began, began_at = time.monotonic(), time.time()
     strike(ring, blow, chance)
     ring.count(expectation)

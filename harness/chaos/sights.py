@@ -1,4 +1,4 @@
-"""What can be seen of a run from outside: its processes, the main process's handles, what the history says."""
+"""What can be seen of a run from outside: its processes, the main process's handles, the states that it reports."""
 
 import re
 from collections import Counter
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.chaos.project import RUN
+from harness.chaos.project import RUN
 from liteyuki._platform import environment_of, running_processes
 from liteyuki.supervise.tree.marks import words_in
 
@@ -15,11 +15,12 @@ __all__ = ["Member", "Sight", "State", "look"]
 
 
 class Member(NamedTuple):
-    """A process that runs and bears the run's word."""
+    """A running process whose environment has the word of this run."""
 
     pid: int
     mark: str
-    """`MAIN:PROCESS:GENERATION` in what a child has started, `MAIN` in what the main process has; else empty."""
+    """`MAIN:PROCESS:GENERATION` in what a child has started, `MAIN` in what the main process has started; else empty.
+    """
     is_guard: bool
 
     @property
@@ -36,7 +37,7 @@ class Member(NamedTuple):
 
 
 class State(NamedTuple):
-    """How a process is, as the main process says."""
+    """The state of a process, as the main process reports it."""
 
     state: str
     pid: int | None
@@ -45,21 +46,21 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Sight:
-    """One look. Nothing of it happened at the same time: what is to hold is looked at until it does."""
+    """One look at everything. It is not taken at one instant: a check is repeated until it holds."""
 
     main: int
     members: tuple[Member, ...]
     """All but the main process."""
     zombies: tuple[int, ...]
-    """The main process's children that have ended and that it has not asked for their exit code."""
+    """The children of the main process that have ended and are not reaped."""
     handles: Mapping[str, int]
-    """How many of each kind the main process holds."""
+    """How many handles of each kind the main process holds."""
     states: Mapping[str, State]
-    """Empty if it does not answer."""
+    """Empty if the main process does not answer."""
 
 
 def look(main: int, word: str, states: Mapping[str, Mapping[str, Any]]) -> Sight:
-    """What there is of the run that bears `word`; `states` is what `main` has said just before."""
+    """Everything that runs with `word` in its environment; `states` is what `main` has just reported."""
     expected = f"{RUN}={word}".encode()
     members, zombies = [], []
     for process in running_processes():

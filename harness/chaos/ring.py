@@ -1,4 +1,4 @@
-"""Where the blows fall: one tree with its main process, and waiting until what must hold does."""
+"""Where the blows fall: one tree with its main process, and the waiting until everything is as it must be."""
 
 import signal
 import time
@@ -7,33 +7,33 @@ from typing import Final
 
 from typing_extensions import Self
 
-from benchmarks.chaos.blows import PROCESSES
-from benchmarks.chaos.disk import Disk
-from benchmarks.chaos.expected import Expectation
-from benchmarks.chaos.invariants import left_over, mistold, never, not_answering, not_at_rest, not_running
-from benchmarks.chaos.project import Tree
-from benchmarks.chaos.sights import Sight, look
+from harness import MainProcess, is_alive, wait_until
+from harness.chaos.blows import PROCESSES
+from harness.chaos.disk import Disk
+from harness.chaos.expected import Expectation
+from harness.chaos.invariants import left_over, mistold, never, not_answering, not_at_rest, not_running
+from harness.chaos.project import Tree
+from harness.chaos.sights import Sight, look
 from liteyuki.errors import HistoryUnreadable
 from liteyuki.supervise.history import HistoryEntry
 from liteyuki.supervise.history.reader import read_history
-from tests.harness import MainProcess, is_alive, wait_until
 
 __all__ = ["Broken", "Ring"]
 
 RUNS_AGAIN: Final = 40.0
-"""Seconds within which everything runs again; its policy takes less than one, a machine under load the rest."""
+"""Seconds within which everything runs again: the policy takes less than one, a busy machine the rest."""
 AT_REST: Final = 10.0
-"""Seconds from then on within which nothing is left that should not be, and the history says what happened."""
+"""Further seconds within which nothing is left that should not be, and the history says what happened."""
 STOPS: Final = 30.0
 GONE: Final = 5.0
-"""Seconds after the end of a main process within which nothing is left. One is promised; a test proves that."""
+"""Seconds after the end of a main process within which nothing is left. We promise one; another test proves that."""
 GUARD_ENDS: Final = 30.0
-"""Seconds within which the guard has ended, too. It goes on to look for those that may have got away."""
+"""Seconds within which the guard has ended, too. It keeps looking for processes that may have escaped."""
 STEP: Final = 0.03
 
 
 class Broken(AssertionError):
-    """What must hold does not; one sentence for each."""
+    """Something is not as it must be; one sentence for each thing."""
 
     def __init__(self, sentences: list[str]) -> None:
         super().__init__("\n".join(sentences))
@@ -46,7 +46,7 @@ class Ring:
         self.tree = tree
         self.disk = disk
         self.slowest_end = 0.0
-        """Seconds that it took at most until nothing was left of a main process."""
+        """The longest time in seconds until nothing was left of a main process."""
         self._generations = dict.fromkeys(PROCESSES, 1)
         self._handles: Mapping[str, int] = {}
         self._main: MainProcess | None = None
@@ -71,7 +71,7 @@ class Ring:
     # --- what strikes ask for
 
     def pid(self, process: str, *, other_than: int = 0) -> int:
-        """Of the leader that runs, as soon as there is one."""
+        """The pid of the leader that runs, as soon as there is one."""
 
         def find() -> int | None:
             pid = self.tree.control.states().get(process, {}).get("pid")
@@ -81,19 +81,19 @@ class Ring:
         return pid
 
     def guard(self) -> int:
-        """The pid of what outlives the main process."""
+        """The pid of the guard, which outlives the main process."""
         (guard,) = [member.pid for member in self._look().members if member.is_guard]
         return guard
 
     def until_running(self, process: str | None = None, ends: int = 0) -> None:
-        """Until everything runs, `process` after so many ends more than are counted. Raises `Broken`."""
+        """Wait until everything runs, `process` after `ends` more deaths than are counted. Raises `Broken`."""
         generations = dict(self._generations)
         if process is not None:
             generations[process] += ends
         self._until(lambda: self._not_running(generations), RUNS_AGAIN)
 
     def end_main(self, number: signal.Signals) -> None:
-        """Send it to the main process, wait until nothing is left, and start another. Raises `Broken`."""
+        """Send the signal to the main process, wait until nothing is left, and start another. Raises `Broken`."""
         main = self.main
         main.send(number)
         code = main.wait(STOPS)
@@ -109,7 +109,7 @@ class Ring:
     # --- what must hold
 
     def count(self, expectation: Expectation) -> None:
-        """From now on, so many ends more are right."""
+        """Count these deaths as expected."""
         if not expectation.is_new_main:
             for process, ends in expectation.ends.items():
                 self._generations[process] += len(ends)
@@ -123,11 +123,11 @@ class Ring:
         return look(self.main.pid, self.tree.word, {})
 
     def check_rest(self) -> None:
-        """Raises `Broken` if anything is there that should not be."""
+        """Raises `Broken` if anything exists that should not."""
         self._until(lambda: not_at_rest(self._look(), self._handles), AT_REST)
 
     def check_history(self, expectation: Expectation, since: float) -> None:
-        """Raises `Broken` if the history of the time from `since` on (wall clock) says anything else."""
+        """Raises `Broken` if the history since `since` (wall clock) says anything else."""
         self._until(lambda: self._mistold(expectation, since), AT_REST)
 
     def _mistold(self, expectation: Expectation, since: float) -> list[str]:
@@ -155,7 +155,7 @@ class Ring:
         return look(self.main.pid, self.tree.word, self.tree.control.states())
 
     def _until(self, find: Callable[[], list[str]], deadline: float) -> None:
-        """Until it finds nothing. Raises `Broken` with what it found last."""
+        """Wait until `find` finds nothing. Raises `Broken` with what it found last."""
         end = time.monotonic() + deadline
         while problems := find():
             if time.monotonic() >= end:
@@ -173,7 +173,7 @@ class Ring:
         return [] if self._look().states else ["the main process does not answer"]
 
     def _handles_at_rest(self) -> Mapping[str, int]:
-        """Of each kind the fewest of a few looks: each look takes one itself, for a moment."""
+        """The least number of each kind in a few looks: each look opens one itself, for a moment."""
         looks = []
         for _ in range(5):
             time.sleep(STEP)

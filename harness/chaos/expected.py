@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from benchmarks.chaos.blows import BOT, PROCESSES, Blow, Kind, Limb
+from harness.chaos.blows import BOT, PROCESSES, Blow, Kind, Limb
 from liteyuki.supervise.cause import Cause
 
 __all__ = ["Ending", "Expectation", "expected", "forgotten_after"]
@@ -12,7 +12,7 @@ __all__ = ["Ending", "Expectation", "expected", "forgotten_after"]
 
 @dataclass(frozen=True)
 class Ending:
-    """How one generation ended, as the history has it."""
+    """How one generation ended, as the history records it."""
 
     cause: Cause
     signal: str | None = None
@@ -24,15 +24,15 @@ class Ending:
 
 
 Endings = tuple[frozenset[Ending], ...]
-"""One set for each generation that ends, in their order; each holds what may be said of it."""
+"""One set for each generation that ends, in order; each contains the endings that the history may record."""
 
 
 @dataclass(frozen=True)
 class Expectation:
     ends: Mapping[str, Endings] = field(default_factory=dict)
-    """By process; those that are not named go on as they are."""
+    """By process; those that are not named continue as they are."""
     may_be_missing: frozenset[str] = frozenset()
-    """Those of whose end nothing need be said: that they ever began was in a history that was spoiled."""
+    """Processes whose end the history need not record: their start was in a history that was damaged."""
     is_new_main: bool = False
     """Whether the main process ends, and is started again, as a user or a service manager does."""
 
@@ -55,16 +55,16 @@ _KILLED_IN_PASSING: Final = (
 
 
 def forgotten_after(blow: Blow, forgotten: frozenset[str]) -> frozenset[str]:
-    """Whose start the history may not hold after `blow`, if it was those before."""
+    """The processes whose start the history may not contain after `blow`, given those before."""
     if blow.kind is Kind.SPOIL_HISTORY:
         forgotten = frozenset(PROCESSES)
     return forgotten - expected(blow).ends.keys()
 
 
 def expected(blow: Blow, forgotten: frozenset[str] = frozenset()) -> Expectation:
-    """What must be so when everything has come to rest after `blow`.
+    """What must be true when everything has come to rest after `blow`.
 
-    `forgotten` are those whose start the history may not hold.
+    `forgotten` are the processes whose start the history may not contain.
     """
     if blow.kind in _NOTHING_ENDS or blow.limb is not Limb.LEADER:
         return Expectation()
@@ -83,7 +83,7 @@ def _endings(blow: Blow) -> Endings:
     if blow.kind is Kind.KILL_IN_A_ROW:
         return (_KILLED,) * blow.count
     if blow.kind is Kind.FILL_DISK:
-        # Once while nothing can be written, and once when it can: then both must be on record.
+        # One death while nothing can be written, and one when it can: then both must be on record.
         return (_KILLED, _KILLED)
     return ({Kind.TERMINATE: _TERMINATED, Kind.BLOCK: _STUCK, Kind.EXIT: _exit(blow)}[blow.kind],)
 
@@ -91,6 +91,6 @@ def _endings(blow: Blow) -> Endings:
 def _exit(blow: Blow) -> frozenset[Ending]:
     if blow.code == 0:
         return frozenset({Ending(Cause.ENDED, exit_code=0)})
-    # So uvicorn says that it could not start.
+    # uvicorn's way to say that it could not start
     cause = Cause.START_FAILED if blow.process == BOT and blow.code == 3 else Cause.CRASH
     return frozenset({Ending(cause, exit_code=blow.code)})

@@ -1,4 +1,4 @@
-"""Doing to a running tree what a blow says."""
+"""Carries a blow out on a running tree."""
 
 import os
 import random
@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.chaos.blows import PROCESSES, Blow, Kind, Limb
-from benchmarks.chaos.ring import Ring
-from tests.harness import is_alive, wait_until, wait_until_gone
+from harness import is_alive, wait_until, wait_until_gone
+from harness.chaos.blows import PROCESSES, Blow, Kind, Limb
+from harness.chaos.ring import Ring
 
 __all__ = ["spoil", "strike"]
 
@@ -19,7 +19,7 @@ SPOILED_BYTES = 8192
 
 
 def strike(ring: Ring, blow: Blow, chance: random.Random) -> None:
-    """Returns when it is done; what follows from it may still be under way."""
+    """Carry out `blow`. Its consequences may still be under way when this returns."""
     if blow.limb is Limb.LEADER:
         _STRIKES[blow.kind](ring, blow, chance)
         return
@@ -27,7 +27,7 @@ def strike(ring: Ring, blow: Blow, chance: random.Random) -> None:
     _signal(pid, blow)
     if blow.kind is Kind.KILL:
         wait_until_gone(pid)
-        _pid_of_limb(ring, blow)  # another one, as there was before
+        _pid_of_limb(ring, blow)  # another one, as before
 
 
 def _pid_of_limb(ring: Ring, blow: Blow) -> int:
@@ -117,7 +117,7 @@ def _kill_guard(ring: Ring, blow: Blow, _: random.Random) -> None:
 
 
 def _pause_main(ring: Ring, blow: Blow, _: random.Random) -> None:
-    pid = ring.pid(blow.process)  # which nobody can be asked for afterwards
+    pid = ring.pid(blow.process)  # afterwards nobody can be asked for it
     ring.main.send(signal.SIGSTOP)
     os.kill(pid, signal.SIGKILL)
     time.sleep(blow.seconds)
@@ -154,7 +154,7 @@ _STRIKES: dict[Kind, Callable[[Ring, Blow, random.Random], None]] = {
 
 
 def spoil(history: Path, how: str, chance: random.Random) -> None:
-    """Do that to the file of the history."""
+    """Damage the history's file in that way."""
     garbage = chance.randbytes(SPOILED_BYTES)
     log = Path(f"{history}-wal")
     if how == "garbage":

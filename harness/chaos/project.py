@@ -11,20 +11,20 @@ import uuid
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.chaos.blows import BOT, COMMAND, WORKER
+from harness import MainProcess, Project
+from harness.chaos.blows import BOT, COMMAND, WORKER
 from liteyuki.control.protocol import parse_answer, request_line
-from tests.harness import MainProcess, Project
 
 __all__ = ["RUN", "WATCHDOG", "Control", "Orders", "Tree"]
 
 RUN: Final = "CHAOS_RUN"
-"""What everything that is started bears in its environment, whatever the marks are that the main process uses."""
+"""A variable in the environment of everything that is started, independent of the marks that the main process uses."""
 
 WATCHDOG: Final = 3.0
 STOP_TIMEOUT: Final = 2.0
 ANSWER_TIMEOUT: Final = 6.0
 
-# Quick, and never done with: what the policy decides is proved by its own tests.
+# Quick restarts that never stop: the policy's own tests show what it decides.
 _SETTINGS: Final = """
 [tool.liteyuki]
 log_files = {{ max_size = "256 KiB", count = 2 }}
@@ -98,13 +98,13 @@ class Tree:
 
 
 class Control:
-    """What the main process says over its control socket."""
+    """The answers of the main process over its control socket."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """How each process is; nothing if nobody answers."""
+        """The state of each process; empty if nobody answers."""
         with contextlib.suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(ANSWER_TIMEOUT)
             connection.connect(str(self._path))
@@ -117,13 +117,13 @@ class Control:
 
 
 class Orders:
-    """What the leaders are told to do."""
+    """Orders to the leaders."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def give(self, process: str, do: str, timeout: float = ANSWER_TIMEOUT, **facts: Any) -> dict[str, int] | None:
-        """The pids of its leader and its limbs, as it answers; None if it does not answer."""
+        """The pids of the leader and its limbs, as it answers; None if it does not answer."""
         address = self._directory / f"{uuid.uuid4().hex[:8]}.answer"
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as mouth:
             mouth.bind(os.fspath(address))
@@ -137,5 +137,5 @@ class Orders:
         return None
 
     def say(self, process: str, do: str, **facts: Any) -> None:
-        """Without an answer, which one that ends does not give."""
+        """Give an order without waiting for an answer: a process that ends gives none."""
         self.give(process, do, timeout=0.0, **facts)

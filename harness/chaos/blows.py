@@ -1,4 +1,4 @@
-"""Which blow comes next: the same ones, in the same order, whenever the seed is the same. Pure."""
+"""Which blow comes next: the same blows in the same order for the same seed. Pure."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -15,17 +15,17 @@ PROCESSES: Final = (BOT, COMMAND, WORKER)
 WITH_CHANNELS: Final = (BOT, WORKER)
 
 MAX_BOMB: Final = 45
-"""How many processes a bomb is at most; while they all move on to another pid, there are twice as many."""
+"""The largest number of processes in a bomb; while all of them move on to another pid, there are twice as many."""
 
 
 class Limb(Enum):
-    """Which process of a process's tree."""
+    """A process in the tree of one of our processes."""
 
     LEADER = "leader"
     CHILD = "child"
-    """A child of the leader's, in a session of its own, which the leader replaces."""
+    """A child of the leader, in a session of its own; the leader replaces it when it ends."""
     ORPHAN = "orphan"
-    """One whose parent has ended, in a session of its own, which heeds no SIGTERM."""
+    """A process whose parent has ended, in a session of its own; it ignores SIGTERM."""
 
 
 class Kind(Enum):
@@ -51,25 +51,25 @@ class Kind(Enum):
 _AT_NO_PROCESS: Final = (Kind.KILL_ALL, Kind.KILL_GUARD, Kind.STOP_MAIN, Kind.KILL_MAIN)
 
 SPOILS: Final = ("garbage", "a hole", "emptied", "deleted", "replaced", "log garbage")
-"""What is done to the history's file."""
+"""The ways to damage the history's file."""
 
 
 @dataclass(frozen=True)
 class Blow:
-    """The `number`-th blow of a run, at a process of ours or at what stands around it."""
+    """The `number`-th blow of a run, at one of our processes or at what surrounds them."""
 
     number: int
     kind: Kind
     process: str
     limb: Limb = Limb.LEADER
     seconds: float = 0.0
-    """How long a pause is, or the moment before the main process is killed."""
+    """The length of a pause, or of the moment before the main process is killed."""
     count: int = 0
-    """How many: processes of a bomb, kills in a row."""
+    """The number of processes in a bomb, or of kills in a row."""
     hops: int = 0
     """How often each process of a bomb moves on to another pid."""
     code: int = 0
-    """With what it exits."""
+    """The exit code."""
     spoil: str = ""
 
     def __str__(self) -> str:
@@ -86,7 +86,7 @@ Dealer = Callable[[random.Random, int], Blow]
 
 
 def _at(kind: Kind, processes: tuple[str, ...] = PROCESSES, limbs: tuple[Limb, ...] = (Limb.LEADER,)) -> Dealer:
-    """A blow of `kind` at one of those; each of its numbers is drawn, whether the kind has a use for it or not."""
+    """A blow of `kind` at one of those processes; all numbers are drawn, whether the kind uses them or not."""
 
     def deal_one(chance: random.Random, number: int) -> Blow:
         return Blow(
@@ -130,7 +130,7 @@ DECK: Final[tuple[Dealer, ...]] = (
     _at(Kind.STOP_MAIN),
     _at(Kind.KILL_MAIN),
 )
-"""All of them come before any comes again, each time in another order."""
+"""Every kind comes once before any comes again, each time in another order."""
 
 
 def deal(seed: int) -> Iterator[Blow]:

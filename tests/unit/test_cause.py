@@ -61,6 +61,10 @@ def test_deaths_and_wishes_are_different_things() -> None:
     assert set(Cause) - deaths - wanted == {Cause.SCHEDULE, Cause.AGE, Cause.MEMORY_LIMIT} | of_main
 
 
+def test_old_histories_hold_causes_under_their_names() -> None:
+    assert {cause.value for cause in Cause} == {cause.name.lower() for cause in Cause}
+
+
 def test_out_of_memory_kills_are_claimed_one_by_one(tmp_path: Path) -> None:
     counts = tmp_path / "memory.events"
 

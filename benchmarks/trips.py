@@ -25,13 +25,12 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, Final
 
-from liteyuki.comm.transport import PipeTransport, pipe_pair
-from liteyuki.supervise.output import Console
-
 import liteyuki
 from liteyuki.comm import Channel
 from liteyuki.comm.registry import replaced_registry
+from liteyuki.comm.transport import PipeTransport, pipe_pair
 from liteyuki.supervise.events import Event, EventKind
+from liteyuki.supervise.output import Console
 from liteyuki.supervise.spec import Backoff, ProcessSpec, Program, ProgramKind
 from liteyuki.supervise.supervisor import Supervisor
 

@@ -13,7 +13,9 @@ In every process:
 Importing this opens nothing and starts nothing; a child that imports it does not load the supervisor.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from liteyuki._faces import late_face
 
 if TYPE_CHECKING:
     from liteyuki.bot import LiteyukiBot, get_bot
@@ -38,29 +40,15 @@ __all__ = [
     "set_channels",
 ]
 
-_HOMES = {
-    "LiteyukiBot": "liteyuki.bot",
-    "get_bot": "liteyuki.bot",
-    "Channel": "liteyuki.comm",
-    "get_channel": "liteyuki.comm",
-    "get_channels": "liteyuki.comm",
-    "set_channel": "liteyuki.comm",
-    "set_channels": "liteyuki.comm",
-    "logger": "liteyuki.log",
-    "Plugin": "liteyuki.plugin",
-    "PluginMetadata": "liteyuki.plugin",
-    "load_plugin": "liteyuki.plugin",
-    "load_plugins": "liteyuki.plugin",
-}
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(home), name)
+__getattr__ = late_face(
+    __name__,
+    {
+        "liteyuki.bot": "LiteyukiBot get_bot",
+        "liteyuki.comm": "Channel get_channel get_channels set_channel set_channels",
+        "liteyuki.log": "logger",
+        "liteyuki.plugin": "Plugin PluginMetadata load_plugin load_plugins",
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -21,24 +21,23 @@ from liteyuki._platform import (
     take_memory_from_one_place,
     take_signals_as_usual,
 )
+from liteyuki.comm.broker import MainBroker
 from liteyuki.comm.protocol import ANSWER_TIMEOUT, Origin, RestartAnswer
 from liteyuki.comm.registry import current_registry
 from liteyuki.comm.transport import drop_inheritance
 from liteyuki.config import Settings, check_processes, load_settings, read_language
-from liteyuki.control.server import ControlServer
+from liteyuki.control import ControlServer
 from liteyuki.errors import AlreadyRunningError, NoMainProcess, StartError, UnknownProcess
 from liteyuki.exit_codes import BAD_SETTINGS, FAILED, GAVE_UP
 from liteyuki.hooks import Hook, WithHooks
 from liteyuki.locale import set_language, text
 from liteyuki.log import configure, logger
-from liteyuki.plugin import load_plugin, load_plugins
-from liteyuki.plugin.thread import PluginThread
+from liteyuki.plugin import PluginThread, load_plugin, load_plugins
 from liteyuki.runtime_dir import RuntimeDirectory
 from liteyuki.sd_notify import ServiceManager
-from liteyuki.supervise.events import Event, EventKind
+from liteyuki.supervise import Event, EventKind, RequestServer, Supervisor
 from liteyuki.supervise.history import HistoryWriter
 from liteyuki.supervise.output import OWN_LOG, Console, LogWriter, OwnLog
-from liteyuki.supervise.supervisor import Supervisor
 from liteyuki.vitals import drop_pulse
 
 __all__ = ["LiteyukiBot", "get_bot"]
@@ -171,7 +170,8 @@ class LiteyukiBot(WithHooks):
         configure(level=settings.log_level, icons=settings.log_icons, write=own_log.write)
         history = HistoryWriter(runtime.history)
         plugins = self._plugins = PluginThread()
-        current_registry().handler_loop = plugins.handler_loop
+        registry = current_registry()
+        registry.handler_loop = plugins.handler_loop
         supervisor = self._supervisor = Supervisor(
             settings.processes,
             environment=_environment_of_children(settings),
@@ -180,11 +180,13 @@ class LiteyukiBot(WithHooks):
             history=history,
             log_writer=log_writer,
         )
+        broker = registry.broker = MainBroker(supervisor.channels, registry.table, registry.handler_loop)
+        requests = RequestServer(supervisor, broker)
         if console.is_terminal:
             self._loop.add_signal_handler(signal.SIGWINCH, supervisor.resize_terminals)
         for number in _PASSED_ON_BY_INIT if is_init() else ():
             self._loop.add_signal_handler(number, supervisor.pass_on, number)
-        control = ControlServer(supervisor, runtime.control_socket, on_stop=self._stop_asked.set)
+        control = ControlServer(supervisor, requests, runtime.control_socket, on_stop=self._stop_asked.set)
         logger.info(text("main.started", pid=os.getpid(), directory=settings.directory))
         await self._load_plugins(settings, plugins)
         if self._is_to_stop():
@@ -195,7 +197,7 @@ class LiteyukiBot(WithHooks):
         finally:
             await control.close()
             await plugins.close()
-            current_registry().handler_loop = None
+            registry.handler_loop = registry.broker = None
             history.close()
             self._service_manager.close()
             self._loop = self._plugins = self._supervisor = None
@@ -280,7 +282,7 @@ class LiteyukiBot(WithHooks):
             await self._call(Hook.PROCESS_EXIT, event)
 
     def _say_what_to_do_next(self, event: Event) -> None:
-        point = self._running_supervisor().connection_point(event.process)
+        point = self._running_supervisor().keeper(event.process).connection_point
         if event.generation == 1 and point is not None:
             logger.info(text("main.connect", url=point.url))
             logger.info(text("main.next"))

@@ -6,6 +6,7 @@ It exists beside loguru's global logger, because NoneBot (and many a plugin) rem
 its own: in the child both print to the same console, each in its own format.
 """
 
+import functools
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -65,7 +66,7 @@ def configure(*, level: str = "INFO", icons: bool = True, write: Callable[[str],
     logger.add(
         write or _write,
         level=level,
-        format=lambda record: line_format(record, icons=icons),
+        format=functools.partial(line_format, icons=icons),
         colorize=bool(sys.stdout) and sys.stdout.isatty(),
         backtrace=False,
         diagnose=False,

@@ -17,7 +17,7 @@ from liteyuki.comm.protocol import BeginRestart, Origin, RestartAnswer
 from liteyuki.comm.registry import own_channel
 from liteyuki.errors import LiteyukiError
 from liteyuki.locale import text
-from nonebot_plugin_liteyuki_comm.notice import capture_target
+from nonebot_plugin_liteyuki_comm.chats import capture_target
 
 __all__: list[str] = []
 

@@ -7,12 +7,11 @@ from nonebot import get_driver, logger
 from nonebot.drivers import ASGIMixin
 
 from liteyuki.comm import attach_channels, own_process
-from liteyuki.comm.protocol import ConnectionPoint, DeliverNotice, SandboxUsers, StateReport, TellSuperusers
+from liteyuki.comm.protocol import ConnectionPoint, Notice, SandboxUsers, StateReport
 from liteyuki.comm.registry import current_registry, own_channel
 from liteyuki.locale import set_language, text
-from nonebot_plugin_liteyuki_comm.notice import deliver
+from nonebot_plugin_liteyuki_comm.notices import deliver
 from nonebot_plugin_liteyuki_comm.silence import report_silence
-from nonebot_plugin_liteyuki_comm.superusers import tell_superusers
 
 __all__: list[str] = []
 
@@ -51,8 +50,7 @@ async def _rebuild_channels() -> None:
 async def _report_ready() -> None:
     passive = own_channel("passive")
     passive.on_control(SandboxUsers, _set_sandbox_users)
-    passive.on_control(DeliverNotice, deliver)
-    passive.on_control(TellSuperusers, tell_superusers)
+    passive.on_control(Notice, deliver)
     if not driver.config.superusers and current_registry().generation == 1:
         logger.warning(text("chat.no_superusers"))
     report_silence()

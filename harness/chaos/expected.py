@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from harness.chaos.blows import BOT, PROCESSES, Blow, Kind, Limb
-from liteyuki.supervise.cause import Cause
+from liteyuki.supervise import Cause
 
 __all__ = ["Ending", "Expectation", "expected", "forgotten_after"]
 

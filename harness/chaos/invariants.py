@@ -6,8 +6,7 @@ from typing import Final
 from harness.chaos.blows import PROCESSES
 from harness.chaos.expected import Expectation
 from harness.chaos.sights import Member, Sight
-from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.events import EventKind
+from liteyuki.supervise import Cause, EventKind
 from liteyuki.supervise.history import HistoryEntry
 
 __all__ = ["left_over", "mistold", "never", "not_answering", "not_at_rest", "not_running"]

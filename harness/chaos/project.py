@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from harness import MainProcess, Project
 from harness.chaos.blows import BOT, COMMAND, WORKER
-from liteyuki.control.protocol import parse_answer, request_line
+from liteyuki.control import parse_answer, request_line
 
 __all__ = ["RUN", "WATCHDOG", "Control", "Orders", "Tree"]
 

@@ -15,8 +15,7 @@ from harness.chaos.invariants import left_over, mistold, never, not_answering, n
 from harness.chaos.project import Tree
 from harness.chaos.sights import Sight, look
 from liteyuki.errors import HistoryUnreadable
-from liteyuki.supervise.history import HistoryEntry
-from liteyuki.supervise.history.reader import read_history
+from liteyuki.supervise.history import HistoryEntry, read_history
 
 __all__ = ["Broken", "Ring"]
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from harness.chaos.project import RUN
 from liteyuki._platform import environment_of, running_processes
-from liteyuki.supervise.tree.marks import words_in
+from liteyuki.supervise.tree import words_in
 
 __all__ = ["Member", "Sight", "State", "look"]
 

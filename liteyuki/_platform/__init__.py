@@ -27,8 +27,14 @@ from liteyuki._platform.conditions import (
     is_privileged,
     limit_names,
 )
-from liteyuki._platform.exits import watch_children, watch_exit
-from liteyuki._platform.handles import forbid_inheriting, lock_file, make_standard_handles
+from liteyuki._platform.handles import (
+    copy_terminal_size,
+    forbid_inheriting,
+    lock_file,
+    make_standard_handles,
+    open_terminal,
+    tell_resized,
+)
 from liteyuki._platform.memory import (
     fresh_memory,
     give_memory_back,
@@ -69,9 +75,10 @@ from liteyuki._platform.signals import (
     leave_signals_to_main_thread,
     signal_name,
     take_signals_as_usual,
+    watch_children,
+    watch_exit,
 )
 from liteyuki._platform.spawn import is_init, spawn_guard, spawn_options
-from liteyuki._platform.terminal import copy_terminal_size, open_terminal, tell_resized
 
 __all__ = [
     "STACKS_SIGNAL",

@@ -1,12 +1,22 @@
-"""Handles and locks of this process."""
+"""Handles, locks and pseudo-terminals of this process."""
 
+import contextlib
 import fcntl
 import io
 import os
+import signal
 import sys
+import termios
 from pathlib import Path
 
-__all__ = ["forbid_inheriting", "lock_file", "make_standard_handles"]
+__all__ = [
+    "copy_terminal_size",
+    "forbid_inheriting",
+    "lock_file",
+    "make_standard_handles",
+    "open_terminal",
+    "tell_resized",
+]
 
 
 def forbid_inheriting(handle: int) -> None:
@@ -46,3 +56,35 @@ def lock_file(path: Path) -> tuple[int, int | None]:
     os.truncate(handle, 0)
     os.write(handle, str(os.getpid()).encode())
     return handle, None
+
+
+# --- pseudo-terminals
+
+
+def open_terminal() -> tuple[int, int]:
+    """A pseudo-terminal that changes no byte: reader's and child's handle. Raises `OSError` if handles run out."""
+    reader, child = os.openpty()
+    attributes = termios.tcgetattr(child)
+    attributes[1] &= ~termios.OPOST
+    termios.tcsetattr(child, termios.TCSANOW, attributes)
+    return reader, child
+
+
+def copy_terminal_size(source: int, to: int) -> bool:
+    """Give the terminal `to` the size of the terminal `source`; False if either is no terminal, or is gone."""
+    try:
+        size = fcntl.ioctl(source, termios.TIOCGWINSZ, b"\0" * 8)
+        fcntl.ioctl(to, termios.TIOCSWINSZ, size)
+    except OSError:
+        return False
+    return True
+
+
+def tell_resized(leader_pid: int) -> None:
+    """Tell the process group of `leader_pid` that its terminal has another size.
+
+    The kernel tells only processes whose controlling terminal it is. A program that does not handle the signal ignores
+    it.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader_pid, signal.SIGWINCH)

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -91,17 +91,20 @@ def child_pids(parent: int | None = None) -> list[int]:
         parent = os.getpid()
     try:
         # Only some kernels are built with this file; it saves reading all other processes.
-        threads = [(thread / "children").read_text() for thread in Path(f"/proc/{parent}/task").iterdir()]
+        found: list[int] = []
+        for thread in os.listdir(f"/proc/{parent}/task"):  # noqa: PTH208
+            children = Path(f"/proc/{parent}/task/{thread}/children").read_text()
+            found += map(int, reversed(children.split()))
     except OSError:
         return [process.pid for process in running_processes() if process.parent == parent]
-    return [int(pid) for children in threads for pid in reversed(children.split())]
+    return found
 
 
-def running_children() -> Iterator[Running]:
-    """Like `child_pids`, but each child is read when it is asked for."""
+def running_children(besides: Container[int]) -> Iterator[Running]:
+    """Like `child_pids` without those in `besides`, but each child is read when it is asked for."""
     own = os.getpid()
     for pid in child_pids():
-        if (process := _read(str(pid))) is not None and process.parent == own:
+        if pid not in besides and (process := _read(str(pid))) is not None and process.parent == own:
             yield process
 
 

@@ -1,1 +1,1 @@
-"""The `liteyuki` command."""
+"""The `liteyuki` command. It imports everything; `liteyuki.cli.main` is where the console script begins."""

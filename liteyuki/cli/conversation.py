@@ -12,8 +12,7 @@ from typing import Any, Final
 import click
 
 from liteyuki.cli.sandbox import Sandbox
-from liteyuki.control.client import ControlClient
-from liteyuki.control.protocol import NOT_READY
+from liteyuki.control import NOT_READY, ControlClient
 from liteyuki.errors import ControlError, NoMainProcess
 from liteyuki.locale import text
 from liteyuki.runtime_dir import CONTROL_SOCKET

@@ -9,10 +9,8 @@ from liteyuki.cli.table import aligned, width_of, wrapped
 from liteyuki.errors import UnknownProcess
 from liteyuki.locale import SENTENCES, text
 from liteyuki.runtime_dir import HISTORY
-from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.events import EventKind
-from liteyuki.supervise.history import HistoryEntry
-from liteyuki.supervise.history.reader import read_history, read_processes
+from liteyuki.supervise import Cause, EventKind
+from liteyuki.supervise.history import HistoryEntry, read_history, read_processes
 
 __all__ = ["history_lines"]
 

@@ -10,9 +10,7 @@ from typing import Final
 from liteyuki.config import Settings
 from liteyuki.exit_codes import BAD_SETTINGS, GAVE_UP
 from liteyuki.locale import text
-from liteyuki.supervise.order import longest_chain
-from liteyuki.supervise.spec import GiveUpThen
-from liteyuki.supervise.start_order import START_WAIT
+from liteyuki.supervise import START_WAIT, GiveUpThen, longest_chain
 
 __all__ = ["own_user", "systemd_unit"]
 

@@ -10,11 +10,9 @@ __all__ = [
     "FIRST_SANDBOX_ID",
     "BeginRestart",
     "ClaimNotice",
-    "ClaimTelling",
     "ConnectionPoint",
-    "DeliverNotice",
     "LogsRequest",
-    "NoticeOutcome",
+    "Notice",
     "Origin",
     "ProcessStatus",
     "RestartAnswer",
@@ -22,7 +20,6 @@ __all__ = [
     "SandboxUsers",
     "StateReport",
     "StatusRequest",
-    "TellSuperusers",
 ]
 
 ANSWER_TIMEOUT: Final = 5.0
@@ -149,54 +146,27 @@ class SandboxUsers:
     user_ids: list[str]
 
 
-@message(name="liteyuki.DeliverNotice")
+@message(name="liteyuki.Notice")
 @dataclass(frozen=True)
-class DeliverNotice:
-    """Main to child: say in `origin`'s chat that `process` is back, once its account is connected.
-
-    `wait` is how many seconds the account may take to come back.
-    """
+class Notice:
+    """Main to child: something is to be said, by an account of yours, as soon as that is connected."""
 
     notice_id: str
-    process: str
-    origin: Origin
+    chat: Origin | None
+    """Whose chat to say it in, by the account that was asked there; None: to each superuser in private."""
     wait: float
+    """How many seconds that account may take to come back."""
+    told: list[str]
+    """The superusers who have been told already."""
 
 
 @message(name="liteyuki.ClaimNotice")
 @dataclass(frozen=True)
 class ClaimNotice:
-    """Child to main, right before it sends a notice. The answer: seconds since the request, or None (do not)."""
+    """Child to main, right before it says it to `superuser`, or in the chat (""). Answered with the words.
 
-    notice_id: str
-
-
-@message(name="liteyuki.NoticeOutcome")
-@dataclass(frozen=True)
-class NoticeOutcome:
-    """Child to main: how a notice ended. `problem` is empty if it was sent."""
-
-    notice_id: str
-    problem: str
-
-
-@message(name="liteyuki.TellSuperusers")
-@dataclass(frozen=True)
-class TellSuperusers:
-    """Main to child: tell each superuser this in private, as soon as an account is connected that can reach them.
-
-    `told` are those who have been told already.
+    None: do not; somebody has said it, or it is no longer true.
     """
 
     notice_id: str
-    sentence: str
-    told: list[str]
-
-
-@message(name="liteyuki.ClaimTelling")
-@dataclass(frozen=True)
-class ClaimTelling:
-    """Child to main, right before it tells that superuser. Answered with whether it may."""
-
-    notice_id: str
-    superuser: str
+    superuser: str = ""

@@ -6,7 +6,7 @@ from typing import Any, Final
 from liteyuki._platform import find_user, hard_limit, is_privileged, limit_names
 from liteyuki.config.table import Table
 from liteyuki.locale import text
-from liteyuki.supervise.spec import Conditions
+from liteyuki.supervise import Conditions
 
 __all__ = ["read_conditions"]
 

@@ -8,7 +8,7 @@ from liteyuki.config.table import layered, written
 from liteyuki.errors import ConfigError, StartError
 from liteyuki.locale import LANGUAGES, language, text
 from liteyuki.project import read_toml, tomllib
-from liteyuki.supervise.spec import ProgramKind
+from liteyuki.supervise import ProgramKind
 
 __all__ = ["Layer", "read_language", "read_layers"]
 

@@ -6,8 +6,7 @@ from typing import Final
 
 from liteyuki.config.table import Table
 from liteyuki.locale import text
-from liteyuki.supervise.order import find_cycle
-from liteyuki.supervise.spec import ProcessSpec
+from liteyuki.supervise import ProcessSpec, find_cycle
 
 __all__ = ["expand", "instance_names", "read_instances"]
 

@@ -13,7 +13,7 @@ from liteyuki.errors import ProjectError
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.project import read_project, runs_nonebot
-from liteyuki.supervise.spec import ProcessSpec, ProgramKind
+from liteyuki.supervise import ProcessSpec, ProgramKind
 
 __all__ = ["check_processes"]
 

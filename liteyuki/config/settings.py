@@ -17,7 +17,7 @@ from liteyuki.config.table import Table, layered, written
 from liteyuki.errors import ConfigError
 from liteyuki.locale import LANGUAGES, text
 from liteyuki.log import LEVELS
-from liteyuki.supervise.spec import Backoff, GiveUp, LogFiles, ProcessSpec, Program, ProgramKind
+from liteyuki.supervise import Backoff, GiveUp, LogFiles, ProcessSpec, Program, ProgramKind
 
 __all__ = ["DEFAULT_DATA_DIR", "DEFAULT_PROCESS", "Settings", "load_settings"]
 

@@ -27,8 +27,7 @@ from liteyuki.errors import StartError, UnknownProcess
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.runtime_dir import socket_address
-from liteyuki.supervise.spec import ProcessState
-from liteyuki.supervise.supervisor import Supervisor
+from liteyuki.supervise import ProcessState, RequestServer, Supervisor
 
 __all__ = ["ControlServer"]
 
@@ -46,8 +45,11 @@ class ControlServer:
     Raises `StartError` if the path is too long for a socket.
     """
 
-    def __init__(self, supervisor: Supervisor, path: Path, *, on_stop: Callable[[], None]) -> None:
+    def __init__(
+        self, supervisor: Supervisor, requests: RequestServer, path: Path, *, on_stop: Callable[[], None]
+    ) -> None:
         self._supervisor = supervisor
+        self._requests = requests
         self._path = path
         self._address = socket_address(path)
         self._on_stop = on_stop
@@ -154,9 +156,9 @@ class ControlServer:
         """Open a chat: its superuser exists for as long as this connection does."""
         _check_names(params, "process")
         name = self._process(params)
-        point = self._supervisor.connection_point(name)
+        keeper = self._supervisor.keeper(name)
+        point, state = keeper.connection_point, keeper.state
         if point is None:
-            state = self._supervisor.keeper(name).state
             if state is ProcessState.READY:
                 raise RequestError(REFUSED, text("control.no_onebot", name=name))
             code = REFUSED if state is ProcessState.STOPPED else NOT_READY
@@ -174,7 +176,7 @@ class ControlServer:
 
     def _tell_sandbox_users(self) -> None:
         users = (client.sandbox_users for client in self._clients.values())
-        self._supervisor.set_sandbox_users(set().union(*users))
+        self._requests.set_sandbox_users(set().union(*users))
 
     def _process(self, params: dict[str, Any]) -> str:
         name = _string(params, "process", self._supervisor.names[0])

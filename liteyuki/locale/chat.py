@@ -36,20 +36,20 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "The notice of a restart was not sent: {problem}",
     ),
     "notice.account_away": (
-        "账号 {account} 在 {seconds:.0f} 秒内没有重新连接（{process} 已重启完成）",
-        "account {account} did not come back within {seconds:.0f} s ({process} has restarted)",
+        "账号 {account} 在 {seconds:.0f} 秒内没有重新连接",
+        "account {account} did not come back within {seconds:.0f} s",
     ),
     "notice.no_way": (
-        "适配器 {adapter} 需要安装 nonebot-plugin-alconna 才能主动发送消息（{process} 已重启完成）",
-        "adapter {adapter} needs nonebot-plugin-alconna to send a message of its own ({process} has restarted)",
+        "适配器 {adapter} 需要安装 nonebot-plugin-alconna 才能主动发送消息",
+        "adapter {adapter} needs nonebot-plugin-alconna to send a message of its own",
     ),
     "notice.no_target": (
         "适配器 {adapter} 的会话无法记录，重启完成后将不会在聊天中通知",
         "the chat of adapter {adapter} cannot be kept, so there will be no notice there",
     ),
     "notice.failed": (
-        "发送失败：{error}（{process} 已重启完成）",
-        "sending failed: {error} ({process} has restarted)",
+        "发送失败：{error}",
+        "sending failed: {error}",
     ),
     "notice.superuser_not_told": (
         "未能在私聊中通知超级用户 {superuser}：{reason}",

@@ -4,29 +4,27 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from liteyuki._platform import OomKills, anonymous_memory_bytes, signal_name
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.protocol import Origin, ProcessStatus
+from liteyuki.comm.protocol import ConnectionPoint, Origin, ProcessStatus, StateReport
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.cause import Asked, Cause, cause_of_exit, cause_of_origin
+from liteyuki.supervise.channels import ProcessChannels
 from liteyuki.supervise.events import EventKind, Listener, Teller
 from liteyuki.supervise.generation import Generation
 from liteyuki.supervise.output import Transcript
 from liteyuki.supervise.policy import Action, Decision, Exit, History, decide, forgiven
 from liteyuki.supervise.safe_mode import SafeStarts
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
-from liteyuki.supervise.tree.guard import Guard
+from liteyuki.supervise.tree import Guard
 from liteyuki.supervise.triggers import Triggers
 
 __all__ = ["Keeper"]
 
 _WARN_AFTER: Final = 60.0
 """Seconds without becoming ready after which the log says what is waited for."""
-
-
 _HOLD: Final = 2.0
 """Seconds that whoever asked in a chat has to answer there before its process is stopped."""
 
@@ -38,7 +36,7 @@ class Keeper:
         self,
         spec: ProcessSpec,
         *,
-        channels: Mapping[str, Channel[Any]],
+        channels: ProcessChannels,
         environment: Mapping[str, str],
         transcript: Transcript,
         guard: Guard,
@@ -60,6 +58,7 @@ class Keeper:
         self._transcript = transcript
         self._guard = guard
         self._oom_kills = oom_kills
+        self._connection_point: ConnectionPoint | None = None
         self._teller = Teller(spec.name, listener)
         self._triggers = triggers
         self._history = History()
@@ -128,13 +127,32 @@ class Keeper:
         self._stopping = True
         self._nudged.set()
 
-    def report(self, state: ProcessState) -> None:
+    def report(self, report: StateReport) -> None:
         """The child says how far it is."""
-        if self.generation is None or self.state not in (ProcessState.STARTING, ProcessState.LOADED):
+        for problem in report.problems:
+            logger.error(problem)
+        generation = self.generation
+        if generation is None:
             return
-        self.state = state
-        if state is ProcessState.READY:
-            self._became_ready(self.generation)
+        if report.state == "cannot_start":
+            generation.problem = "; ".join(report.problems)
+            return
+        if report.not_loaded:
+            generation.not_loaded = tuple(report.not_loaded)
+        self._connection_point = report.connection_point
+        if self.state in (ProcessState.STARTING, ProcessState.LOADED):
+            self.state = ProcessState(report.state)
+            if self.state is ProcessState.READY:
+                self._became_ready(generation)
+
+    @property
+    def connection_point(self) -> ConnectionPoint | None:
+        """Where the bot in it takes OneBot v11 connections, if it does; None while it is not ready."""
+        return self._connection_point if self.state is ProcessState.READY else None
+
+    def news_for_superusers(self) -> str:
+        """What they are to be told, once, of what the generation that has become ready does without."""
+        return self.safe_starts.news(self.generation) if self.generation is not None else ""
 
     def status(self) -> ProcessStatus:
         generation = self.generation
@@ -185,9 +203,16 @@ class Keeper:
         self._generations += 1
         self.tail.start_generation()
         self._oom_kills.forget()
-        generation = Generation(self.spec, self._generations, self._guard, self.safe_starts.starting())
+        generation = Generation(
+            self.spec,
+            self._generations,
+            guard=self._guard,
+            channels=self.channels,
+            transcript=self._transcript,
+            leave_out=self.safe_starts.starting(),
+        )
         try:
-            generation.spawn(self.channels, self._environment, self._transcript)
+            generation.spawn(self._environment)
         except OSError as error:
             self._start_for = Asked(Cause.START_FAILED, reason=str(error))
             self._teller.tell_soon(EventKind.EXITED, self._generations, self._start_for)
@@ -196,11 +221,12 @@ class Keeper:
         self.generation = generation
         # Before anybody who waits for it goes on, and in one turn: a restart that is asked for comes before or after.
         generation.exited.add_done_callback(lambda exited: self._has_exited(generation, exited.result()))
+        generation.exited.add_done_callback(lambda _: self._nudged.set())
         self.state = ProcessState.STARTING
         self._teller.tell_soon(EventKind.STARTED, generation, self.safe_starts.explained(self._start_for))
         key = "process.started" if generation.number == 1 else "process.started_again"
         logger.info(text(key, name=self.spec.name, pid=generation.pid, what=generation.describe()))
-        if not self.spec.program.has_channels:
+        if not self.channels.of_core:
             self.state = ProcessState.READY
             self._became_ready(generation)
         return generation
@@ -213,18 +239,18 @@ class Keeper:
                 await self._stop(generation)
                 break
             limit = self._time_to_become_ready(generation, warned)
-            done = await self._wait_for_nudge_or(generation.exited, limit)
-            if not done and generation.ready_at is None:
+            if not await self._is_nudged_within(limit) and generation.ready_at is None:
                 warned = await self._is_late(generation, warned)
 
-    async def _wait_for_nudge_or(self, exited: "asyncio.Future[int]", timeout: float | None) -> bool:
-        """Whether anything happened within `timeout`."""
-        nudge: asyncio.Task[Any] = asyncio.create_task(self._nudged.wait())
-        either: set[asyncio.Future[Any]] = {exited, nudge}
-        done, _ = await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        nudge.cancel()
-        self._nudged.clear()
-        return bool(done)
+    async def _is_nudged_within(self, timeout: float | None) -> bool:
+        """Wait until something happens; False if nothing has for `timeout` seconds."""
+        try:
+            await asyncio.wait_for(self._nudged.wait(), timeout)
+        except asyncio.TimeoutError:
+            return False
+        finally:
+            self._nudged.clear()
+        return True
 
     def _time_to_become_ready(self, generation: Generation, warned: bool) -> float | None:
         if generation.ready_at is not None:
@@ -238,9 +264,8 @@ class Keeper:
         timeout = self.spec.start_timeout
         if timeout and generation.uptime >= timeout:
             logger.error(text("process.start_timeout", name=self.spec.name, seconds=timeout))
-            generation.ended_for = Cause.START_TIMEOUT
             self.state = ProcessState.STOPPING  # it is too late to become ready now
-            generation.kill()
+            generation.kill(Cause.START_TIMEOUT)
             await asyncio.wait({generation.exited})
         elif not warned:
             last = (self.tail.last(1) or [""])[0]
@@ -253,8 +278,7 @@ class Keeper:
         self._triggers.ended()
         kind = EventKind.BEFORE_SHUTDOWN if self._stopping else EventKind.BEFORE_RESTART
         await self._teller.tell(kind, generation, asked)
-        generation.ended_for = asked.cause
-        went = await generation.stop()
+        went = await generation.stop(asked.cause)
         if went and not generation.was_killed:
             logger.info(text("process.stopped", name=self.spec.name, pid=generation.pid))
         else:
@@ -334,11 +358,12 @@ class Keeper:
             return False
         if self._restart_is_due:
             return True
+        self._nudged.clear()  # of what came before the decision
         if decision.is_restart:
             if decision.after:
                 self._say_waiting(decision)
             self.state = ProcessState.WAITING
-            await self._wait_for_request(decision.after)
+            await self._is_nudged_within(decision.after)
             return not self._stopping
         self.state = ProcessState.STOPPED
         self.gave_up_for_all = decision.action is Action.GIVE_UP_AND_EXIT
@@ -351,7 +376,7 @@ class Keeper:
             self._teller.tell_soon(EventKind.GAVE_UP, self._generations, self._start_for)
         if self.gave_up_for_all:
             return False
-        await self._wait_for_request(None)
+        await self._is_nudged_within(None)
         return not self._stopping
 
     def _say_waiting(self, decision: Decision) -> None:
@@ -360,11 +385,3 @@ class Keeper:
         else:
             key = "process.waits_slowly" if self._history.slow else "process.did_not_start"
         logger.warning(text(key, name=self.spec.name, seconds=decision.after))
-
-    async def _wait_for_request(self, timeout: float | None) -> None:
-        try:
-            await asyncio.wait_for(self._nudged.wait(), timeout)
-        except asyncio.TimeoutError:
-            return
-        finally:
-            self._nudged.clear()

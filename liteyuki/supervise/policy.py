@@ -69,7 +69,7 @@ def decide(
     if spec.restart is RestartMode.NEVER or (spec.restart is RestartMode.ON_FAILURE and not ended.is_failure):
         return Decision(Action.STOP), history
     healthy = ended.became_ready and ended.ready_for >= spec.backoff.reset_after
-    deaths = (*(death for death in history.deaths if now - death < spec.give_up.within), now)
+    deaths = (*[death for death in history.deaths if now - death < spec.give_up.within], now)
     history = replace(history, deaths=deaths, was_ever_ready=history.was_ever_ready or ended.became_ready)
     if healthy:
         history = replace(history, quick=0, slow=False)

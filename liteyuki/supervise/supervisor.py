@@ -1,66 +1,30 @@
-"""The table of processes, and the one path that every request takes."""
+"""The table of processes, and the one path that every restart takes."""
 
 import asyncio
 import functools
 import signal
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
-from liteyuki._platform import OomKills, send_signal
-from liteyuki.comm.broker import MainBroker
-from liteyuki.comm.channel import Channel
-from liteyuki.comm.protocol import ConnectionPoint, Origin, ProcessStatus, RestartAnswer, SandboxUsers
+from liteyuki._platform import OomKills
+from liteyuki.comm.protocol import Origin, ProcessStatus, RestartAnswer
 from liteyuki.comm.registry import current_registry, shared_memory
 from liteyuki.errors import UnknownProcess
 from liteyuki.locale import text
 from liteyuki.log import logger
 from liteyuki.supervise.cause import Cause, describe
+from liteyuki.supervise.channels import CoreChannels
 from liteyuki.supervise.events import TOPIC, Event, EventKind, Listener
+from liteyuki.supervise.generation import Generation
 from liteyuki.supervise.history import HistoryWriter
 from liteyuki.supervise.keeper import Keeper
-from liteyuki.supervise.notices import Notices, SuperuserNotices
 from liteyuki.supervise.output import Console, LogWriter, transcripts
-from liteyuki.supervise.requests import serve_requests
 from liteyuki.supervise.spec import ProcessSpec, ProcessState
 from liteyuki.supervise.start_order import Turns
-from liteyuki.supervise.tree.guard import Guard
+from liteyuki.supervise.tree import Guard
 from liteyuki.supervise.triggers import Triggers
 
 __all__ = ["Supervisor"]
-
-
-class _Peers:
-    """The processes, as the broker sees them."""
-
-    def __init__(self, supervisor: "Supervisor") -> None:
-        self._supervisor = supervisor
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(name for name in self._supervisor.names if self._supervisor.keeper(name).channels)
-
-    def generation(self, process: str) -> int | None:
-        generation = self._supervisor.keeper(process).generation
-        return None if generation is None else generation.number
-
-    def passive(self, process: str) -> Channel[Any]:
-        return self._supervisor.keeper(process).channels[f"{process}-passive"]
-
-    def is_core_channel(self, name: str) -> bool:
-        return any(name in self._supervisor.keeper(process).channels for process in self._supervisor.names)
-
-    def add_channel(self, process: str, channel: Channel[Any]) -> None:
-        generation = self._supervisor.keeper(process).generation
-        if generation is not None:
-            generation.add_channel(channel)
-
-
-@dataclass
-class _Entry:
-    keeper: Keeper
-    task: "asyncio.Task[None] | None" = None
-    connection_point: ConnectionPoint | None = None
 
 
 class Supervisor:
@@ -80,46 +44,34 @@ class Supervisor:
         history: HistoryWriter | None = None,
         log_writer: LogWriter | None = None,
     ) -> None:
-        self.notices = Notices()
-        self.superuser_notices = SuperuserNotices()
-        registry = current_registry()
-        self._broker = registry.broker = MainBroker(_Peers(self), registry.table, registry.handler_loop)
         oom_kills = OomKills()  # first: the kernel counts in the cgroup that the guard takes this process out of
         self._guard = Guard()
-        self._listener = listener
         self._history = history
-        self._sandbox_users: set[str] = set()
+        self._listener = listener
+        self._others: list[Callable[[Event], None]] = []
         self._is_stopping = False
         self._gave_up = asyncio.Event()
         self._turns = Turns(specs)
-        self._entries: dict[str, _Entry] = {}
-        registry.subscribers.bind(registry.handler_loop.loop if registry.handler_loop else asyncio.get_running_loop())
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.channels = CoreChannels(specs, current_registry())
         of_process = transcripts(specs, console, log_writer)
-        for spec in specs.values():
-            keeper = Keeper(
+        self._keepers = {
+            name: Keeper(
                 spec,
-                channels=self._make_channels(spec),
+                channels=self.channels.of_process(name),
                 environment=environment,
-                transcript=of_process[spec.name],
+                transcript=of_process[name],
                 guard=self._guard,
                 oom_kills=oom_kills,
                 listener=self._on_event,
-                triggers=Triggers(spec, functools.partial(self._restart_for, spec.name)),
+                triggers=Triggers(spec, functools.partial(self._restart_for, name)),
             )
-            self._entries[spec.name] = _Entry(keeper)
+            for name, spec in specs.items()
+        }
 
-    def _make_channels(self, spec: ProcessSpec) -> dict[str, Channel[Any]]:
-        if not spec.program.has_channels:
-            return {}
-        channels = {f"{spec.name}-{kind}": Channel[Any](f"{spec.name}-{kind}") for kind in ("active", "passive")}
-        for name, channel in channels.items():
-            channel.keep_untaken()
-            channel.bind(asyncio.get_running_loop())
-            channel.handler_loop = current_registry().handler_loop
-            current_registry().table.add(name, channel)
-        self._broker.serve(spec.name, channels[f"{spec.name}-passive"])
-        serve_requests(channels[f"{spec.name}-passive"], self, spec.name)
-        return channels
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Have `listener` hear of events, too, before the one that is waited for."""
+        self._others.append(listener)
 
     # --- all of them
 
@@ -128,8 +80,7 @@ class Supervisor:
 
         Returns when each has been tried once; earlier if one that must run was given up, or `stop_asked` is set.
         """
-        for entry in self._entries.values():
-            entry.task = asyncio.ensure_future(self._keep(entry.keeper))
+        self._tasks = {name: asyncio.ensure_future(self._keep(name, keeper)) for name, keeper in self._keepers.items()}
         waits: list[Coroutine[Any, Any, object]] = [self._all_tried(), self._gave_up.wait()]
         tasks = [asyncio.ensure_future(wait) for wait in (*waits, *([stop_asked.wait()] if stop_asked else []))]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -137,11 +88,10 @@ class Supervisor:
             task.cancel()
 
     async def _all_tried(self) -> None:
-        for entry in self._entries.values():
-            await entry.keeper.tried.wait()
+        for keeper in self._keepers.values():
+            await keeper.tried.wait()
 
-    async def _keep(self, keeper: Keeper) -> None:
-        name = keeper.spec.name
+    async def _keep(self, name: str, keeper: Keeper) -> None:
         try:
             if self._turns.must_wait(name):
                 keeper.state = ProcessState.QUEUED
@@ -159,142 +109,90 @@ class Supervisor:
     async def stop(self) -> None:
         """Stop every process within its `stop_timeout`, once those that come after it have ended."""
         self._is_stopping = True
-        stops = (self._stop_in_turn(entry) for entry in self._entries.values())
-        for failure in await asyncio.gather(*stops, return_exceptions=True):
+        for failure in await asyncio.gather(*map(self._stop_in_turn, self._tasks), return_exceptions=True):
             if isinstance(failure, BaseException):
                 raise failure
         await self._guard.finish()
 
-    async def _stop_in_turn(self, entry: _Entry) -> None:
-        if entry.task is None:
-            return
-        name = entry.keeper.spec.name
-        generation = entry.keeper.generation
-        if generation is None or generation.exited.done():
-            entry.keeper.request_stop()  # nothing is started any more
+    async def _stop_in_turn(self, name: str) -> None:
+        keeper = self._keepers[name]
+        if keeper.generation is None or keeper.generation.exited.done():
+            keeper.request_stop()  # nothing is started any more
             self._turns.start_now(name)
         await self._turns.until_stop(name)
-        entry.keeper.request_stop()
-        await entry.task
+        keeper.request_stop()
+        await self._tasks[name]
 
     def kill(self) -> None:
-        """End every process now."""
-        for entry in self._entries.values():
-            if entry.keeper.generation is not None:
-                entry.keeper.generation.kill()
+        """End every process now. Also from a signal handler."""
+        for generation in self._generations():
+            generation.kill()
         self._guard.kill_all()
 
     def resize_terminals(self) -> None:
         """The main process's terminal has another size."""
-        for entry in self._entries.values():
-            if entry.keeper.generation is not None:
-                entry.keeper.generation.resize_terminal()
+        for generation in self._generations():
+            generation.resize_terminal()
 
     def pass_on(self, number: signal.Signals) -> None:
         """Send every process a signal that means nothing to us."""
-        for entry in self._entries.values():
-            if entry.keeper.generation is not None:
-                send_signal(entry.keeper.generation.pid, number)
+        for generation in self._generations():
+            generation.pass_on(number)
+
+    def _generations(self) -> list[Generation]:
+        """Those that run."""
+        return [keeper.generation for keeper in self._keepers.values() if keeper.generation is not None]
 
     # --- one of them
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self._entries)
+        return tuple(self._keepers)
 
     def _names_like(self, name: str) -> tuple[str, ...]:
         """What may have been meant: the instances of that name, or all."""
-        family = [entry.keeper.spec.name for entry in self._entries.values() if entry.keeper.spec.family == name]
+        family = [keeper.spec.name for keeper in self._keepers.values() if keeper.spec.family == name]
         return tuple(family) or self.names
 
     def keeper(self, name: str) -> Keeper:
         """Raises `UnknownProcess`."""
-        if name not in self._entries:
+        if name not in self._keepers:
             raise UnknownProcess(name, self._names_like(name))
-        return self._entries[name].keeper
-
-    def connection_point(self, name: str) -> ConnectionPoint | None:
-        """Where the bot in that process takes OneBot v11 connections; None while it is not ready."""
-        entry = self._entries[name]
-        return entry.connection_point if entry.keeper.state is ProcessState.READY else None
+        return self._keepers[name]
 
     def status(self) -> list[ProcessStatus]:
-        return [entry.keeper.status() for entry in self._entries.values()]
+        return [keeper.status() for keeper in self._keepers.values()]
 
     def restart(
-        self, name: str, *, reason: str, origin: Origin, asked_by: str | None = None, cause: Cause | None = None
+        self, name: str, *, reason: str, origin: Origin, cause: Cause | None = None, hold: bool = False
     ) -> RestartAnswer:
         """The one path of every restart request.
 
-        `asked_by` is the child that it came from, if any; `cause` what it is put down to, if `origin` does not tell.
+        `cause`: what it is put down to, if `origin` does not tell. `hold`: it begins when its keeper is told so, or
+        after a moment.
         """
-        if name not in self._entries:
+        if name not in self._keepers:
             logger.warning(text("restart.unknown", name=name, origin=describe(origin)))
             return RestartAnswer("unknown", name, self._names_like(name))
         if self._is_stopping:
             return RestartAnswer("stopping", name)
-        if self.notices.is_repeated(origin):
-            logger.info(text("restart.repeated", name=name, origin=describe(origin)))
-            return RestartAnswer("repeated", name)
-        wants_to_answer = origin.target is not None and asked_by == name
-        if not self.keeper(name).request_restart(origin, cause=cause, reason=reason, hold=wants_to_answer):
+        if not self._keepers[name].request_restart(origin, cause=cause, reason=reason, hold=hold):
             logger.info(text("restart.already", name=name, origin=describe(origin)))
             return RestartAnswer("already", name)
         logger.info(text("restart.asked", name=name, origin=describe(origin), reason=reason or "-"))
         self._turns.start_now(name)
-        if origin.target is not None and asked_by is not None:
-            self.notices.add(name, asked_by, origin)
         return RestartAnswer("accepted", name)
 
     def _restart_for(self, name: str, cause: Cause, details: str) -> None:
         self.restart(name, reason=details, origin=Origin(kind="main", who=cause.value), cause=cause)
 
-    def report(self, name: str, state: ProcessState, connection_point: ConnectionPoint | None) -> None:
-        """A child says how far it is."""
-        self._entries[name].connection_point = connection_point
-        if state is ProcessState.READY and self._sandbox_users:
-            self._tell_sandbox_users(name)
-        self.keeper(name).report(state)
-
-    # --- sandbox chats
-
-    def set_sandbox_users(self, user_ids: set[str]) -> None:
-        """These ids, and no others, are superusers of sandbox chats from now on, in every child."""
-        self._sandbox_users = set(user_ids)
-        for name in self._entries:
-            self._tell_sandbox_users(name)
-
-    def _tell_sandbox_users(self, name: str) -> None:
-        self._notify(name, SandboxUsers(sorted(self._sandbox_users)))
-
-    # --- events
-
-    def _on_event(self, event: Event) -> Any:
+    def _on_event(self, event: Event) -> Awaitable[None] | None:
         if self._history is not None:
             self._history.record(event)
         shared_memory.publish(TOPIC, event.facts())
         self._turns.hear(event)
-        if event.kind is EventKind.STARTED:
-            self._broker.started(event.process)
-        elif event.kind is EventKind.READY:
-            for deliverer, notice in self.notices.became_ready(event.process):
-                self._notify(deliverer, notice)
-            self._tell_superusers(event.process)
-        elif event.kind is EventKind.EXITED and self._is_stopping:
-            self.keeper(event.process).request_stop()  # whatever ended it, it is not started again
-        elif event.kind in (EventKind.GAVE_UP, EventKind.STAYS_STOPPED):
-            self.notices.drop(event.process)
+        if event.kind is EventKind.EXITED and self._is_stopping:
+            self._keepers[event.process].request_stop()  # whatever ended it, it is not started again
+        for listener in self._others:
+            listener(event)
         return self._listener(event)
-
-    def _tell_superusers(self, name: str) -> None:
-        keeper = self.keeper(name)
-        if keeper.generation is not None and (news := keeper.safe_starts.news(keeper.generation)):
-            self.superuser_notices.put(name, news)
-        if (notice := self.superuser_notices.became_ready(name)) is not None:
-            self._notify(name, notice)
-
-    def _notify(self, name: str, value: object) -> None:
-        keeper = self.keeper(name)
-        channel = keeper.channels.get(f"{name}-passive")
-        if channel is not None and keeper.state is not ProcessState.STOPPING:
-            channel.tell(value)

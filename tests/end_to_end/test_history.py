@@ -8,10 +8,8 @@ import sys
 import pytest
 
 from harness import DEADLINE, MainProcess, OneBot, Project, wait_until
-from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.events import EventKind
-from liteyuki.supervise.history import HistoryEntry
-from liteyuki.supervise.history.reader import read_history
+from liteyuki.supervise import Cause, EventKind
+from liteyuki.supervise.history import HistoryEntry, read_history
 
 pytestmark = pytest.mark.end_to_end
 

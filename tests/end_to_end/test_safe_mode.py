@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from harness import DEADLINE, OneBot, Project, listening
-from liteyuki.supervise.history.reader import read_history
+from liteyuki.supervise.history import read_history
 from liteyuki.supervise.safe_mode.decision import ATTEMPTS
 
 pytestmark = pytest.mark.end_to_end

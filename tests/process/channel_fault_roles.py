@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import errno
 import hashlib
-import multiprocessing
 import json
+import multiprocessing
 import os
 import random
 import resource

@@ -13,13 +13,11 @@ import pytest
 from liteyuki._platform import OomKills
 from liteyuki.comm.protocol import Origin
 from liteyuki.comm.registry import current_registry, shared_memory
+from liteyuki.supervise import Backoff, Cause, GiveUp, GiveUpThen, ProcessSpec, Program, ProgramKind, RestartMode
 from liteyuki.supervise import supervisor as supervisor_module
-from liteyuki.supervise.cause import Cause
 from liteyuki.supervise.events import TOPIC, Event, EventKind
-from liteyuki.supervise.history import HistoryWriter
+from liteyuki.supervise.history import HistoryWriter, read_history
 from liteyuki.supervise.history import writer as history_module
-from liteyuki.supervise.history.reader import read_history
-from liteyuki.supervise.spec import Backoff, GiveUp, GiveUpThen, ProcessSpec, Program, ProgramKind, RestartMode
 from tests.process.test_supervisor import Watched, command, run, supervised, target
 
 HERE = Path(__file__).parent

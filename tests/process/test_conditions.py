@@ -14,7 +14,7 @@ import pytest
 from liteyuki._platform import first_out_of_reach
 from liteyuki.config import check_processes, load_settings
 from liteyuki.errors import ProjectError
-from liteyuki.supervise.spec import Conditions, ProcessSpec
+from liteyuki.supervise import Conditions, ProcessSpec
 from tests.process.test_supervisor import command, run, supervised, target
 
 LOOK = (

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.events import Event, EventKind
-from liteyuki.supervise.spec import Backoff, ProcessSpec, Program, ProgramKind
+from liteyuki.supervise import Backoff, Cause, Event, EventKind, ProcessSpec, Program, ProgramKind
 from liteyuki.supervise.triggers import limits, schedule
 from tests.process.test_supervisor import ROOT, Watched, run, supervised
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from harness import DEADLINE
 from liteyuki.comm.protocol import Origin
-from liteyuki.supervise.events import EventKind
-from liteyuki.supervise.spec import Backoff, GiveUp, GiveUpThen, ProcessSpec, ProcessState, Program, ProgramKind
+from liteyuki.supervise import Backoff, EventKind, GiveUp, GiveUpThen, ProcessSpec, ProcessState, Program, ProgramKind
 from tests.process.test_supervisor import Watched, command, run, supervised, target
 
 

@@ -12,11 +12,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from harness import DEADLINE
+from liteyuki.comm.broker import MainBroker
 from liteyuki.comm.registry import replaced_registry
 from liteyuki.log import configure
+from liteyuki.supervise import (
+    Backoff,
+    LogFiles,
+    ProcessSpec,
+    Program,
+    ProgramKind,
+    RequestServer,
+    RestartMode,
+    Supervisor,
+)
 from liteyuki.supervise.output import OWN_LOG, Console, LogWriter, OwnLog
-from liteyuki.supervise.spec import Backoff, LogFiles, ProcessSpec, Program, ProgramKind, RestartMode
-from liteyuki.supervise.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[2]
 FLOOD = "import os\nfor n in range({0}): os.write(1, b'line %d ' % n + b'x' * {1} + b'\\n')\n"
@@ -82,7 +91,7 @@ async def running(
     writer = LogWriter(logs, keep or LogFiles(max_bytes=2**30))
     own_log = OwnLog(console, writer.stream(OWN_LOG))
     configure(write=own_log.write)
-    with replaced_registry():
+    with replaced_registry() as registry:
         supervisor = Supervisor(
             {spec.name: spec for spec in specs},
             environment=dict(os.environ),
@@ -90,6 +99,8 @@ async def running(
             listener=lambda event: None,
             log_writer=writer,
         )
+        registry.broker = broker = MainBroker(supervisor.channels, registry.table)
+        RequestServer(supervisor, broker)
         run = Run(supervisor, writer, read_end)
         if reads_console:
             run.read_console()

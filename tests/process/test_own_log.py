@@ -7,8 +7,8 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+from liteyuki.supervise import LogFiles
 from liteyuki.supervise.output import Console, LogWriter, OwnLog
-from liteyuki.supervise.spec import LogFiles
 from tests.unit.joined import until
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from harness import DEADLINE, free_port, listening
 from liteyuki._platform import listener_of_port, lock_file, port_is_taken, signal_name, spawn_options, watch_exit
-from liteyuki._platform.exits import _watch_exit_by_signal
+from liteyuki._platform.signals import _watch_exit_by_signal
 
 WATCHES: dict[str, Callable[..., Callable[[], None]]] = {
     "the best there is": watch_exit,

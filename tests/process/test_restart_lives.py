@@ -8,9 +8,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from liteyuki.comm.protocol import Origin
-from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.events import Event, EventKind
-from liteyuki.supervise.spec import Backoff, GiveUp
+from liteyuki.supervise import Backoff, Cause, Event, EventKind, GiveUp
 from tests.process.test_supervisor import Watched, command, run, supervised
 
 BACKOFF = Backoff(base=0.1, factor=3.0, jitter=0.0, reset_after=1000.0)

@@ -13,25 +13,28 @@ from typing import Any
 import pytest
 
 from harness import DEADLINE, is_alive, open_handles, wait_until_gone
+from liteyuki.comm.broker import MainBroker
 from liteyuki.comm.protocol import Origin
 from liteyuki.comm.registry import get_channel, replaced_registry
 from liteyuki.errors import UnknownProcess
 from liteyuki.log import configure
-from liteyuki.supervise.events import Event, EventKind
-from liteyuki.supervise.history import HistoryWriter
-from liteyuki.supervise.output import Console
-from liteyuki.supervise.spec import (
+from liteyuki.supervise import (
     Backoff,
+    Event,
+    EventKind,
     GiveUp,
     GiveUpThen,
     ProcessSpec,
     ProcessState,
     Program,
     ProgramKind,
+    RequestServer,
     RestartMode,
+    Supervisor,
 )
-from liteyuki.supervise.supervisor import Supervisor
-from liteyuki.supervise.tree.guard import Tree
+from liteyuki.supervise.history import HistoryWriter
+from liteyuki.supervise.output import Console
+from liteyuki.supervise.tree import Tree
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -108,7 +111,7 @@ async def supervised(
         watched.changed()
 
     configure(write=console.write_text)
-    with replaced_registry():
+    with replaced_registry() as registry:
         supervisor = Supervisor(
             {spec.name: spec for spec in specs},
             environment=dict(os.environ),
@@ -116,6 +119,8 @@ async def supervised(
             listener=listen,
             history=history,
         )
+        registry.broker = broker = MainBroker(supervisor.channels, registry.table)
+        RequestServer(supervisor, broker)
         watched = Watched(supervisor, read_end)
         go_on = asyncio.Event()
         if not waits:
@@ -272,7 +277,7 @@ def test_no_handle_is_left_after_many_restarts() -> None:
     run(main())
 
 
-@pytest.mark.parametrize("broken", ["is_left_running", "kill_group", "drop"])
+@pytest.mark.parametrize("broken", ["is_left_running", "drop"])
 def test_an_exit_is_noticed_whatever_fails_after_it(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault: looking for what an ended process has left, or releasing it, raises."""
 

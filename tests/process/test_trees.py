@@ -18,8 +18,7 @@ from harness import DEADLINE, is_alive, wait_until
 from liteyuki._platform import OomKills, enter_cgroup, frozen_cgroup, leave_cgroup, remove_cgroup
 from liteyuki._platform.cgroup import own_cgroup
 from liteyuki.comm.protocol import Origin
-from liteyuki.supervise.events import EventKind
-from liteyuki.supervise.spec import Backoff, ProcessSpec
+from liteyuki.supervise import Backoff, EventKind, ProcessSpec
 from liteyuki.supervise.tree import orphans
 from tests.process.test_supervisor import command, run, supervised, target
 

@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from liteyuki.comm.registry import get_channel
-from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.events import EventKind
+from liteyuki.supervise import Cause, EventKind, ProcessSpec, Program, ProgramKind
 from liteyuki.supervise.history import HistoryEntry
-from liteyuki.supervise.spec import ProcessSpec, Program, ProgramKind
 from tests.process.test_supervisor import ROOT, Watched, run, supervised
 
 LIMIT = 1.0

@@ -28,7 +28,8 @@ class Output:
         self._is_terminal = sys.stdout.isatty()
         self._reader, self.child_handle = open_terminal() if self._is_terminal else os.pipe()
         os.set_blocking(self._reader, False)
-        self.resize()
+        if self._is_terminal:
+            self.resize()
 
     def resize(self) -> bool:
         """Take over the size of the main process's terminal. Whether there is one."""

@@ -9,8 +9,7 @@ from collections import deque
 from typing import Final
 
 from liteyuki.locale import text
-from liteyuki.supervise.output.backpressure import Pressure
-from liteyuki.supervise.output.intake import Intake
+from liteyuki.supervise.output.backpressure import Intake, Pressure
 
 __all__ = ["Console", "encoded"]
 

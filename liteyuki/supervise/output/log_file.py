@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from liteyuki.locale import text
+from liteyuki.supervise.output.backpressure import Gap
 from liteyuki.supervise.output.escapes import EscapeFilter
-from liteyuki.supervise.output.intake import Gap
 from liteyuki.supervise.spec import LogFiles
 
 __all__ = ["LogFile", "numbered"]

@@ -11,8 +11,7 @@ from typing import Final
 from liteyuki._platform import leave_signals_to_main_thread
 from liteyuki.locale import text
 from liteyuki.log import logger
-from liteyuki.supervise.output.backpressure import LOW_BYTES, Pressure
-from liteyuki.supervise.output.intake import Intake
+from liteyuki.supervise.output.backpressure import LOW_BYTES, Intake, Pressure
 from liteyuki.supervise.output.log_file import LogFile
 from liteyuki.supervise.spec import LogFiles
 

@@ -20,6 +20,7 @@ class SafeStarts:
 
     def __init__(self, spec: ProcessSpec) -> None:
         self._spec = spec
+        self._is_on = spec.safe_mode and spec.program.runs_nonebot
         self._mode = SafeMode()
         self._running_without: tuple[str, ...] = ()
         """What the last generation that became ready was started without."""
@@ -35,8 +36,10 @@ class SafeStarts:
         if cause.is_wanted:
             self._mode = tried_again(self._mode)
 
-    def starting(self) -> tuple[str, ...]:
-        """What to leave out of the generation that is about to be started."""
+    def starting(self) -> tuple[str, ...] | None:
+        """What to leave out of the generation that is about to be started; None where safe mode is off."""
+        if not self._is_on:
+            return None
         if self._mode.left_out:
             from liteyuki.supervise.safe_mode.plugin_files import stamp_of
 
@@ -47,7 +50,7 @@ class SafeStarts:
 
     def explained(self, start: Asked) -> Asked:
         """Why a generation is started, and without what, for the history."""
-        if not self.left_out:
+        if not self._mode.left_out:
             return start
         without = text("safe_mode.started_without", plugins=", ".join(self.left_out))
         return replace(start, reason="; ".join(part for part in (start.reason, without) if part))
@@ -58,7 +61,7 @@ class SafeStarts:
         self, generation: Generation, code: int, tail: Tail, decision: Decision, history: History
     ) -> tuple[Decision, History]:
         """What is to follow, where the policy alone has decided so and remembers that."""
-        if not (self._spec.safe_mode and self._spec.program.runs_nonebot) or generation.ready_at is not None:
+        if not self._is_on or generation.ready_at is not None:
             return decision, history
         # Not before: a process that starts well needs none of it.
         from liteyuki.supervise.safe_mode.blame import blame
@@ -76,10 +79,13 @@ class SafeStarts:
     # --- it runs
 
     def became_ready(self) -> None:
-        self._mode = became_ready(self._mode)
+        if self._is_on:
+            self._mode = became_ready(self._mode)
 
     def news(self, generation: Generation) -> str:
         """What superusers are to be told now that `generation` is ready; empty if they know it."""
+        if not self._is_on:
+            return ""
         without, before = self._mode.names, self._running_without
         self._running_without = without
         is_news, self._is_news = self._is_news, False

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,19 +16,24 @@ from liteyuki._platform import (
     adopt_orphans,
     child_pids,
     command_of,
+    end_cgroup,
     enter_cgroup,
     environment_of,
     frozen_cgroup,
     is_ending,
+    is_populated,
+    join_cgroup,
     kill_group,
     leave_cgroup,
+    make_cgroup,
+    members_of,
+    remove_cgroup,
     running,
     running_children,
     send_signal,
     spawn_guard,
 )
 from liteyuki.supervise.tree.after_main import ending_program
-from liteyuki.supervise.tree.cgroup import TreeCgroup
 from liteyuki.supervise.tree.hunt import KILL_TIMEOUT, find, hunt
 from liteyuki.supervise.tree.marks import VARIABLE, Marks, belongs, words_in
 from liteyuki.supervise.tree.orphans import OrphanCollector
@@ -117,7 +123,7 @@ class Guard:
 
     def add(self, leader: int, process: str, generation: int, *, asks: bool) -> "Tree":
         """A child runs. `asks`: SIGTERM is what asks it to stop when this process is gone; it does not see that."""
-        cgroup = TreeCgroup(self._cgroup, f"{process}.{generation}", leader)
+        cgroup = _TreeCgroup(self._cgroup, f"{process}.{generation}", leader)
         tree = Tree(self, leader, self.marks.word(process, generation), cgroup, asks=asks)
         self._trees[leader] = tree
         self._write(tree.line)
@@ -175,8 +181,8 @@ class Guard:
         while self._adopts and time.monotonic() < give_up_at:
             ends = self._ends
             others = []
-            for child in running_children():
-                if not child.has_ended and child.pid not in self._trees:
+            for child in running_children(besides=self._trees):
+                if not child.has_ended:
                     if is_root(child):
                         return True
                     others.append(child.pid)
@@ -209,10 +215,60 @@ class Guard:
             os.environ[VARIABLE] = self._inherited
 
 
+class _TreeCgroup:
+    """The cgroup of one tree, in which all of it is found, and ends at once, however fast it forks.
+
+    Made below that of the main process; where there is none, or it cannot be, nothing is ever in it.
+
+    The leader is moved into it by a thread of its own, which the kernel holds up for some hundredths of a second, and
+    then what it has started meanwhile. What has let go of its parent so early is outside: other means find it.
+    """
+
+    def __init__(self, main: Path | None, name: str, leader: int) -> None:
+        self._folder = None if main is None else main / name
+        self._joining = threading.Thread(target=self._join, args=(leader,), name="liteyuki-cgroup", daemon=True)
+        if self._folder is None or not make_cgroup(self._folder):
+            self._folder = None
+            return
+        try:
+            self._joining.start()
+        except RuntimeError:  # no room for one more thread
+            self.close()
+
+    def _join(self, leader: int) -> None:
+        assert self._folder is not None
+        todo = [leader]
+        for pid in todo:
+            with contextlib.suppress(OSError):
+                join_cgroup(self._folder, pid)
+                todo += child_pids(pid)
+
+    def is_populated(self) -> bool:
+        """Whether anything in it has not ended."""
+        return self._folder is not None and is_populated(self._folder)
+
+    def members(self) -> set[int]:
+        """The pids of what runs in it."""
+        return set() if self._folder is None else members_of(self._folder)
+
+    def kill(self) -> None:
+        """SIGKILL all that is in it. Also from a signal handler."""
+        if self._folder is not None:
+            end_cgroup(self._folder)
+
+    def close(self) -> None:
+        """Remove it, before the leader's exit code is collected: a stranger could get the pid, and be moved."""
+        if self._joining.ident is not None:
+            self._joining.join()
+        if self._folder is not None:
+            remove_cgroup(self._folder)
+            self._folder = None
+
+
 class Tree:
     """One child and everything that it has started, and that these have started. On the loop's thread."""
 
-    def __init__(self, guard: Guard, leader: int, word: str, cgroup: TreeCgroup, *, asks: bool) -> None:
+    def __init__(self, guard: Guard, leader: int, word: str, cgroup: _TreeCgroup, *, asks: bool) -> None:
         self.leader = leader
         self.line = f"{'ask' if asks else 'add'} {leader}\n"
         self._guard = guard
@@ -256,10 +312,6 @@ class Tree:
         """SIGKILL all of it. Also from a signal handler. What cannot be found is killed with the leader's group."""
         self._cgroup.kill()
         self._guard.hunt(self._is_of_it, self._bears_word)
-        self.kill_group()
-
-    def kill_group(self) -> None:
-        """SIGKILL the leader's group, if there is one. Where the system tells nothing else, that is the tree."""
         kill_group(self.leader)
 
     async def until_gone(self) -> None:
@@ -278,5 +330,7 @@ class Tree:
         return True
 
     def drop(self) -> None:
+        """Its leader is about to be collected. Where the system tells nothing else, its group is the tree."""
+        kill_group(self.leader)
         self._cgroup.close()
         self._guard.drop(self.leader)

@@ -23,6 +23,8 @@ _UNCLAIMED_AFTER: Final = 1.0
 """Seconds in which the code that started a process can ask for its exit code, before we collect it."""
 _MANY: Final = 200
 """How many may be unclear at a time: no plugin leaves so many, and the kernel's table has an end."""
+_MOMENT: Final = 0.01
+"""Seconds that one of ours, which has ended, may hide others."""
 _TURN: Final = 0.01
 """Seconds for which the loop may be held up when they end faster than they are collected."""
 
@@ -59,13 +61,15 @@ class OrphanCollector:
         self._loop = asyncio.get_running_loop()
         self._own_session = os.getsid(0)
         self._timer: asyncio.TimerHandle | None = None
+        self._looking: asyncio.TimerHandle | None = None
         self._stop_watching = watch_children(self._loop, self._collect)
         self._loop.call_soon(self._collect)  # what had ended before
 
     def close(self) -> None:
         self._stop_watching()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._looking):
+            if timer is not None:
+                timer.cancel()
         self._kept = ()
 
     def _collect(self) -> None:
@@ -75,13 +79,15 @@ class OrphanCollector:
                 self._loop.call_soon(self._collect)
                 break
             if self._whose(pid) is not Whose.ORPHAN:
-                # It may hide others. One of ours is most likely collected before the next turn of the loop.
-                self._loop.call_soon(self._collect_behind)
+                # It may hide others. One of ours is most likely collected before these are looked for.
+                if self._looking is None:
+                    self._looking = self._loop.call_later(_MOMENT, self._collect_behind)
                 break
             reap(pid)
         self._on_end()
 
     def _collect_behind(self) -> None:
+        self._looking = None
         if ended_child() is None:
             return
         unclear = self._collect_orphans()

@@ -62,8 +62,7 @@ class Watchdog:
         self._ending: asyncio.Task[None] | None = None
 
     def ready(self, generation: Generation) -> None:
-        """Watch `generation` from now on."""
-        self.ended()
+        """Watch `generation` from now on; the one before it has ended."""
         if generation.pulse is not None:
             generation.pulse.is_watched = True
             self._generation = generation
@@ -107,5 +106,4 @@ class Watchdog:
         ask_for_stacks(generation.pid)
         await asyncio.wait({generation.exited}, timeout=_STACKS_TIME)
         if not generation.exited.done():
-            generation.ended_for = Cause.WATCHDOG
-            generation.kill()
+            generation.kill(Cause.WATCHDOG)

@@ -12,7 +12,7 @@ import pytest
 from liteyuki.comm.channel import Channel
 from liteyuki.errors import ChannelFull
 from liteyuki.hooks import Hook, Hooks
-from liteyuki.plugin.thread import PluginThread
+from liteyuki.plugin import PluginThread
 from tests.unit.joined import DEADLINE, Joiner, in_thread, run, soon, until
 
 

@@ -4,8 +4,7 @@ from typing import Any
 
 from harness.chaos.blows import PROCESSES
 from harness.chaos.sights import Member, Sight, State
-from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.events import EventKind
+from liteyuki.supervise import Cause, EventKind
 from liteyuki.supervise.history import HistoryEntry
 
 MAIN = 100

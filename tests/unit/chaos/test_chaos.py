@@ -11,8 +11,7 @@ from harness.chaos.blows import DECK, MAX_BOMB, PROCESSES, SPOILS, Blow, Kind, L
 from harness.chaos.expected import Ending, Expectation, expected, forgotten_after
 from harness.chaos.invariants import left_over, mistold, never, not_answering, not_at_rest, not_running
 from harness.chaos.sights import Member, State
-from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.events import EventKind
+from liteyuki.supervise import Cause, EventKind
 from tests.unit.chaos.chaos_sights import GENERATIONS, HANDLES, entry, killed, members, sight
 
 seeds = st.integers(0, 2**32)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from harness import wait_until
 from liteyuki.cli.logs import follow
+from liteyuki.supervise import LogFiles
 from liteyuki.supervise.output.log_file import LogFile
-from liteyuki.supervise.spec import LogFiles
 
 
 class Follower:

@@ -13,8 +13,7 @@ from liteyuki.cli.table import aligned, width_of, wrapped
 from liteyuki.comm.protocol import Origin
 from liteyuki.errors import UnknownProcess
 from liteyuki.locale import set_language, text
-from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.events import Event, EventKind
+from liteyuki.supervise import Cause, Event, EventKind
 from liteyuki.supervise.history import HistoryWriter
 
 CHAT = Origin(kind="chat", who="10001", where="group 5")

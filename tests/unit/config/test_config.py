@@ -12,7 +12,7 @@ from liteyuki.config import load_settings
 from liteyuki.config.table import parse_size
 from liteyuki.errors import ConfigError, ProjectError
 from liteyuki.locale import set_language
-from liteyuki.supervise.spec import Backoff, GiveUp, GiveUpThen, LogFiles, ProgramKind, RestartMode
+from liteyuki.supervise import Backoff, GiveUp, GiveUpThen, LogFiles, ProgramKind, RestartMode
 from liteyuki.supervise.triggers.schedule import next_time
 
 

@@ -11,7 +11,7 @@ from liteyuki._platform import conditions
 from liteyuki.config import conditions as config_conditions
 from liteyuki.config import load_settings
 from liteyuki.errors import ConfigError
-from liteyuki.supervise.spec import Conditions, ProcessSpec
+from liteyuki.supervise import Conditions, ProcessSpec
 
 
 def read(directory: Path, own: str, **environment: str) -> ProcessSpec:

@@ -6,7 +6,7 @@ import pytest
 
 from liteyuki.config import load_settings
 from liteyuki.errors import ConfigError
-from liteyuki.supervise.spec import ProcessSpec
+from liteyuki.supervise import ProcessSpec
 
 
 def read(directory: Path, own: str, **environment: str) -> dict[str, ProcessSpec]:

@@ -8,9 +8,8 @@ import pytest
 
 from liteyuki.locale import LANGUAGES, SENTENCES, set_language, text
 from liteyuki.log import LEVELS
-from liteyuki.supervise.cause import Cause
+from liteyuki.supervise import Cause, ProcessState
 from liteyuki.supervise.history.entry import RECORDED
-from liteyuki.supervise.spec import ProcessState
 
 ROOT = Path(__file__).parents[3]
 # Made of a prefix and a value at run time.

@@ -7,8 +7,8 @@ import pytest
 
 from liteyuki._platform import OomKills
 from liteyuki.comm.protocol import Origin
+from liteyuki.supervise import Program, ProgramKind
 from liteyuki.supervise.cause import Cause, cause_of_exit, cause_of_origin, describe
-from liteyuki.supervise.spec import Program, ProgramKind
 
 BOT = Program(ProgramKind.APP, ("nonebot",))
 WORKER = Program(ProgramKind.TARGET, ("module:function",))

@@ -15,9 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liteyuki.supervise.cause import Cause
+from liteyuki.supervise import Cause, ProcessSpec, Program, ProgramKind
 from liteyuki.supervise.policy import Action, Exit, History, decide
-from liteyuki.supervise.spec import ProcessSpec, Program, ProgramKind
 from liteyuki.supervise.triggers import schedule as schedule_module
 from liteyuki.supervise.triggers.schedule import Schedule
 

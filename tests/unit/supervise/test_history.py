@@ -15,13 +15,11 @@ from hypothesis import strategies as st
 from harness import wait_until
 from liteyuki.comm.protocol import Origin
 from liteyuki.errors import HistoryUnreadable
-from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.events import Event, EventKind
-from liteyuki.supervise.history import HistoryEntry, HistoryWriter
+from liteyuki.supervise import Cause, Event, EventKind
+from liteyuki.supervise.history import HistoryEntry, HistoryWriter, read_history, read_processes
 from liteyuki.supervise.history import writer as history_module
 from liteyuki.supervise.history.entry import RECORDED, Bounds
 from liteyuki.supervise.history.file import HistoryFile
-from liteyuki.supervise.history.reader import read_history, read_processes
 
 CHAT = Origin(kind="chat", adapter="OneBot V11", who="10001", where="group 5")
 

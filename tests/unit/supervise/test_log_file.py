@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liteyuki.cli.logs import last_lines
+from liteyuki.supervise import LogFiles
 from liteyuki.supervise.output import numbered
 from liteyuki.supervise.output.log_file import LogFile
-from liteyuki.supervise.spec import LogFiles
 
 
 def contents(path: Path) -> list[bytes]:

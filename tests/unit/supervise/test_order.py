@@ -11,11 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liteyuki.log import configure
-from liteyuki.supervise import start_order
-from liteyuki.supervise.cause import Cause
-from liteyuki.supervise.events import Event, EventKind
+from liteyuki.supervise import Cause, Event, EventKind, ProcessSpec, Program, ProgramKind, start_order
 from liteyuki.supervise.order import find_cycle, longest_chain, turned_round, whose_turn
-from liteyuki.supervise.spec import ProcessSpec, Program, ProgramKind
 from liteyuki.supervise.start_order import Turns
 
 Order = dict[str, tuple[str, ...]]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from liteyuki.supervise import Backoff, GiveUp, GiveUpThen, ProcessSpec, Program, ProgramKind, RestartMode
 from liteyuki.supervise.policy import Action, Decision, Exit, History, decide
-from liteyuki.supervise.spec import Backoff, GiveUp, GiveUpThen, ProcessSpec, Program, ProgramKind, RestartMode
 
 CRASH = Exit(code=1, became_ready=True, ready_for=1.0)
 NEVER_READY = Exit(code=1, became_ready=False, ready_for=0.0)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
+from liteyuki.supervise import Backoff, GiveUp, GiveUpThen, ProcessSpec, Program, ProgramKind, RestartMode
 from liteyuki.supervise.policy import Action, Decision, Exit, History, decide, forgiven
-from liteyuki.supervise.spec import Backoff, GiveUp, GiveUpThen, ProcessSpec, Program, ProgramKind, RestartMode
 
 
 class Life(NamedTuple):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from liteyuki.supervise import GiveUp, GiveUpThen, ProcessSpec, Program, ProgramKind, RestartMode
 from liteyuki.supervise.policy import Action, Decision, Exit, History, decide, forgiven
 from liteyuki.supervise.safe_mode.decision import (
     ATTEMPTS,
@@ -18,7 +19,6 @@ from liteyuki.supervise.safe_mode.decision import (
     tried_again,
     with_changes,
 )
-from liteyuki.supervise.spec import GiveUp, GiveUpThen, ProcessSpec, Program, ProgramKind, RestartMode
 
 PLUGINS = ("a", "b", "c", "d")
 

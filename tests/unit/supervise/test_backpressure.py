@@ -5,7 +5,7 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from liteyuki.supervise.output.intake import Gap, Intake
+from liteyuki.supervise.output.backpressure import Gap, Intake
 
 LIMIT = 200
 

@@ -144,7 +144,9 @@ class MainProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
+        if any(error):
+            print(self.text)  # for whoever reads the failure
         if self._process.poll() is None:
             self.children()
             self.send(signal.SIGTERM)

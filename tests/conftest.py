@@ -21,8 +21,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ.pop("LITEYUKI_LANG", None)  # all that is started here speaks the first language
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Two for each core: most of the time is waiting."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two for each core, since much of the time is waiting. None for single files, which are done before they start."""
+    if not any(Path(arg).is_dir() for arg in config.args):
+        return 0
     return min(8, 2 * (os.cpu_count() or 1))
 
 

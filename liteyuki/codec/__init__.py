@@ -5,17 +5,18 @@ values imports it.
 """
 
 from liteyuki.codec.canonical_form import canonical_form
-from liteyuki.codec.classes import UnknownMessage, message
-from liteyuki.codec.codec_hooks import register_codec_hook
-from liteyuki.codec.containers import CodecError, LargeBuffer, TakeIn
+from liteyuki.codec.classes import UnknownMessage, message, register_codec_hook
+from liteyuki.codec.containers import TakeIn
 from liteyuki.codec.encoding import decode, decode_batch, encode, encode_parts, encode_plain
-from liteyuki.codec.payload import RAW, TAGGED, Buffer
+from liteyuki.codec.payload import LARGE_BYTES, RAW, Buffer, CodecError
+from liteyuki.codec.walk import HandOver, LargeBuffer
 
 __all__ = [
+    "LARGE_BYTES",
     "RAW",
-    "TAGGED",
     "Buffer",
     "CodecError",
+    "HandOver",
     "LargeBuffer",
     "TakeIn",
     "UnknownMessage",

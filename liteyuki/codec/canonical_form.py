@@ -26,8 +26,7 @@ def canonical_form(value: Any) -> bytes:
     elif kind is UnknownMessage:
         parts = [value.name.encode(), canonical_form(value.fields)]
     elif (entry := entry_of(kind)) is not None:
-        inner = entry.enum_value(value) if entry.is_enum else entry.take_apart(value)
-        parts = [entry.name.encode(), canonical_form(inner)]
+        parts = [entry.name.encode(), canonical_form(entry.take_apart(value))]
     else:
         return ormsgpack.packb(list(encode(value)))
     return ormsgpack.packb([kind.__qualname__, parts])

@@ -1,19 +1,34 @@
-"""`@message`: the classes whose instances travel over channels, each under a stable name.
+"""Classes whose values travel: those under `@message`, and those that are somebody else's, by codec hooks.
 
-The receiver builds only what *it* has registered under that name, without running `__init__`; a name that it does
-not know arrives as `UnknownMessage`, so that nothing is lost when the two sides differ in version.
+The receiver builds only what *it* has registered under the name that arrives; nothing else arrives but an
+`UnknownMessage`, so that nothing is lost when the two sides differ in version.
 """
 
 import dataclasses
 import enum
-from collections.abc import Callable
-from typing import Any, TypeVar, overload
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, overload
 
+from liteyuki.errors import PLUGIN_ERRORS
 from liteyuki.locale import text
+from liteyuki.log import logger
 
-__all__ = ["RegisteredClass", "UnknownMessage", "class_named", "entry_of", "message"]
+__all__ = [
+    "CodecHook",
+    "RegisteredClass",
+    "UnknownMessage",
+    "entry_of",
+    "hook_of",
+    "message",
+    "rebuild_enum",
+    "rebuild_hooked",
+    "rebuild_message",
+    "register_codec_hook",
+]
 
 C = TypeVar("C", bound=type)
+V = TypeVar("V")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,60 +43,142 @@ class UnknownMessage:
         return hash(self.name)
 
 
-@dataclasses.dataclass(frozen=True)
-class RegisteredClass:
-    """How instances of one registered class are taken apart and put together."""
+class RegisteredClass(Protocol):
+    """How instances of one class under `@message` are taken apart and put together."""
 
     name: str
     cls: Any
+    is_enum: bool
 
-    @property
-    def is_enum(self) -> bool:
-        return issubclass(self.cls, enum.Enum)
+    def take_apart(self, value: Any) -> list[Any]:
+        """What travels behind the name: a `dict` of fields and what else there is, or the value of an enum."""
 
-    def enum_value(self, value: Any) -> object:
-        return value.value
+    def put_together(self, parts: Sequence[Any]) -> object:
+        """The instance; an `UnknownMessage` if it cannot be completed. Raises what other people's code raises."""
 
-    def enum_member(self, value: object) -> object:
-        """The member of that value. Raises `ValueError` if there is none here."""
-        return self.cls(value)
 
-    def take_apart(self, value: Any) -> dict[str, Any]:
-        """Field names and values of an instance."""
-        if _is_pydantic(self.cls):
-            return {**value.__dict__, **(value.__pydantic_extra__ or {})}
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+class _Enum:
+    is_enum = True
 
-    def put_together(self, fields: dict[str, Any]) -> object:
-        """An instance with these fields; defaults for those that are missing, foreign ones left out.
+    def __init__(self, name: str, cls: Any) -> None:
+        self.name, self.cls = name, cls
 
-        No code of the class runs, but for default factories and what pydantic's `model_construct` calls.
-        An instance that cannot be completed becomes an `UnknownMessage`. Raises what that code raises.
-        """
-        if _is_pydantic(self.cls):
-            missing = (
-                name
-                for name, field in self.cls.__pydantic_fields__.items()
-                if name not in fields and field.is_required()
-            )
-            return UnknownMessage(self.name, fields) if any(missing) else self.cls.model_construct(**fields)
+    def take_apart(self, value: Any) -> list[Any]:
+        return [value.value]
+
+    def put_together(self, parts: Sequence[Any]) -> object:
+        try:
+            return self.cls(parts[0])
+        except ValueError:
+            return UnknownMessage(self.name, {"value": parts[0]})
+
+
+class _Dataclass:
+    """No code of the class runs when it is put together, but for default factories."""
+
+    is_enum = False
+
+    def __init__(self, name: str, cls: Any) -> None:
+        self.name, self.cls = name, cls
+        self._fields = {field.name: field for field in dataclasses.fields(cls)}
+        # Most keep their fields in `__dict__`, and nothing else there: it can be taken, and given, as it is.
+        descriptors = (inspect.getattr_static(cls, each, None) for each in self._fields)
+        self._is_plain = cls.__dictoffset__ != 0 and not any(hasattr(each, "__set__") for each in descriptors)
+
+    def take_apart(self, value: Any) -> list[Any]:
+        if self._is_plain and value.__dict__.keys() == self._fields.keys():
+            return [value.__dict__]
+        return [{name: getattr(value, name) for name in self._fields}]
+
+    def put_together(self, parts: Sequence[Any]) -> object:
+        fields = parts[0]
         built = object.__new__(self.cls)
-        for field in dataclasses.fields(self.cls):
-            if field.name in fields:
-                value = fields[field.name]
+        if self._is_plain and fields.keys() == self._fields.keys():
+            object.__setattr__(built, "__dict__", fields)
+            return built
+        for name, field in self._fields.items():
+            if name in fields:
+                value = fields[name]
             elif field.default is not dataclasses.MISSING:
                 value = field.default
             elif field.default_factory is not dataclasses.MISSING:
                 value = field.default_factory()
             else:
                 return UnknownMessage(self.name, fields)
-            object.__setattr__(built, field.name, value)
+            object.__setattr__(built, name, value)
         return built
 
 
-# The process's own registry: classes are registered where they are defined, once per process.
-_by_class: dict[type, RegisteredClass] = {}
-_by_name: dict[str, RegisteredClass] = {}
+class _Model:
+    """Pydantic's. What its own pickling keeps is kept; no code of the class runs, but for default factories."""
+
+    is_enum = False
+
+    def __init__(self, name: str, cls: Any) -> None:
+        self.name, self.cls = name, cls
+
+    def take_apart(self, value: Any) -> list[Any]:
+        fields = {name: item for name, item in value.__dict__.items() if name in self.cls.__pydantic_fields__}
+        is_set = sorted(value.__pydantic_fields_set__)
+        return [fields, value.__pydantic_extra__, value.__pydantic_private__, is_set]
+
+    def put_together(self, parts: Sequence[Any]) -> object:
+        sent, extra, private, is_set = (*parts, None, None, None)[:4]
+        fields = {}
+        for name, field in self.cls.__pydantic_fields__.items():
+            if name not in sent and field.is_required():
+                return UnknownMessage(self.name, {**(extra or {}), **sent})
+            fields[name] = sent[name] if name in sent else field.get_default(call_default_factory=True)
+        takes_extra = self.cls.model_config.get("extra") == "allow"
+        state = {
+            "__dict__": fields,
+            "__pydantic_extra__": dict(extra or {}) if takes_extra else None,
+            "__pydantic_private__": dict(private or {}) if self.cls.__private_attributes__ else None,
+            "__pydantic_fields_set__": set(sent if is_set is None else is_set) & {*fields, *(extra or {})},
+        }
+        built = object.__new__(self.cls)
+        for name, value in state.items():
+            object.__setattr__(built, name, value)
+        return built
+
+
+class CodecHook(NamedTuple):
+    """How values of one class are taken apart and put together."""
+
+    name: str
+    cls: Any
+    take_apart: Callable[[Any], tuple[Any, Sequence[Any]]]
+    put_together: Callable[[Any, list[memoryview]], Any]
+
+
+E = TypeVar("E", RegisteredClass, CodecHook)
+
+
+class _Registry(Generic[E]):
+    """Classes are registered where they are defined, or modules imported, once per process."""
+
+    def __init__(self) -> None:
+        self.by_class: dict[type, E] = {}
+        self.by_name: dict[str, E] = {}
+
+    def add(self, entry: E) -> None:
+        taken = self.by_name.get(entry.name)
+        if taken is not None and _full_name(taken.cls) != _full_name(entry.cls):
+            raise ValueError(text("error.message_name", name=entry.name, cls=taken.cls.__qualname__))
+        # The same class again is a module that was loaded a second time: the newer one counts.
+        self.by_name[entry.name] = self.by_class[entry.cls] = entry
+
+
+_messages: Final = _Registry[RegisteredClass]()
+_hooks: Final = _Registry[CodecHook]()
+
+entry_of: Final[Callable[[type], RegisteredClass | None]] = _messages.by_class.get
+"""Of a class under `@message`."""
+hook_of: Final[Callable[[type], CodecHook | None]] = _hooks.by_class.get
+
+
+def _full_name(cls: type) -> tuple[str, str]:
+    return cls.__module__, cls.__qualname__
 
 
 @overload
@@ -96,34 +193,82 @@ def message(cls: C | None = None, /, *, name: str | None = None) -> C | Callable
     """
 
     def register(registered: C) -> C:
-        _register(registered, name or registered.__name__)
+        _messages.add(_kind_of(registered)(name or registered.__name__, registered))
         return registered
 
     return register if cls is None else register(cls)
 
 
-def _register(cls: type, name: str) -> None:
-    if not (dataclasses.is_dataclass(cls) or issubclass(cls, enum.Enum) or _is_pydantic(cls)):
-        raise TypeError(text("error.message_class", cls=cls.__qualname__))
-    taken = _by_name.get(name)
-    if taken is not None and (taken.cls.__module__, taken.cls.__qualname__) != (
-        cls.__module__,
-        cls.__qualname__,
-    ):
-        raise ValueError(text("error.message_name", name=name, cls=taken.cls.__qualname__))
-    # The same class again is a module that was loaded a second time: the newer one counts.
-    entry = RegisteredClass(name, cls)
-    _by_name[name] = _by_class[cls] = entry
-
-
-def entry_of(cls: type) -> RegisteredClass | None:
-    return _by_class.get(cls)
-
-
-def class_named(name: str) -> RegisteredClass | None:
-    return _by_name.get(name)
-
-
-def _is_pydantic(cls: type) -> bool:
+def _kind_of(cls: type) -> Callable[[str, Any], RegisteredClass]:
+    if issubclass(cls, enum.Enum):
+        return _Enum
     # Asked this way because the main process must not import pydantic.
-    return hasattr(cls, "model_construct") and hasattr(cls, "__pydantic_fields__")
+    if hasattr(cls, "model_construct") and hasattr(cls, "__pydantic_fields__"):
+        return _Model
+    if dataclasses.is_dataclass(cls):
+        return _Dataclass
+    raise TypeError(text("error.message_class", cls=cls.__qualname__))
+
+
+def register_codec_hook(
+    cls: type[V],
+    *,
+    name: str,
+    take_apart: Callable[[V], tuple[Any, Sequence[Any]]],
+    put_together: Callable[[Any, list[memoryview]], V],
+) -> None:
+    """Let values of exactly `cls`, which is not yours, travel over channels. Both sides register the same `name`.
+
+        register_codec_hook(
+            numpy.ndarray,
+            name="numpy.ndarray",
+            take_apart=lambda array: ((array.dtype.str, array.shape), [numpy.ascontiguousarray(array)]),
+            put_together=lambda fields, buffers: numpy.frombuffer(buffers[0], fields[0]).reshape(fields[1]),
+        )
+
+    `take_apart(value)` returns `(fields, buffers)`: anything a channel carries, and contiguous objects with the
+    buffer protocol, which are copied once, and arrive as writable memory that belongs to the new object alone.
+    `put_together(fields, buffers)` makes the value again; what it raises is logged, and the value arrives as
+    `UnknownMessage` with `fields` and `buffers`, as that of a name does which the receiver does not know.
+    Raises `ValueError` if another class has the name. From any thread, at import time.
+    """
+    _hooks.add(CodecHook(name, cls, take_apart, put_together))
+
+
+def rebuild_enum(name: str, value: object) -> object:
+    """What was the member of an enum of that name."""
+    entry = _messages.by_name.get(name)
+    if entry is None or not entry.is_enum:
+        return UnknownMessage(name, {"value": value})
+    try:
+        return entry.put_together([value])
+    except PLUGIN_ERRORS as error:
+        return _not_rebuilt(name, {"value": value}, error)
+
+
+def rebuild_message(name: str, fields: dict[str, Any], *more: Any) -> object:
+    """What was an instance of another class of that name."""
+    entry = _messages.by_name.get(name)
+    if entry is None or entry.is_enum:
+        return UnknownMessage(name, {**more[0], **fields} if more and more[0] else fields)
+    try:
+        return entry.put_together([fields, *more])
+    except PLUGIN_ERRORS as error:
+        return _not_rebuilt(name, fields, error)
+
+
+def rebuild_hooked(name: str, fields: object, buffers: list[memoryview]) -> object:
+    """What was a value of the class with the hook of that name."""
+    hook = _hooks.by_name.get(name)
+    if hook is None:
+        return UnknownMessage(name, {"fields": fields, "buffers": [bytes(buffer) for buffer in buffers]})
+    try:
+        return hook.put_together(fields, buffers)
+    except PLUGIN_ERRORS as error:
+        return _not_rebuilt(name, {"fields": fields, "buffers": [bytes(buffer) for buffer in buffers]}, error)
+
+
+def _not_rebuilt(name: str, fields: dict[str, Any], error: BaseException) -> UnknownMessage:
+    """The same as if nobody had that name here: what one plugin cannot make sense of must not end the channel."""
+    logger.opt(exception=error).error(text("codec.not_rebuilt", name=name))
+    return UnknownMessage(name, fields)

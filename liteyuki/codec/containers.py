@@ -1,275 +1,275 @@
-"""The walk in Python through values that hold what MessagePack lacks, there and back.
+"""The containers that MessagePack lacks: each is one extension, whose content is packed the same way.
 
-Containers (`tuple`, `set`, a `dict` with keys other than `str`, registered messages, values of codec hooks) become a
-list whose first element is an empty extension, the *marker*. Buffers stay beside the value, as numbers in it.
+ormsgpack does the work. It asks `default_hook` for what it lacks, and `ext_hook` for what an extension is; each asks
+the next of its kind for what stands inside, so none goes deeper than the C stack of a thread takes. What is nested
+deeper than that, `walk.py` packs and `Rebuilder` unpacks, one level at a time.
 """
 
-import struct
+import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final
 
 import ormsgpack
 
-from liteyuki._platform import fresh_memory
-from liteyuki.codec import scalars
-from liteyuki.codec.classes import RegisteredClass, UnknownMessage, class_named, entry_of
-from liteyuki.codec.codec_hooks import CodecHook, hook_named, hook_of
-from liteyuki.codec.payload import Buffer
-from liteyuki.errors import PLUGIN_ERRORS
+from liteyuki.codec.classes import entry_of, rebuild_enum, rebuild_hooked, rebuild_message
+from liteyuki.codec.msgpack_guard import unpack
+from liteyuki.codec.payload import Buffer, CodecError
+from liteyuki.codec.scalars import FIRST_CODE, PACKERS, UNPACKERS
 from liteyuki.locale import text
-from liteyuki.log import logger
 
-__all__ = ["MAX_DEPTH", "CodecError", "HandOver", "LargeBuffer", "Tagger", "TakeIn", "Unsendable", "Untagger"]
+__all__ = [
+    "DICT",
+    "ENUM",
+    "HANDED_OVER",
+    "HOOKED",
+    "MAX_DEPTH",
+    "MESSAGE",
+    "NON_STR_KEYS",
+    "PAIRS",
+    "PLAIN",
+    "SEQUENCES",
+    "STRICT",
+    "Rebuilder",
+    "TakeIn",
+    "default_hook",
+    "ext_hook",
+    "take_raised",
+]
 
 MAX_DEPTH: Final = 200
-"""How deep containers may be nested; ormsgpack's own limit lies a little above."""
+"""How deep containers may be nested, at least. ormsgpack's own limits, for lists in lists, lie above."""
 
-HandOver = Callable[[object], bytes | None]
-"""Asked about a value that nothing else carries, such as a channel, or a `LargeBuffer`: what it travels as, or None."""
 TakeIn = Callable[[bytes], object]
-"""Makes of that what arrives. Raises `CodecError`."""
+"""Makes what arrives of what a `HandOver` has given. Raises `CodecError`."""
 
-_SHOWN_CHARACTERS: Final = 60
-_IN_FRESH_MEMORY_BYTES: Final = 1024 * 1024
-_LARGE_BYTES: Final = 16 * 1024 * 1024
-"""What may travel beside the stream. Not less: whoever receives it spends a handle on it, and those are few."""
-_TUPLE, _SET, _FROZENSET, _DICT, _MESSAGE, _ENUM, _HOOKED, _BUFFER, _HANDED_OVER = range(64, 73)
-_MARKING: Final = (_TUPLE, _SET, _FROZENSET, _DICT, _MESSAGE, _ENUM, _HOOKED)
-_PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes})
-_SEQUENCES: Final[dict[type, int]] = {tuple: _TUPLE, set: _SET, frozenset: _FROZENSET}
-_NUMBER: Final = struct.Struct("<I")
+STRICT: Final = (
+    ormsgpack.OPT_PASSTHROUGH_BIG_INT
+    | ormsgpack.OPT_PASSTHROUGH_DATACLASS
+    | ormsgpack.OPT_PASSTHROUGH_DATETIME
+    | ormsgpack.OPT_PASSTHROUGH_ENUM
+    | ormsgpack.OPT_PASSTHROUGH_SUBCLASS
+    | ormsgpack.OPT_PASSTHROUGH_TUPLE
+    | ormsgpack.OPT_PASSTHROUGH_UUID
+)
+NON_STR_KEYS: Final = ormsgpack.OPT_NON_STR_KEYS
+PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes})
+"""What MessagePack has, but for containers; and ints that are too large, for which ormsgpack asks."""
+
+_TUPLE, _SET, _FROZENSET, DICT, PAIRS, MESSAGE, ENUM, HOOKED, HANDED_OVER = range(FIRST_CODE + 13, FIRST_CODE + 22)
+SEQUENCES: Final[dict[type, int]] = {tuple: _TUPLE, set: _SET, frozenset: _FROZENSET}
+
+# One list in another takes up to 600 bytes of C stack, and ormsgpack stops at 1,024 of them for each extension.
+_LEVELS: Final = 16
+"""How many extensions in one another ormsgpack packs and unpacks by itself."""
+_FREE_LEVELS: Final = 3
+"""How many of those may be of any size; what is in the others may be nested as deep as it is long."""
+_SMALL_BYTES: Final = 1024
+_MAX_LEVELS: Final = 2 * MAX_DEPTH
+"""How deep lists, dicts and extensions may be nested in what is unpacked one level at a time."""
+
+# Looked up once; with what a small value costs, looking up is a good part.
+_pack: Final = ormsgpack.packb
+_Ext: Final = ormsgpack.Ext
+DefaultHook = Callable[[Any], ormsgpack.Ext]
+ExtHook = Callable[[int, bytes], Any]
 
 
-class CodecError(Exception):
-    """The bytes are no value. The text says why."""
+class _Raised(threading.local):
+    """What a hook has raised: ormsgpack forgets that, and raises an error of its own."""
+
+    first: BaseException | None = None
+
+    def note(self, error: BaseException) -> None:
+        self.first = self.first or error
 
 
-class Unsendable(TypeError):
-    """No channel carries this; the text names the type, the place and the way out."""
-
-    def __init__(self, value: object, path: tuple[str, ...], key: str = "error.unsendable") -> None:
-        kind = type(value)
-        place = text("error.place", path="".join(path)) if path else ""
-        super().__init__(text(key, type=f"{kind.__module__}.{kind.__qualname__}", place=place))
+_raised: Final = _Raised()
 
 
-class LargeBuffer:
-    """A buffer of a codec hook for which it is worthwhile to find another way than the stream of bytes."""
-
-    def __init__(self, content: memoryview) -> None:
-        self.content = content
-        """As single bytes."""
+def take_raised() -> BaseException | None:
+    """What this thread's first hook that failed has raised, since this was last asked."""
+    first, _raised.first = _raised.first, None
+    return first
 
 
-class _Marker:
-    """Stands first in a list that is to become another container."""
+# --- there
 
-    __slots__ = ("code",)
 
-    def __init__(self, code: int) -> None:
+def _refuse(value: Any) -> ormsgpack.Ext:
+    raise TypeError("nested too deep for ormsgpack alone")
+
+
+def _default_hook(nested: DefaultHook) -> DefaultHook:
+    def default(value: Any) -> ormsgpack.Ext:
+        try:
+            kind = type(value)
+            if kind is tuple:
+                return _Ext(_TUPLE, _pack([*value], nested, STRICT))
+            if (packer := PACKERS.get(kind)) is not None:
+                return _Ext(packer[0], packer[1](value))
+            if (code := SEQUENCES.get(kind)) is not None:
+                return _Ext(code, _pack([*value], nested, STRICT))
+            if (entry := entry_of(kind)) is not None:
+                code = ENUM if entry.is_enum else MESSAGE
+                return _Ext(code, _pack([entry.name, *entry.take_apart(value)], nested, STRICT))
+            raise TypeError(kind.__qualname__)
+        except BaseException as error:
+            _raised.note(error)
+            raise
+
+    return default
+
+
+# --- and back
+
+
+class _Deferred:
+    """An extension that is not yet unpacked."""
+
+    __slots__ = ("code", "data")
+
+    def __init__(self, code: int, data: bytes) -> None:
         self.code = code
+        self.data = data
 
 
-_MARKERS: Final = {code: _Marker(code) for code in _MARKING}
-_EXTENSIONS: Final = {code: ormsgpack.Ext(code, b"") for code in _MARKERS}
+class Rebuilder:
+    """Unpacks one level at a time, and so whatever is nested, and what has buffers or is handed over."""
 
-
-class Tagger:
-    """Turns one value into what ormsgpack packs; `buffers` is what travels beside."""
-
-    def __init__(self, hand_over: HandOver | None) -> None:
-        self.buffers: list[Buffer] = []
-        self._hand_over = hand_over
-
-    def tag(self, value: Any, path: tuple[str, ...] = (), depth: int = MAX_DEPTH) -> object:
-        """`value` with every container that MessagePack lacks turned into a marked list. Raises `Unsendable`."""
-        kind = type(value)
-        if kind in _PLAIN:
-            return value if kind is not int or scalars.fits_64_bits(value) else ormsgpack.Ext(*scalars.pack(value))
-        if depth <= 0:
-            raise Unsendable(value, (), "error.unsendable_depth")
-        if kind is list:
-            return [self.tag(item, (*path, f"[{i}]"), depth - 1) for i, item in enumerate(value)]
-        if kind is dict:
-            return self._tag_dict(value, path, depth)
-        if (code := _SEQUENCES.get(kind)) is not None:
-            return [
-                _EXTENSIONS[code],
-                *(self.tag(item, (*path, f"[{i}]"), depth - 1) for i, item in enumerate(value)),
-            ]
-        if scalars.carries(kind):
-            try:
-                return ormsgpack.Ext(*scalars.pack(value))
-            except TypeError:
-                raise Unsendable(value, path, "error.unsendable_zone") from None
-        if (entry := entry_of(kind)) is not None:
-            return self._tag_registered(entry, value, path, depth)
-        if (hook := hook_of(kind)) is not None:
-            return self._tag_hooked(hook, value, path, depth)
-        data = self._hand_over(value) if self._hand_over is not None else None
-        if data is None:
-            raise Unsendable(value, path)
-        return ormsgpack.Ext(_HANDED_OVER, data)
-
-    def _tag_dict(self, value: dict[Any, Any], path: tuple[str, ...], depth: int) -> object:
-        if all(type(key) is str for key in value):
-            return {key: self.tag(item, (*path, f"[{_shown(key)}]"), depth - 1) for key, item in value.items()}
-        flat: list[object] = [_EXTENSIONS[_DICT]]
-        for key, item in value.items():
-            flat += (
-                self.tag(key, (*path, f"<{_shown(key)}>"), depth - 1),
-                self.tag(item, (*path, f"[{_shown(key)}]"), depth - 1),
-            )
-        return flat
-
-    def _tag_registered(self, entry: RegisteredClass, value: object, path: tuple[str, ...], depth: int) -> object:
-        if entry.is_enum:
-            return [_EXTENSIONS[_ENUM], entry.name, self.tag(entry.enum_value(value), path, depth - 1)]
-        parts = entry.take_apart(value).items()
-        fields = {name: self.tag(item, (*path, f".{name}"), depth - 2) for name, item in parts}
-        return [_EXTENSIONS[_MESSAGE], entry.name, fields]
-
-    def _tag_hooked(self, hook: CodecHook, value: object, path: tuple[str, ...], depth: int) -> object:
-        fields, buffers = hook.take_apart(value)
-        tagged: list[object] = [_EXTENSIONS[_HOOKED], hook.name, self.tag(fields, path, depth - 1)]
-        tagged += (self._tag_buffer(memoryview(buffer)) for buffer in buffers)
-        return tagged
-
-    def _tag_buffer(self, buffer: memoryview) -> object:
-        if buffer.nbytes >= _LARGE_BYTES and buffer.c_contiguous and self._hand_over is not None:
-            data = self._hand_over(LargeBuffer(buffer.cast("B")))
-            if data is not None:
-                return ormsgpack.Ext(_HANDED_OVER, data)
-        # A copy, since the value may change before it is written.
-        self.buffers.append(_copied(buffer))
-        return ormsgpack.Ext(_BUFFER, _NUMBER.pack(len(self.buffers) - 1))
-
-
-def _shown(key: object) -> str:
-    """A key of a dict, as part of a place inside a value."""
-    try:
-        shown = repr(key)
-    except ValueError:
-        shown = type(key).__qualname__  # an int of more digits than Python prints
-    return shown if len(shown) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "…"
-
-
-class Untagger:
-    """Turns what ormsgpack has unpacked into the value again. Everything raises `CodecError`."""
-
-    def __init__(self, buffers: Sequence[memoryview], take_in: TakeIn | None) -> None:
+    def __init__(self, buffers: Sequence[memoryview] = (), take_in: TakeIn | None = None) -> None:
         self._buffers = buffers
         self._take_in = take_in
 
-    def extension(self, code: int, data: bytes) -> object:
-        """For ormsgpack: what an extension is, so far."""
-        marker = _MARKERS.get(code)
-        if marker is not None:
-            return marker
-        if code == _BUFFER:
-            return self._buffer(data)
-        if code == _HANDED_OVER and self._take_in is not None:
-            return self._take_in(data)
-        return scalars.unpack(code, data)
+    def unpack(self, payload: Buffer) -> Any:
+        """The value. Raises one thing or another if it is none."""
+        return self._rebuilt(unpack(payload, ext_hook=_Deferred), _MAX_LEVELS)
 
-    def _buffer(self, data: bytes) -> memoryview:
-        number: int = _NUMBER.unpack(data)[0] if len(data) == _NUMBER.size else len(self._buffers)
-        if number >= len(self._buffers):
-            raise CodecError(text("codec.structure"))
-        return self._buffers[number]
-
-    def untag(self, value: Any, depth: int = MAX_DEPTH) -> Any:
+    def _rebuilt(self, value: Any, levels: int) -> Any:
+        """`value`, with everything in place of what was deferred."""
         kind = type(value)
-        if kind is dict:
-            if depth <= 0:
-                raise CodecError(text("codec.depth"))
-            return {key: self.untag(item, depth - 1) for key, item in value.items()}
-        if kind is list:
-            if depth <= 0:
-                raise CodecError(text("codec.depth"))
-            if value and type(value[0]) is _Marker:
-                return self._rebuild(value[0].code, value, depth)
-            return [self.untag(item, depth - 1) for item in value]
-        if kind is _Marker or kind is memoryview:
-            raise CodecError(text("codec.structure"))
+        if kind is _Deferred:
+            return self.build(value, levels)
+        if kind is not list and kind is not dict:
+            return value
+        if levels <= 0:
+            raise CodecError(text("codec.depth"))
+        for key, item in enumerate(value) if kind is list else value.items():
+            if type(item) is _Deferred:
+                value[key] = self.build(item, levels - 1)
+            elif type(item) is list or type(item) is dict:
+                self._rebuilt(item, levels - 1)
         return value
 
-    def _rebuild(self, code: int, marked: list[Any], depth: int) -> Any:
-        if code == _HOOKED:
-            return self._put_together(marked, depth)
-        return _REBUILD[code]([self.untag(item, depth - 1) for item in marked[1:]])
+    def build(self, deferred: _Deferred, levels: int = _MAX_LEVELS) -> Any:
+        code, data = deferred.code, deferred.data
+        if (unpacker := UNPACKERS.get(code)) is not None:
+            return unpacker(data)
+        if code == HANDED_OVER and self._take_in is not None:
+            taken_in = self._take_in(data)
+            if type(taken_in) is memoryview:
+                raise CodecError(text("codec.structure"))
+            return taken_in
+        content = _unpack_content(code, data, _Deferred)
+        deferred.data = data = b""  # or all that is nested would be there once for each level
+        content = self._rebuilt(content, levels)
+        return self.put_together(content) if code == HOOKED else _BUILDERS[code](content)
 
-    def _put_together(self, marked: list[Any], depth: int) -> object:
-        if len(marked) < 3 or type(marked[1]) is not str:
+    def put_together(self, content: Any) -> object:
+        """Of what a codec hook has taken apart: its name, the fields, and where each buffer is."""
+        _check_named(content)
+        return rebuild_hooked(content[0], content[1], [*map(self._buffer, content[2:])])
+
+    def _buffer(self, place: object) -> memoryview:
+        if type(place) is int and 0 <= place < len(self._buffers):
+            return self._buffers[place]
+        buffer = self._take_in(place) if type(place) is bytes and self._take_in is not None else None
+        if type(buffer) is not memoryview:
             raise CodecError(text("codec.structure"))
-        name, fields, buffers = marked[1], self.untag(marked[2], depth - 1), marked[3:]
-        if any(type(buffer) is not memoryview for buffer in buffers):
-            raise CodecError(text("codec.structure"))
-        hook = hook_named(name)
-        if hook is None:
-            return UnknownMessage(name, {"fields": fields, "buffers": [bytes(buffer) for buffer in buffers]})
-        try:
-            return hook.put_together(fields, buffers)
-        except PLUGIN_ERRORS as error:
-            return _not_rebuilt(name, {"fields": fields, "buffers": [bytes(buffer) for buffer in buffers]}, error)
+        return buffer
 
 
-def _dict_from(flat: list[Any]) -> dict[Hashable, Any]:
-    if len(flat) % 2:
+def _unpack_content(code: int, data: bytes, nested: ExtHook) -> Any:
+    if code not in _BUILDERS:
+        raise CodecError(text("codec.extension", code=code))
+    return unpack(data, ext_hook=nested, option=NON_STR_KEYS) if code == DICT else unpack(data, ext_hook=nested)
+
+
+def _check_named(content: Any) -> None:
+    if type(content) is not list or len(content) < 2 or type(content[0]) is not str:
         raise CodecError(text("codec.structure"))
-    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _message_from(parts: list[Any]) -> object:
-    name, fields = _named(parts)
-    if type(fields) is not dict:
+def _dict_of(content: Any) -> dict[Hashable, Any]:
+    if type(content) is not dict:
         raise CodecError(text("codec.structure"))
-    entry = class_named(name)
-    if entry is None or entry.is_enum:
-        return UnknownMessage(name, fields)
-    try:
-        return entry.put_together(fields)
-    except PLUGIN_ERRORS as error:
-        return _not_rebuilt(name, fields, error)
+    return content
 
 
-def _not_rebuilt(name: str, fields: dict[str, Any], error: BaseException) -> UnknownMessage:
-    """The same as if nobody had that name here: what one plugin cannot make sense of must not end the channel."""
-    logger.opt(exception=error).error(text("codec.not_rebuilt", name=name))
-    return UnknownMessage(name, fields)
+def _dict_of_pairs(content: list[Any]) -> dict[Hashable, Any]:
+    """First all keys, then all values."""
+    count = len(content) // 2
+    return dict(zip(content[:count], content[count:], strict=True))
 
 
-def _enum_from(parts: list[Any]) -> object:
-    name, value = _named(parts)
-    entry = class_named(name)
-    if entry is None or not entry.is_enum:
-        return UnknownMessage(name, {"value": value})
-    try:
-        return entry.enum_member(value)
-    except ValueError:
-        return UnknownMessage(name, {"value": value})
-
-
-def _named(parts: list[Any]) -> tuple[str, Any]:
-    if len(parts) != 2 or type(parts[0]) is not str:
+def _message_of(content: Any) -> object:
+    _check_named(content)
+    if type(content[1]) is not dict:
         raise CodecError(text("codec.structure"))
-    return parts[0], parts[1]
+    return rebuild_message(*content)
 
 
-def _copied(buffer: memoryview) -> Buffer:
-    """What it holds now: whoever sends a value may change it right after."""
-    if buffer.nbytes < _IN_FRESH_MEMORY_BYTES or not buffer.c_contiguous:
-        return buffer.tobytes()
-    copy = memoryview(fresh_memory(buffer.nbytes))
-    copy[:] = buffer.cast("B")
-    return copy
+def _enum_of(content: Any) -> object:
+    _check_named(content)
+    return rebuild_enum(*content)
 
 
-_REBUILD: Final[dict[int, Callable[[list[Any]], Any]]] = {
-    _TUPLE: tuple,
-    _SET: set,
-    _FROZENSET: frozenset,
-    _DICT: _dict_from,
-    _MESSAGE: _message_from,
-    _ENUM: _enum_from,
+_alone: Final = Rebuilder()
+
+_BUILDERS: Final[dict[int, Callable[[Any], Any]]] = {
+    **{code: kind for kind, code in SEQUENCES.items()},
+    DICT: _dict_of,
+    PAIRS: _dict_of_pairs,
+    MESSAGE: _message_of,
+    ENUM: _enum_of,
+    HOOKED: _alone.put_together,
 }
+
+
+def _ext_hook(nested: ExtHook) -> ExtHook:
+    def hook(code: int, data: bytes) -> Any:
+        try:
+            if code == _TUPLE:
+                return tuple(unpack(data, ext_hook=nested))
+            if (unpacker := UNPACKERS.get(code)) is not None:
+                return unpacker(data)
+            return _BUILDERS[code](_unpack_content(code, data, nested))
+        except BaseException as error:
+            _raised.note(error)
+            raise
+
+    return hook
+
+
+def _build_deep(code: int, data: bytes) -> Any:
+    try:
+        return _alone.build(_Deferred(code, data))
+    except BaseException as error:
+        _raised.note(error)
+        raise
+
+
+def _careful_hook(hook: ExtHook) -> ExtHook:
+    return lambda code, data: hook(code, data) if len(data) <= _SMALL_BYTES else _build_deep(code, data)
+
+
+def _first_hooks() -> tuple[DefaultHook, ExtHook]:
+    default: DefaultHook = _refuse
+    ext: ExtHook = _build_deep
+    for level in range(_LEVELS, 0, -1):
+        default, ext = _default_hook(default), _ext_hook(ext)
+        if level > _FREE_LEVELS:
+            ext = _careful_hook(ext)
+    return default, ext
+
+
+default_hook, ext_hook = _first_hooks()

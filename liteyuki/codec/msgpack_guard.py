@@ -1,18 +1,19 @@
-"""Whether a payload promises more than it holds, for versions of ormsgpack that crash on such a promise.
+"""Unpacking that no payload can crash, whatever the version of ormsgpack.
 
-Before 1.13, which is the last for Python 3.10, ormsgpack makes a list of as many items as an array says it has, and
-dereferences a null pointer if that many do not fit into memory. The format: https://github.com/msgpack/msgpack.
+Before 1.13.1 (1.12 is the last for Python 3.10), ormsgpack makes a list of as many items as an array says it has, and
+takes the process down if that many do not fit into memory. The format: https://github.com/msgpack/msgpack.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import ormsgpack
 
 from liteyuki.codec.payload import Buffer
 
-__all__ = ["CRASHES_ON_CLAIMS", "claims_too_much"]
+__all__ = ["claims_too_much", "unpack"]
 
-CRASHES_ON_CLAIMS: Final = tuple(int(part) for part in ormsgpack.__version__.split(".")[:2]) < (1, 13)
+_CRASHES_ON_CLAIMS: Final = tuple(int(part) for part in ormsgpack.__version__.split(".")[:3]) < (1, 13, 1)
 
 _ARRAY_32: Final = 0xDD
 _FIXED_BYTES: Final = {
@@ -45,7 +46,10 @@ _COUNTED: Final = {0xDC: 2, 0xDD: 4, 0xDE: 2, 0xDF: 4}
 
 
 def claims_too_much(payload: Buffer) -> bool:
-    """Whether an array in `payload` says that it has more items than bytes follow. Takes time only if one might."""
+    """Whether an array in `payload` says that it has more items than bytes follow. Takes time only if one might.
+
+    What stands in an extension is bytes here: it is looked through when that is unpacked.
+    """
     data = bytes(payload)
     if _ARRAY_32 not in data:
         return False
@@ -67,3 +71,13 @@ def claims_too_much(payload: Buffer) -> bool:
             # Small numbers, and the heads of small arrays and maps, are one byte.
             position += _FIXED_BYTES.get(first, 0)
     return False
+
+
+def _unpack_carefully(payload: Buffer, /, **options: Any) -> Any:
+    if claims_too_much(payload):
+        raise ValueError("an array has more items than bytes follow")
+    return ormsgpack.unpackb(payload, **options)
+
+
+unpack: Final[Callable[..., Any]] = _unpack_carefully if _CRASHES_ON_CLAIMS else ormsgpack.unpackb
+"""`ormsgpack.unpackb`. Raises `ValueError` for what is none."""

@@ -100,12 +100,8 @@ def _delay(spec: ProcessSpec, quick: int, chance: float) -> float:
     if quick == 0:
         return 0.0
     backoff = spec.backoff
-    # Compared as a power of the factor, so that a large count cannot overflow.
-    steps = quick - 1
-    delay = backoff.base
-    while steps and delay < backoff.max:
-        delay *= backoff.factor
-        steps -= 1
-        if backoff.factor <= 1.0 or not delay:
-            break
+    try:
+        delay = backoff.base * backoff.factor ** (quick - 1)
+    except OverflowError:
+        delay = backoff.max if backoff.base else 0.0
     return min(delay, backoff.max) * (1.0 + backoff.jitter * (2.0 * chance - 1.0))

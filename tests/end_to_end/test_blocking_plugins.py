@@ -26,13 +26,19 @@ PLACES = {
 }
 
 CHILD = """
+import asyncio
+import contextlib
 from nonebot import get_driver
 from liteyuki.comm import passive_channel
+
+async def ask():
+    with contextlib.suppress(Exception):  # nobody may answer
+        await passive_channel.request('a request')
 
 @get_driver().on_startup
 async def start():
     passive_channel.send('a message')
-    passive_channel.notify('a request')
+    asyncio.get_running_loop().create_task(ask())
 """
 
 

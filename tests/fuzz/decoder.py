@@ -29,8 +29,8 @@ def _decode(frame: Frame) -> None:
     if frame.kind == FrameKind.HELLO:
         check_hello(frame)
     elif frame.kind == FrameKind.BATCH:
-        for flags, array in runs_of(frame.body):
-            decode_batch(flags, array)
+        for _, array in runs_of(frame.body):
+            decode_batch(array)
     elif frame.kind in (FrameKind.REQUEST, FrameKind.REPLY, FrameKind.FAILURE):
         decode(frame.flags, frame.body[COUNT.size :], take_in(frame.handles, _open_nothing))
     else:

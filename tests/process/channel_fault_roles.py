@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import hashlib
+import json
 import multiprocessing
 import os
 import random
@@ -44,7 +45,7 @@ def use_copy(channel: Channel[Any]) -> None:
         lambda: asyncio.run(channel.async_receive()),
         lambda: asyncio.run(channel.asend("from the copy")),
         lambda: next(iter(channel)),
-        lambda: channel.notify("from the copy"),
+        lambda: channel.tell("from the copy"),
     ]
     for use in uses:
         try:
@@ -117,16 +118,14 @@ def say_nothing() -> None:
 
 def write_garbage(seed: int, after: int) -> None:
     """Send so many numbers, and then bytes that are no frames, through the same handle; then end."""
+    (handle,) = (os.dup(handle) for handle in json.loads(os.environ["LITEYUKI_HANDLES"]).values())
     channel = inherited()
     for number in range(after):
         channel.send(numbered(number))
-    assert channel.link.write_out(DEADLINE)
-    transport = channel.link.release()
-    assert transport is not None
-    os.set_blocking(transport.fileno(), True)
+    channel.close()
+    os.set_blocking(handle, True)
     chance = random.Random(seed)
-    os.write(transport.fileno(), chance.randbytes(chance.choice([7, 100, 5_000])))
-    transport.close()
+    os.write(handle, chance.randbytes(chance.choice([7, 100, 5_000])))
 
 
 def send_from_threads(threads: int, count: int, has_loop: bool) -> None:

@@ -13,16 +13,7 @@ import pytest
 from liteyuki._platform import OomKills
 from liteyuki.comm.protocol import Origin
 from liteyuki.comm.registry import current_registry, shared_memory
-from liteyuki.supervise import (
-    Backoff,
-    Cause,
-    GiveUp,
-    GiveUpThen,
-    ProcessSpec,
-    Program,
-    ProgramKind,
-    RestartMode,
-)
+from liteyuki.supervise import Backoff, Cause, GiveUp, GiveUpThen, ProcessSpec, Program, ProgramKind, RestartMode
 from liteyuki.supervise import supervisor as supervisor_module
 from liteyuki.supervise.events import TOPIC, Event, EventKind
 from liteyuki.supervise.history import HistoryWriter, read_history

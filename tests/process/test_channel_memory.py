@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from liteyuki.comm.channel.ends import ChannelOptions
 
+from liteyuki.comm.session import ChannelOptions
 from liteyuki.comm.transport import pipe_pair
 from tests.process import channel_roles
 from tests.process.peers import Peer

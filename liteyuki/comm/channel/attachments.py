@@ -170,7 +170,7 @@ def _take_in(handles: tuple[Handle, ...], open_end: OpenChannelEnd) -> TakeIn:
 
     def take(data: bytes) -> object:
         try:
-            parts: Any = ormsgpack.unpackb(data)
+            parts: Any = decode(0, data)
             number = parts[0]
             is_there = type(number) is int and 0 <= number < len(handles)
             # Twice the same number would be two owners of one handle.

@@ -261,7 +261,7 @@ class Outgoing:
             outbox.in_flight.forget_taken(transport.peer[TAKEN])
             while not queued or (left > 0 and transport.flush()):
                 if not (outbox.waiting or outbox.urgent or outbox.rest):
-                    if self._is_said_unwritten or outbox.in_flight.handle_batches:
+                    if self._is_said_unwritten or outbox.in_flight.handle_batches or self._session.credit.is_wanted:
                         self._has_written_all(transport)
                     return True
                 outbox.next_write(queued)
@@ -278,8 +278,8 @@ class Outgoing:
         if self._is_said_unwritten:
             transport.own[UNWRITTEN] = 0
             self._is_said_unwritten = False
-        if self._outbox.in_flight.handle_batches:
-            self._session.look_for_room()
+        if self._outbox.in_flight.handle_batches or self._session.credit.is_wanted:
+            self._session.look_for_room()  # nobody can be told to wait for what is not written
 
     def flush_before_waiting(self) -> None:
         """Write what a loop that does not run now has left. Who sends and receives in turn is in no burst."""

@@ -15,6 +15,8 @@ __all__ = ["HandlePoll", "LoopWaiter", "ThreadWaiter", "is_readable", "wait_writ
 
 _NOTHING: Final = (-1, -1, 0)
 _LOOK_AGAIN: Final = 0.2
+_PIPE_BYTES: Final = 65536
+"""As much as a pipe holds: one that nobody clears for long is full."""
 
 
 class LoopWaiter:
@@ -64,7 +66,7 @@ class _Bell:
         if self._rings:
             self._rings = False
             with contextlib.suppress(BlockingIOError):  # it is about to ring
-                os.read(self.handle, 4096)
+                os.read(self.handle, _PIPE_BYTES)
 
     def __del__(self) -> None:
         # Threads may wait on it until their channel is forgotten, so nobody can say earlier that it is over.

@@ -4,6 +4,7 @@ from typing import Any
 
 import ormsgpack
 
+from liteyuki.codec import CodecError, decode
 from liteyuki.comm.wire.frames import PROTOCOL_VERSION, Frame, FrameError, FrameKind
 from liteyuki.locale import text
 
@@ -24,9 +25,9 @@ def check_hello(frame: Frame) -> int:
     if frame.kind != FrameKind.HELLO:
         raise FrameError(text("channel.no_hello"))
     try:
-        hello: Any = ormsgpack.unpackb(frame.body)
+        hello: Any = decode(0, frame.body)
         version = hello["version"]
-    except (ValueError, TypeError, LookupError) as error:
+    except (CodecError, TypeError, LookupError) as error:
         raise FrameError(text("channel.no_hello")) from error
     if version != PROTOCOL_VERSION:
         raise FrameError(text("channel.version", theirs=version, ours=PROTOCOL_VERSION))

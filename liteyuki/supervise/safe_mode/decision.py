@@ -92,8 +92,6 @@ def tried_again(mode: SafeMode) -> SafeMode:
 def with_changes(mode: SafeMode, stamp: Stamper) -> SafeMode:
     """It is about to be started: what has changed is loaded."""
     changed = [entry for entry in mode.left_out if stamp(entry.home) != entry.stamp]
-    if not changed:
-        return mode
     left_out = tuple(entry for entry in mode.left_out if entry not in changed)
     return replace(mode, left_out=left_out, on_trial=_merged(mode.on_trial, changed))
 

@@ -188,7 +188,7 @@ def test_a_closed_channel_says_so(joiner: Joiner) -> None:
         with pytest.raises(ChannelClosed, match="已在此处关闭"):
             await child.request(1)
         with pytest.raises(ChannelClosed, match="已在此处关闭"):
-            child.notify(1)
+            child.tell(1)
         assert await asyncio.wait_for(main.async_receive(), DEADLINE) == "before"
         with pytest.raises(ChannelClosed, match="已结束") as caught:
             await asyncio.wait_for(main.async_receive(), DEADLINE)

@@ -11,7 +11,8 @@ import pytest
 
 from harness import open_handles
 from liteyuki._platform import map_shared_copy, shared_copy
-from liteyuki.codec import TAGGED, register_codec_hook
+from liteyuki.codec import register_codec_hook
+from liteyuki.codec.containers import HOOKED
 from liteyuki.comm.channel import shared_buffers
 from liteyuki.comm.channel.shared_buffers import pack_buffer
 from liteyuki.comm.session.items import MESSAGE_COST_BYTES
@@ -23,7 +24,6 @@ from tests.unit.channel.sent_channels import check_broken_by, handles_so_far
 from tests.unit.joined import DEADLINE, Joiner, close_at_once, crash
 
 LARGE_BYTES = 16 * 1024 * 1024
-HANDED_OVER, HOOKED = 72, 70
 
 needs_shared_memory = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="the system has no such memory")
 
@@ -123,7 +123,7 @@ def test_it_counts_against_the_largest_message(joiner: Joiner) -> None:
 
 
 def test_more_than_a_frame_counts_come_as_well(joiner: Joiner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("liteyuki.codec.containers._LARGE_BYTES", 1000)
+    monkeypatch.setattr("liteyuki.codec.walk._LARGE_BYTES", 1000)
     main, child = joiner.channels()
     main.send(Image(*(plane(number, 1000) for number in range(MAX_HANDLES + 1))))
     got = child.receive(DEADLINE).planes
@@ -154,9 +154,9 @@ def unsealed() -> int:
 
 
 def frame_with(number: object, size: object) -> bytes:
-    buffer = ormsgpack.Ext(HANDED_OVER, pack_buffer(number, size))  # type: ignore[arg-type]
-    value = [ormsgpack.Ext(HOOKED, b""), "test_channel_shared_buffers.Image", None, buffer]
-    return pack_frame(FrameKind.MESSAGE, TAGGED | 1 << HANDLES_SHIFT, ormsgpack.packb(value))
+    place = pack_buffer(number, size)  # type: ignore[arg-type]
+    content = ormsgpack.packb(["test_channel_shared_buffers.Image", None, place])
+    return pack_frame(FrameKind.MESSAGE, 1 << HANDLES_SHIFT, ormsgpack.packb(ormsgpack.Ext(HOOKED, content)))
 
 
 @needs_shared_memory

@@ -5,19 +5,29 @@ import dataclasses
 import datetime
 import enum
 import pathlib
+import struct
+import subprocess
+import sys
+import tracemalloc
+import uuid
 import zoneinfo
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import ormsgpack
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import BaseModel, create_model
 
 from liteyuki.codec import CodecError, decode, encode
 from liteyuki.comm import UnknownMessage, message
-from tests.unit.values import Colour, Frozen, Level, Model, OpenModel, Point, Right, Slotted, Word, same, values
+from tests.unit.codec.values import Colour, Frozen, Level, Model, OpenModel, Point, Right, Slotted, Word, same, values
+
+ROOT = Path(__file__).parents[3]
+Row = collections.namedtuple("Row", "a b")
 
 
 def arrived(value: Any) -> Any:
@@ -101,6 +111,60 @@ def test_what_is_nested_deep_arrives_or_is_refused_as_too_deep(wrap: Callable[[A
         assert repr(decode(flags, payload)) == repr(value)
         return
     assert "嵌套得太深" in refusal
+
+
+# --- keys
+
+KEYS: list[Any] = [
+    *("", "a", "长", b"", b"a", None, True, False, 0, 1, -1, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1),
+    *(1.0, 0.0, -0.0, 0.5, float("nan"), float("inf"), 1j, Decimal("1.0"), Decimal("0.50")),
+    *((), (1,), (True, None, "a", b"a", 0.5), ((1, 2), (3,)), ((((((((((1,),),),),),),),),),), (2**64,), (Colour.RED,)),
+    *(frozenset(), frozenset({1, (2,)}), Colour.RED, Level.LOW, Word.YES, Right.READ, Frozen(1), Slotted((1,))),
+    *(datetime.date(2026, 1, 1), datetime.datetime(2026, 1, 1), datetime.time(1), datetime.timedelta(1)),
+    *(uuid.UUID(int=7), pathlib.PurePosixPath("a"), pathlib.PureWindowsPath("a"), (datetime.date(2026, 1, 1),)),
+]
+
+
+@pytest.mark.parametrize("key", KEYS, ids=repr)
+def test_a_key_arrives_as_it_was(key: Any) -> None:
+    for value in (
+        {key: 1},
+        {"first": 0, key: (1,)},
+        {key: {key: [{key: key}]}},
+        [{0: {key}, key: bytearray(b"a")}],
+        {(key,): key, "event": {"message": [{key: b"\xc4"}]}},
+        Point({key: None}),
+    ):
+        result = arrived(value)
+        assert same(result, value), result
+
+
+@pytest.mark.parametrize("one", [1, True, 1.0, Level.LOW, Decimal(1), 1 + 0j], ids=repr)
+def test_of_keys_that_are_equal_the_one_that_was_there_arrives(one: Any) -> None:
+    for other in (1, True, 1.0, Level.LOW, Decimal(1)):
+        value = {one: "first"}
+        value[other] = "second"
+        assert same(arrived(value), {one: "second"})
+        assert same(arrived([{one, other}, (one,)]), [{one}, (one,)])
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), st.one_of(st.integers(), st.binary().map(bytearray)), max_size=12))
+@settings(deadline=None)
+def test_keys_of_any_kinds_arrive_beside_each_other(value: dict[Any, Any]) -> None:
+    assert same(arrived(value), value)
+    assert same(arrived([value]), [value])
+
+
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [(Row(1, 2), "<Row(a=1, b=2)>"), (type("Text", (str,), {})("x"), "<'x'>"), ((1, object), "[1]"), (range(2), "<")],
+    ids=repr,
+)
+def test_a_key_that_no_channel_carries_is_refused_with_its_place(key: Any, place: str) -> None:
+    for value in {key: 1}, {1: 2, key: 1}, {"a": 2, key: 1}, [{1: {key: 1}}]:
+        with pytest.raises(TypeError) as caught:
+            encode(value)
+        assert place in str(caught.value)
 
 
 # --- registered classes
@@ -244,9 +308,6 @@ class Unregistered(BaseModel):
     key: int
 
 
-Row = collections.namedtuple("Row", "a b")
-
-
 @pytest.mark.parametrize(
     ("value", "kind"),
     [
@@ -263,7 +324,6 @@ Row = collections.namedtuple("Row", "a b")
         (type("Bytes", (bytes,), {})(b"x"), f"{__name__}.Bytes"),
         (Unregistered(key=1), f"{__name__}.Unregistered"),
         (UnknownMessage("a", {}), "liteyuki.codec.classes.UnknownMessage"),
-        (ormsgpack.Ext(5, b""), "ormsgpack.Ext"),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -274,6 +334,15 @@ def test_other_values_are_refused_with_their_type_their_place_and_the_way_out(va
         assert f" {kind}" in str(caught.value)
         assert place in str(caught.value)
         assert "@message" in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0", bytes(1000)], ids=len)
+@pytest.mark.parametrize("code", [0, 1, 42, 99, 122, 127])
+def test_somebody_elses_extension_is_refused_here_or_there(code: int, data: bytes) -> None:
+    extension = ormsgpack.Ext(code, data)
+    for wrapped in extension, [extension], {"a": (extension,)}, {1: extension}, Point(extension):
+        with pytest.raises((TypeError, CodecError)):
+            arrived(wrapped)
 
 
 def test_a_zone_of_ones_own_is_refused_with_the_way_out() -> None:
@@ -312,6 +381,59 @@ def test_a_value_that_is_nested_too_deep_is_refused() -> None:
 
 
 def test_the_other_side_may_not_nest_too_deep_either() -> None:
-    for payload in (b"\x91" * 10_000 + b"\xc0", b"\x81\xa1a" * 10_000 + b"\xc0", b"\x91" * 230 + b"\xc0"):
+    for payload in (b"\x91" * 10_000 + b"\xc0", b"\x81\xa1a" * 10_000 + b"\xc0", b"\x91" * 1100 + b"\xc0"):
         with pytest.raises(CodecError):
-            decode(1, payload)
+            decode(0, payload)
+
+
+def nested(levels: int, lists: int, code: int, padding: bytes = b"") -> bytes:
+    """Extensions in one another, each in so many lists."""
+    payload = b"\xc0"
+    for _ in range(levels):
+        content = b"\x92" + ormsgpack.packb(padding) + payload
+        payload = b"\x91" * lists + b"\xc9" + struct.pack(">IB", len(content), code) + content
+    return payload
+
+
+NEST = """
+import itertools, sys, threading
+from liteyuki.codec import CodecError, decode
+from liteyuki.codec.containers import PAIRS, SEQUENCES
+from tests.unit.codec.test_codec import nested
+
+def run():
+    shapes = (300, 1000), (500, 0), (500, 3), (400, 200), (17, 1010), (4, 1020), (3, 1000)
+    for (levels, lists), code, padding in itertools.product(shapes, [SEQUENCES[tuple], PAIRS, 1], [0, 1000]):
+        try:
+            decode(0, nested(levels, lists, code, bytes(padding)))
+        except CodecError:
+            continue
+        assert levels < 20 and code != 1, (levels, lists, code)
+    print("alive")
+
+sys.setrecursionlimit(1_000_000)
+threading.stack_size(8 * 1024 * 1024)
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+"""
+
+
+def test_no_nesting_ends_the_process() -> None:
+    ended = subprocess.run([sys.executable, "-c", NEST], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert ended.stdout == "alive\n", ended.stderr
+
+
+def test_what_is_nested_and_large_is_not_kept_once_for_each_level() -> None:
+    size, value = 3_000_000, Point(bytes(3_000_000))
+    for _ in range(80):
+        value = Point(value)
+    flags, payload = encode(value)
+    tracemalloc.start()
+    try:
+        result = decode(flags, payload)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert type(result) is Point
+    assert peak < 10 * size

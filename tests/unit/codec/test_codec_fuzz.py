@@ -2,7 +2,12 @@
 
 import contextlib
 import dataclasses
+import datetime
+import enum
+import struct
 import sys
+import zoneinfo
+from decimal import Decimal
 from typing import Any
 
 import ormsgpack
@@ -11,9 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, field_validator
 
-from liteyuki.codec import TAGGED, CodecError, decode, encode
+from liteyuki.codec import CodecError, decode, encode, scalars
+from liteyuki.codec.containers import ENUM, HANDED_OVER, MESSAGE, PAIRS
+from liteyuki.codec.scalars import FIRST_CODE
 from liteyuki.comm import UnknownMessage, message
-from tests.unit.values import values
+from tests.unit.codec.values import values
 
 RAN: list[str] = []
 """What has run that must not."""
@@ -83,38 +90,60 @@ def test_damaged_values_are_values_or_refused(flags: int, value: Any, data: st.D
 _names = st.sampled_from(
     ["values.Colour", "values.Right", "values.Level", "values.Point", "values.Slotted", "values.Model", "no.such"]
 )
-_parts = st.one_of(st.integers(0, 3000), st.integers(-(1 << 63), 1 << 63), st.text(max_size=9), st.just("America"))
-_zoned = st.lists(_parts, max_size=12)
+_codes = st.integers(FIRST_CODE, HANDED_OVER + 1)
+_zones = st.builds(lambda kind, rest: kind + rest, st.sampled_from([b"u", b"o", b"n", b"k", b""]), st.binary())
+_moments = st.builds(
+    lambda year, rest, zone: struct.pack("<HBBBBBIB", year, *rest) + zone,
+    st.integers(0, 10_000),
+    st.tuples(*[st.integers(0, 62)] * 5, st.integers(0, 1_000_001), st.integers(0, 2)),
+    st.one_of(_zones, st.just(b"kAmerica")),
+)
 _extensions = st.one_of(
     st.builds(ormsgpack.Ext, st.integers(0, 127), st.binary(max_size=20)),
-    st.builds(ormsgpack.Ext, st.integers(1, 13), st.text("0123456789-+.eEsNaInf", max_size=12).map(str.encode)),
-    st.builds(ormsgpack.Ext, st.sampled_from([4, 6]), _zoned.map(ormsgpack.packb)),
-    st.builds(ormsgpack.Ext, st.integers(64, 70), st.just(b"")),
-    st.builds(ormsgpack.Ext, st.integers(71, 72), st.binary(max_size=5)),
+    st.builds(ormsgpack.Ext, _codes, st.text("0123456789-+.eEsNaInf", max_size=12).map(str.encode)),
+    st.builds(ormsgpack.Ext, st.integers(FIRST_CODE + 3, FIRST_CODE + 5), _moments),
 )
+
+
+def _extension(code: int, content: object) -> ormsgpack.Ext:
+    return ormsgpack.Ext(code, ormsgpack.packb(content))
+
+
 _leaves = st.one_of(st.none(), st.booleans(), st.integers(-3, 300), st.floats(), st.text(max_size=3), _names)
 _trees = st.recursive(
     st.one_of(_leaves, _extensions),
     lambda inner: st.one_of(
         st.lists(inner, max_size=4),
         st.dictionaries(st.one_of(st.text(max_size=3), st.sampled_from(["x", "y", "key", "left"])), inner, max_size=3),
-        st.builds(lambda marker, parts: [ormsgpack.Ext(marker, b""), *parts], st.integers(64, 70), st.lists(inner)),
-        st.builds(lambda marker, *parts: [ormsgpack.Ext(marker, b""), *parts], st.integers(68, 70), _names, inner),
+        st.builds(_extension, _codes, inner),
+        st.builds(_extension, _codes, st.lists(inner, max_size=4)),
+        st.builds(lambda code, *parts: _extension(code, [*parts]), st.integers(PAIRS, HANDED_OVER), _names, inner),
+        st.builds(
+            lambda code, name, keys, part: _extension(code, [name, dict.fromkeys(keys, part), part]),
+            st.integers(PAIRS, HANDED_OVER),
+            _names,
+            st.lists(st.sampled_from(["x", "y", "key", "left", "value"]), max_size=3),
+            inner,
+        ),
     ),
     max_leaves=10,
 )
 
 
-@given(st.integers(0, 1), _trees)
+@given(_trees, st.booleans())
 @settings(deadline=None, max_examples=500)
-def test_well_formed_nonsense_is_a_value_or_refused(flags: int, tree: Any) -> None:
-    decode_or_refuse(flags, ormsgpack.packb(tree))
+def test_well_formed_nonsense_is_a_value_or_refused(tree: Any, is_taken_in: bool) -> None:
+    with contextlib.suppress(CodecError):
+        decode(0, ormsgpack.packb(tree), (lambda data: data) if is_taken_in else None)
 
 
 @pytest.mark.parametrize("zone", ["America", "", ".", "..", "/etc/passwd", "../../etc/passwd", "a\0b", "a" * 240])
 def test_a_zone_that_is_none_is_refused(zone: str) -> None:
+    _, payload = encode(datetime.datetime(2026, 1, 1, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")))
+    found = payload.index(b"Europe/Berlin")
+    moment = payload[found - struct.calcsize("<HBBBBBIB") - 1 : found] + zone.encode()
     with pytest.raises(CodecError):
-        decode(0, ormsgpack.packb(ormsgpack.Ext(4, ormsgpack.packb([2026, 1, 1, 0, 0, 0, 0, 0, zone]))))
+        decode(0, ormsgpack.packb(ormsgpack.Ext(FIRST_CODE + 3, moment)))
 
 
 def test_a_registered_class_is_built_without_any_code_of_its_own() -> None:
@@ -126,15 +155,36 @@ def test_a_registered_class_is_built_without_any_code_of_its_own() -> None:
     assert other.key == 2
 
 
-def tagged_message(name: str, fields: dict[str, Any], marker: int = 68) -> bytes:
-    return ormsgpack.packb([ormsgpack.Ext(marker, b""), name, fields])
+def test_the_reason_is_told_however_deep_it_lies() -> None:
+    extension = ormsgpack.Ext(50, b"")
+    for _ in range(30):
+        extension = _extension(MESSAGE, ["values.Point", {"x": extension}])
+        with pytest.raises(CodecError, match="50"):
+            decode(0, ormsgpack.packb([extension]))
+
+
+def test_what_interrupts_the_process_is_no_bad_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(value: Any) -> Any:
+        raise KeyboardInterrupt
+
+    flags, payload = encode([(1, Decimal(1))])
+    monkeypatch.setitem(scalars.UNPACKERS, scalars.PACKERS[Decimal][0], interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        decode(flags, payload)
+    monkeypatch.setitem(scalars.PACKERS, Decimal, (1, interrupt))
+    with pytest.raises(KeyboardInterrupt):
+        encode([(1, Decimal(1))])
+
+
+def named(name: str, fields: dict[str, Any], code: int = MESSAGE) -> bytes:
+    return ormsgpack.packb(_extension(code, [name, fields]))
 
 
 @pytest.mark.parametrize("name", ["antigravity", "os.system", "builtins.eval", "subprocess.Popen", "Watched"])
-@pytest.mark.parametrize("marker", [68, 69])
-def test_a_name_in_the_data_is_never_imported_or_built(name: str, marker: int) -> None:
+@pytest.mark.parametrize("code", [MESSAGE, ENUM])
+def test_a_name_in_the_data_is_never_imported_or_built(name: str, code: int) -> None:
     before = set(sys.modules)
-    result = decode(TAGGED, tagged_message(name, {"args": "true"}, marker))
+    result = decode(0, named(name, {"args": "true"}, code))
     assert type(result) is UnknownMessage
     assert result.name == name
     assert set(sys.modules) == before
@@ -158,6 +208,20 @@ def test_what_would_be_a_pickle_is_refused_or_plain_bytes() -> None:
     assert RAN == []
 
 
+@message(name="fuzz.Picky")
+class Picky(enum.Enum):
+    MEMBER = 1
+
+    @classmethod
+    def _missing_(cls, value: object) -> object:
+        raise LookupError("a member?")
+
+
+def test_what_an_enum_raises_breaks_nothing() -> None:
+    payload = encode([Picky.MEMBER])[1].replace(b"\1", b"\2")
+    assert decode(0, payload) == [UnknownMessage("fuzz.Picky", {"value": 2})]
+
+
 @message(name="fuzz.Failing")
 @dataclasses.dataclass
 class Failing:
@@ -171,4 +235,4 @@ def failing_default() -> Any:
 @pytest.mark.parametrize("failing", [failing_default, sys.exit])
 def test_what_a_default_factory_raises_breaks_nothing(failing: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "failing_default", failing)
-    assert decode(TAGGED, tagged_message("fuzz.Failing", {})) == UnknownMessage("fuzz.Failing", {})
+    assert decode(0, named("fuzz.Failing", {})) == UnknownMessage("fuzz.Failing", {})

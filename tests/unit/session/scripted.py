@@ -204,6 +204,7 @@ class Peer:
                 self._parser.handles.extend(handles)
                 for part in parts:
                     self._parser.feed(part, frames)
+        self.session.look_for_room()  # as whoever writes does
         return frames
 
     def wait_for_room(self, waiter: Sleeper, value: object) -> int:

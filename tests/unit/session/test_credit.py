@@ -205,7 +205,7 @@ def test_nobody_slips_in_before_who_waits_or_was_woken_and_has_not_looked() -> N
     peer.session.look_for_room()
     assert woken == ["first"]
     assert not peer.send("quick")
-    assert peer.session.add_message_in_turn(weighing(400))
+    assert peer.session.add_message(weighing(400), is_my_turn=True)
     peer.session.credit.leave(first)
     assert peer.send("quick")
 
@@ -220,7 +220,7 @@ def test_the_next_in_line_is_woken_when_the_one_before_has_sent() -> None:
     peer.receive(ROOM)
     for number, waiter in enumerate(waiters):
         assert woken == ["a", "b", "c"][: number + 1]
-        assert peer.session.add_message_in_turn(weighing(500))
+        assert peer.session.add_message(weighing(500), is_my_turn=True)
         peer.written()
         peer.session.credit.leave(waiter)
         peer.session.look_for_room()
@@ -276,6 +276,55 @@ def test_everybody_in_line_looks_again_when_that_changes(end: str) -> None:
         assert woken == []
         peer.connect(fake_counters()[0])
         assert woken == ["a", "b", "c"]
+
+
+# --- bursts, in which nobody looks at each message
+
+
+def burst_of(peer: Peer, cost: int) -> int:
+    """Open one, and add as many messages of that cost as may be."""
+    peer.session.open_burst(10_000)
+    count = 0
+    while peer.session.outbox.burst_bytes >= cost:
+        peer.session.outbox.burst_bytes -= cost
+        peer.session.outbox.waiting.append(weighing(cost))
+        count += 1
+    return count
+
+
+def test_a_burst_is_open_as_far_as_there_is_room_and_counts_as_what_is_in_it() -> None:
+    peer, _ = filled(300)
+    peer.send(weighing(100))
+    assert burst_of(peer, 100) == 6
+    assert peer.session.outbox.queued_bytes == BOUND
+    assert peer.session.held.entries == 8
+    assert not peer.send(weighing(67))
+    assert burst_of(peer, 100) == 0
+
+
+def test_a_burst_is_over_when_it_is_written_or_somebody_waits_or_the_channel_is_closed() -> None:
+    for end in (
+        lambda: peer.written(),
+        lambda: peer.wait_for_room(Sleeper("a", []), weighing(BOUND)),
+        lambda: peer.session.close_here(),
+        lambda: peer.session.close(ChannelClosed("talk", "over")),
+        lambda: peer.disconnect(),
+    ):
+        peer, _ = filled(100)
+        peer.session.open_burst(10_000)
+        assert peer.session.outbox.burst_bytes == 900
+        end()
+        assert peer.session.outbox.burst_bytes == 0
+    assert peer.session.outbox.queued_bytes == 100
+
+
+def test_no_burst_is_opened_while_somebody_waits_or_when_it_is_over() -> None:
+    peer, _ = filled(100)
+    peer.wait_for_room(Sleeper("a", []), weighing(BOUND))
+    assert burst_of(peer, 100) == 0
+    peer, _ = filled(100)
+    peer.session.close_here()
+    assert burst_of(peer, 100) == 0
 
 
 # --- the line against a model

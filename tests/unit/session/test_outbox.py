@@ -69,7 +69,13 @@ def value_bytes(number: int, size_bytes: int) -> bytes:
 
 
 def add(outbox: Outbox, entry: SmallEntry) -> None:
-    outbox.add_small(entry, cost_bytes(entry))
+    """As whoever sends does: without a look as long as a burst is open and there is room in it."""
+    left = outbox.burst_bytes - cost_bytes(entry)
+    if left >= 0:
+        outbox.burst_bytes = left
+        outbox.waiting.append(entry)
+    else:
+        outbox.add_small(entry, cost_bytes(entry))
 
 
 def add_bytes(outbox: Outbox, number: int, size_bytes: int) -> bytes:
@@ -162,6 +168,16 @@ class OutboxMachine(RuleBasedStateMachine):
             Item(kind, flags, [payload[at : at + step] for at in range(0, len(payload), step)], watched)
         )
         self.remember(Sent(payload, False, flags, kind == FrameKind.MESSAGE, watched))
+
+    @rule(size=st.integers(-1000, 2 * BATCH_BYTES))
+    def open_burst(self, size: int) -> None:
+        self.outbox.open_burst(size)
+        assert self.outbox.burst_bytes == max(0, size)
+
+    @rule()
+    def close_burst(self) -> None:
+        self.outbox.close_burst()
+        assert self.outbox.burst_bytes == 0
 
     @rule()
     def add_urgent(self) -> None:
@@ -322,7 +338,7 @@ class OutboxMachine(RuleBasedStateMachine):
         assert outbox.messages == len(messages) + len(self.given) - max(self.forgotten, self.known_taken)
         assert outbox.dropped == self.dropped
         assert outbox.is_idle == (not self.waiting and not self.urgent and not self.has_pieces)
-        assert outbox.has_urgent == bool(self.urgent)
+        assert bool(outbox.urgent) == bool(self.urgent)
         assert outbox.entries == len(self.waiting) + len(untaken)
         assert outbox.accepted == sum(sent.is_message for sent in self.added)
 

@@ -17,8 +17,8 @@ from liteyuki.comm.storage.messages import StorageCall
 from liteyuki.comm.storage.server import StorageServer
 from liteyuki.comm.storage.store import MAX_STORE_BYTES
 from liteyuki.errors import ChannelClosed, NotANumber, NumberTooLarge, PeerGone, StorageFull, UnreadableValue
+from tests.unit.codec.values import same, values
 from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread, run
-from tests.unit.values import same, values
 
 
 @message(name="test_storage.Point")

@@ -32,6 +32,7 @@ COMMAND = Program(ProgramKind.COMMAND, ("false",))
 def test_exits(program: Program, code: int, became_ready: bool, cause: Cause) -> None:
     found = cause_of_exit(code, program, ended_for=None, became_ready=became_ready, is_out_of_memory=False)
     assert found is cause
+    assert found.is_death
 
 
 def test_a_kill_of_the_kernel_is_told_from_others() -> None:
@@ -54,8 +55,14 @@ def test_deaths_and_wishes_are_different_things() -> None:
     deaths = {cause for cause in Cause if cause.is_death}
     wanted = {cause for cause in Cause if cause.is_wanted}
     assert not deaths & wanted
-    assert {Cause.CRASH, Cause.WATCHDOG, Cause.START_TIMEOUT} <= deaths
-    assert not {Cause.SCHEDULE, Cause.AGE, Cause.MEMORY_LIMIT} & (deaths | wanted)
+    assert {Cause.OUT_OF_MEMORY, Cause.START_TIMEOUT, Cause.WATCHDOG} <= deaths
+    assert Cause.FILE_CHANGE in wanted
+    of_main = {Cause.MAIN_STARTED, Cause.MAIN_STOPPING, Cause.MAIN_GONE}
+    assert set(Cause) - deaths - wanted == {Cause.SCHEDULE, Cause.AGE, Cause.MEMORY_LIMIT} | of_main
+
+
+def test_old_histories_hold_causes_under_their_names() -> None:
+    assert {cause.value for cause in Cause} == {cause.name.lower() for cause in Cause}
 
 
 def test_out_of_memory_kills_are_claimed_one_by_one(tmp_path: Path) -> None:

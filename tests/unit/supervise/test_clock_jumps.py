@@ -53,19 +53,6 @@ def test_deaths_from_before_a_long_suspension_count_no_more(lives: list[float], 
     assert history.deaths == (now,)
 
 
-class Loop:
-    """One whose time passes when it is told to."""
-
-    def __init__(self) -> None:
-        self.waits: list[tuple[float, Callable[[], None]]] = []
-
-    def call_later(self, after: float, call: Callable[[], None]) -> "Loop":
-        self.waits.append((after, call))
-        return self
-
-    def cancel(self) -> None: ...
-
-
 FOUR = datetime(2026, 11, 27, 4)
 seconds = timedelta(seconds=1)
 
@@ -87,7 +74,7 @@ seconds = timedelta(seconds=1)
 def test_a_schedule_under_a_clock_that_is_set(
     looks: list[datetime], restarts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop, times, asked = Loop(), looks[:1], list[Cause]()
+    times, asked = looks[:1], list[Cause]()
 
     class Clock(datetime):
         @classmethod
@@ -95,14 +82,25 @@ def test_a_schedule_under_a_clock_that_is_set(
             return times[-1]
 
     monkeypatch.setattr(schedule_module, "datetime", Clock)
-    monkeypatch.setattr(asyncio, "get_running_loop", lambda: loop)
-    schedule = Schedule("0 4 * * *", lambda cause, details: asked.append(cause))
-    generation: Any = None
-    schedule.ready(generation)
-    for time in looks[1:]:
-        times.append(time)
-        after, look = loop.waits[-1]
-        # However far away the time is: the clock may be set meanwhile.
-        assert 0 < after <= 60
-        look()
+
+    async def main() -> None:
+        loop, looks_due = asyncio.get_running_loop(), list[Callable[[], None]]()
+        call_later = loop.call_later
+
+        def wait(after: float, look: Callable[[], None]) -> asyncio.TimerHandle:
+            # However far away the time is: the clock may be set meanwhile.
+            assert 0 < after <= 60
+            looks_due.append(look)
+            return call_later(after, look)
+
+        monkeypatch.setattr(loop, "call_later", wait)
+        schedule = Schedule("0 4 * * *", lambda cause, details: asked.append(cause))
+        generation: Any = None
+        schedule.ready(generation)
+        for time in looks[1:]:
+            times.append(time)
+            looks_due[-1]()
+        schedule.ended()
+
+    asyncio.run(main())
     assert asked == [Cause.SCHEDULE] * restarts

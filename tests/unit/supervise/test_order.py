@@ -77,6 +77,16 @@ def test_a_cycle_is_found_if_and_only_if_somebody_can_never_begin(after: Order, 
     assert all(other in after[name] for name, other in zip(cycle, (*cycle[1:], *cycle[:1]), strict=True))
 
 
+def test_many_ways_to_one_place_are_looked_at_but_once() -> None:
+    """Each of a pair comes after both of the pair before it: 2**60 ways lead down."""
+    after: Order = {"a0": (), "b0": ()}
+    for number in range(1, 60):
+        after |= {f"{name}{number}": (f"a{number - 1}", f"b{number - 1}") for name in "ab"}
+    from_above = dict(reversed(after.items()))
+    assert find_cycle(from_above) == ()
+    assert len(find_cycle({**from_above, "a0": ("a59",)})) == 60
+
+
 @given(orders(), st.randoms(use_true_random=False))
 def test_the_longest_chain_is_what_it_all_takes(after: Order, chance: random.Random) -> None:
     seconds = {name: float(chance.randrange(5)) for name in after}

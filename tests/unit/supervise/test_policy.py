@@ -36,6 +36,25 @@ def test_first_death_is_followed_at_once_and_the_next_ones_ever_later() -> None:
     assert {d.action for d in decisions} == {Action.RESTART}
 
 
+@pytest.mark.parametrize(("chance", "after"), [(0.0, 0.45), (0.5, 0.5), (0.75, 0.525)])
+def test_chance_moves_the_delay_by_as_much_as_the_jitter(chance: float, after: float) -> None:
+    assert run(spec(), [(1.0, CRASH)] * 2, chance)[1].after == pytest.approx(after)
+
+
+def test_unless_it_is_given_chance_is_random() -> None:
+    history = History(quick=1, was_ever_ready=True)
+    delays = {decide(spec(), history, CRASH, 0.0)[0].after for _ in range(20)}
+    assert len(delays) > 1
+    assert all(0.45 <= delay < 0.55 for delay in delays)
+
+
+@pytest.mark.parametrize(("base", "factor", "after"), [(0.5, 2.0, 60.0), (0.5, 1.0, 0.5), (0.0, 2.0, 0.0)])
+def test_the_delay_after_any_number_of_deaths_is_within_its_bounds(base: float, factor: float, after: float) -> None:
+    of = spec(backoff=Backoff(base=base, factor=factor))
+    decision, _ = decide(of, History(quick=10**9, was_ever_ready=True), CRASH, 0.0, chance=0.5)
+    assert decision == Decision(Action.RESTART, after)
+
+
 def test_a_healthy_time_starts_the_backoff_over() -> None:
     decisions = run(spec(), [(1.0, CRASH), (1.0, CRASH), (1000.0, HEALTHY_CRASH), (1.0, CRASH)])
     assert [d.after for d in decisions] == [0, 0.5, 0, 0.5]
@@ -52,6 +71,12 @@ def test_a_healthy_time_starts_the_backoff_over() -> None:
 def test_too_many_deaths_in_the_window_reach_the_limit(then: GiveUpThen, action: Action) -> None:
     decisions = run(spec(give_up=GiveUp(deaths=3, within=100.0, then=then)), [(5.0, CRASH)] * 3)
     assert [d.action for d in decisions] == [Action.RESTART, Action.RESTART, action]
+
+
+@pytest.mark.parametrize(("apart", "action"), [(9.9, Action.RESTART_SLOWLY), (10.0, Action.RESTART)])
+def test_a_death_at_the_far_end_of_the_window_counts_no_more(apart: float, action: Action) -> None:
+    decisions = run(spec(give_up=GiveUp(deaths=2, within=10.0)), [(1.0, CRASH), (apart, CRASH)])
+    assert [d.action for d in decisions] == [Action.RESTART, action]
 
 
 def test_slow_goes_on_until_a_healthy_time() -> None:
@@ -79,7 +104,8 @@ def test_one_that_has_never_been_ready_is_retried_slowly() -> None:
 )
 def test_restart_mode(mode: RestartMode, code: int, action: Action) -> None:
     ended = Exit(code=code, became_ready=True, ready_for=1.0)
-    assert decide(spec(restart=mode), History(), ended, 0.0)[0].action is action
+    decision, _ = decide(spec(restart=mode), History(), ended, 0.0)
+    assert (decision.action, decision.after) == (action, 0.0)
 
 
 lives = st.floats(min_value=0.0, max_value=500.0)
@@ -140,4 +166,6 @@ def test_it_recovers_when_the_cause_goes_away(
     of = spec(backoff=backoff, give_up=give_up)
     healthy = Exit(code=1, became_ready=True, ready_for=backoff.reset_after + give_up.within + 1)
     last = run(of, [*ends, (healthy.ready_for, healthy)])[-1]
-    assert last == (Decision(Action.RESTART, 0.0) if give_up.deaths > 1 else last)
+    # Where one death is already too many, no time is healthy enough.
+    at_limit = Decision(Action.RESTART_SLOWLY, give_up.slow_every)
+    assert last == (at_limit if give_up.deaths == 1 else Decision(Action.RESTART, 0.0))

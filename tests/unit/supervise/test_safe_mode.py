@@ -120,6 +120,41 @@ def test_what_is_left_out_is_what_was_broken_when_it_was_last_looked_at(steps: l
         assert not bot.mode.on_trial or step in ("break", "mend")
 
 
+def test_the_third_start_in_a_row_that_dies_of_a_plugin_is_the_last_with_it() -> None:
+    bot = Bot(spec())
+    bot.broken = {"a"}
+    assert bot.until_ready() == 3
+
+
+@pytest.mark.parametrize("then", GiveUpThen)
+def test_where_no_fast_restart_is_left_one_death_is_enough(then: GiveUpThen) -> None:
+    bot = Bot(spec(give_up=GiveUp(deaths=3, then=then)))
+    bot.die(None)
+    bot.die(None)
+    assert bot.die("a") == Decision(Action.RESTART)
+    assert bot.mode.names == ("a",)
+
+
+def test_where_the_policy_is_slow_already_one_death_is_enough() -> None:
+    bot = Bot(spec(give_up=GiveUp(deaths=3)))
+    for _ in range(4):
+        assert bot.mode.names == ()
+        last = bot.die(None)
+    assert last.action is Action.RESTART_SLOWLY
+    assert bot.die("a") == Decision(Action.RESTART)
+    assert bot.mode.names == ("a",)
+
+
+def test_of_those_left_out_the_ones_that_have_changed_are_tried_again() -> None:
+    bot = Bot(spec())
+    bot.broken = {"a", "b"}
+    bot.until_ready()
+    bot.versions["a"] += 1
+    bot.broken.discard("a")
+    assert bot.start() is None
+    assert bot.mode.names == ("b",)
+
+
 def test_mended_where_nobody_looks_it_is_tried_when_a_person_asks() -> None:
     bot = Bot(spec())
     bot.broken = {"a"}
@@ -163,7 +198,8 @@ def test_deaths_of_other_causes_are_left_to_the_policy(of: ProcessSpec, deaths: 
         else:
             in_a_row += 1
             assert in_a_row < ATTEMPTS
-            assert decision.action is Action.RESTART
+            hurried = Decision(Action.RESTART, 0.0 if in_a_row == 1 else of.backoff.base)
+            assert decision == (hurried if wanted.action is Action.RESTART_SLOWLY else wanted)
 
 
 @pytest.mark.parametrize(("mode", "code"), [(RestartMode.NEVER, 1), (RestartMode.ON_FAILURE, 0)])

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from liteyuki.comm import message
 
@@ -73,6 +73,7 @@ class OpenModel(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     key: Any
+    _seen: Any = PrivateAttr(0)
 
 
 _DAY = datetime.timedelta(days=1, microseconds=-1)
@@ -184,7 +185,8 @@ def same(one: Any, other: Any) -> bool:
             del left[match]
         return not left
     if isinstance(one, BaseModel):
-        return same(one.__dict__, other.__dict__) and same(one.model_extra, other.model_extra)
+        state = "__dict__", "model_extra", "model_fields_set", "__pydantic_private__"
+        return all(same(getattr(one, part), getattr(other, part)) for part in state)
     if dataclasses.is_dataclass(one):
         return all(same(getattr(one, f.name), getattr(other, f.name)) for f in dataclasses.fields(one))
     if isinstance(one, pathlib.PurePath):

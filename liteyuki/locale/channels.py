@@ -74,9 +74,13 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "通道 {channel} 关闭时有 {count} 条消息没有送到，已丢弃",
         "channel {channel} was closed before {count} messages were delivered; they are dropped",
     ),
-    "channel.hearer_failed": (
-        "通道 {channel} 的内部处理函数出错",
-        "an internal handler of channel {channel} failed",
+    "channel.control_failed": (
+        "通道 {channel}：处理内部消息 {value} 时出错",
+        "channel {channel}: handling an internal {value} failed",
+    ),
+    "channel.control_unknown": (
+        "通道 {channel}：没有人处理内部消息 {value}，已忽略",
+        "channel {channel}: nobody here handles an internal {value}; it is ignored",
     ),
     "channel.cut": (
         "通道 {channel}：另一端在发送途中结束，丢失了一条未发完的消息（{bytes} 字节）",
@@ -99,10 +103,6 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "channel.filter_failed": (
         "通道 {channel}：filter_func 出错，消息：{value}",
         "channel {channel}: a filter_func raised at {value}",
-    ),
-    "channel.notify_failed": (
-        "通道 {channel}：通知未被处理：{error}",
-        "channel {channel}: a notification failed: {error}",
     ),
     "channel.blocks_loop": (
         "通道 {channel}：{place} 处的 receive() 阻塞了事件循环，期间机器人无法做别的事；"

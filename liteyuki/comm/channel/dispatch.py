@@ -136,15 +136,22 @@ class Dispatcher:
         values, run, handlers, count = self._session.inbox.values, self._receiver.run, self.handlers, 0
         assert run is not None
         if self._session.options.ack == "handled" or self._receiver.checker is not None:
-            while values and count < at_most:
-                self._call_checked(loop, run, values.popleft())
+            while count < at_most:
+                try:
+                    value = values.popleft()
+                except IndexError:
+                    break
                 count += 1
+                self._call_checked(loop, run, value)
             return count
         acks, name = run.acks, self._session.name
         only = handlers[0].function if len(handlers) == 1 and handlers[0].filter_func is None else None
         try:
-            while values and count < at_most:
-                value = values.popleft()
+            while count < at_most:
+                try:
+                    value = values.popleft()
+                except IndexError:  # it may be closed meanwhile, here or on another thread
+                    break
                 count += 1
                 if acks is not None and acks.take():
                     self._receiver.say_taken()

@@ -121,6 +121,7 @@ class Session:
         self.closed = ChannelClosed(self.name, text("channel.reason_closed_here"))
         self.is_closed_here = True
         self.outbox.close_burst()
+        self.inbox.clear()
         self.calls.fail_all()
         self.credit.wake_all()
         self.inbox.wake_all()

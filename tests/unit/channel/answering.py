@@ -44,7 +44,7 @@ def fill(main: Channel[Any]) -> None:
 
     def ask_on() -> None:
         for _ in range(1000):
-            main.notify(bytes(90_000))
+            main.tell(bytes(90_000))
 
     with pytest.raises(ChannelFull):
         ask_on()

@@ -37,9 +37,9 @@ def weighing(number: int, cost: int) -> bytes:
     return value
 
 
-def wait_for_sender(channel: Channel[Any]) -> None:
-    """Block until somebody waits for room."""
+def wait_for_sender(channel: Channel[Any], waits: int = 1) -> None:
+    """Block until somebody has begun to wait for room, for the first or a later time."""
     deadline = time.monotonic() + DEADLINE
-    while not channel.stats.waits:
+    while channel.stats.waits < waits:
         assert time.monotonic() < deadline, "nobody waits to send"
         time.sleep(0.001)

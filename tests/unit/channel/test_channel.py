@@ -9,10 +9,10 @@ import pytest
 
 from liteyuki.comm import message
 from liteyuki.comm.channel import Channel
-from liteyuki.comm.io.writer import Bursts
 from liteyuki.comm.transport import memory_pair
 from liteyuki.comm.transport.memory import MemoryTransport
 from liteyuki.errors import ChannelClosed, MessageTooLarge
+from tests.unit.channel.watched import time_bursts_by
 from tests.unit.joined import DEADLINE, Joiner, run
 
 
@@ -253,7 +253,7 @@ def test_a_message_leaves_at_once_but_in_a_burst_with_those_of_the_same_turn(is_
         counting.__dict__.update(one.__dict__)
         main, child = Channel[int]("main"), Channel[int]("child")
         seconds = itertools.count()
-        main.link.bursts = Bursts(clock=lambda: 0.0 if is_burst else next(seconds))
+        time_bursts_by(main, lambda: 0.0 if is_burst else next(seconds))
         main.bind(asyncio.get_running_loop())
         main.attach(counting)
         child.attach(other)

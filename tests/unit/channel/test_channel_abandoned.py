@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Coroutine, Iterator
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from liteyuki.comm.channel import Channel
 from tests.unit.channel.optioned import wait_for_sender, with_options
+from tests.unit.channel.watched import receivers, wait_for_receivers
 from tests.unit.joined import DEADLINE, Joiner, in_thread, run, until
 
 BOUND = 1000
@@ -51,8 +53,9 @@ def begin_and_drop(coroutine: Coroutine[Any, Any, Any]) -> None:
 
 def check_that_all_goes_on(main: Channel[Any], child: Channel[Any]) -> None:
     """After a first message that fills the bound: the next ones, from threads and from a loop."""
+    waits = main.stats.waits
     waiting = in_thread(lambda: main.send("thread", timeout=DEADLINE))
-    wait_for_sender(main)
+    wait_for_sender(main, waits + 1)
     assert child.receive(DEADLINE) == bytes(900)
     waiting.result(DEADLINE)
     assert child.receive(DEADLINE) == "thread"
@@ -91,12 +94,12 @@ def test_a_thread_that_was_interrupted_while_it_waited_holds_no_other_sender_up(
     greet(main, child)
     main.send(bytes(900))
 
-    def interrupt() -> None:
-        wait_for_sender(main)
+    def interrupt(waits: int) -> None:
+        wait_for_sender(main, waits)
         os.kill(os.getpid(), signal.SIGUSR1)
 
-    for timeout in None, DEADLINE:
-        interrupting = in_thread(interrupt)
+    for waits, timeout in enumerate((None, DEADLINE), 1):
+        interrupting = in_thread(partial(interrupt, waits))
         with pytest.raises(Interrupted):
             main.send("interrupted", timeout=timeout)
         interrupting.result(DEADLINE)
@@ -118,7 +121,7 @@ def test_an_interrupted_call_leaves_a_channel_that_answers(joiner: Joiner, inter
                 await gate.wait()
             return value
 
-        main.notify("begin")
+        asked.set()
         await asyncio.to_thread(over.wait, DEADLINE)
         gate.set()
 
@@ -153,7 +156,7 @@ def test_a_receive_that_nobody_waits_for_any_more_takes_nothing(joiner: Joiner, 
 
     async def body() -> None:
         receiving = asyncio.ensure_future(child.async_receive())
-        await until(lambda: child.receiver.inbox.waiters, "it to wait")
+        await until(lambda: receivers(child), "it to wait")
         for _ in range(3):
             await asyncio.sleep(0)
         main.send("for the living")
@@ -167,8 +170,7 @@ def test_an_interrupted_receive_takes_nothing(joiner: Joiner, interruptible: Non
     main, child = joiner.channels()
 
     def interrupt() -> None:
-        while not child.receiver.inbox.threads:
-            threading.Event().wait(0.001)
+        wait_for_receivers(child)
         os.kill(os.getpid(), signal.SIGUSR1)
 
     for number in range(3):

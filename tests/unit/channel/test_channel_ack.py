@@ -172,7 +172,7 @@ def test_there_is_room_again_when_messages_are_handled_and_not_before(joiner: Jo
         main.send(bytes(800))
         await begun.until(1)
         waiting = asyncio.ensure_future(main.asend(bytes(801)))
-        await until(lambda: main.room, "the sender to wait")
+        await until(lambda: main.stats.waits, "the sender to wait")
         assert not waiting.done()
         gate.set()
         await begun.until(2)

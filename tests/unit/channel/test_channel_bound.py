@@ -11,6 +11,7 @@ from liteyuki.comm.wire import HEADER, FrameKind, pack_frame
 from liteyuki.comm.wire.frames import HEADER_BYTES, MAX_FRAME_BYTES
 from liteyuki.errors import ChannelBroken, ChannelFull, MessageTooLarge
 from tests.unit.channel.optioned import COST_BYTES, HEAD_BYTES, wait_for_sender, weighing, with_options
+from tests.unit.channel.watched import held, read_now
 from tests.unit.joined import DEADLINE, Joiner, close_at_once, hello, in_thread, run, send_raw, until
 
 BOUND = 10_000
@@ -118,7 +119,7 @@ def test_a_message_over_the_bound_gets_its_turn_among_small_ones(joiner: Joiner)
         values = filled(main)
         large = bytes(5 * BOUND)
         waiting = asyncio.ensure_future(main.asend(large))
-        await until(lambda: main.room, "the large one to wait")
+        await until(lambda: main.stats.waits, "the large one to wait")
         others = [asyncio.ensure_future(main.asend(number)) for number in range(200)]
         received = [await asyncio.wait_for(child.async_receive(), DEADLINE) for _ in range(len(values) + 201)]
         assert received == [*values, large, *range(200)]
@@ -168,18 +169,15 @@ def test_one_over_the_limit_of_the_channel_is_refused(joiner: Joiner) -> None:
 def test_room_is_seen_though_the_other_side_has_not_read_that_somebody_waits(joiner: Joiner, has_loop: bool) -> None:
     main, child = with_options(joiner, max_queued_bytes=BOUND).channels()
     values = filled(main)
-    with child.lock:
-        while child.receiver.inbox.queued_bytes < sum(map(len, values)):
-            child.link.read()  # all of them are over there, and none is taken
+    while held(child).size_bytes < sum(map(len, values)):
+        read_now(child)  # all of them are over there, and none is taken
 
     async def send_on_loop() -> None:
         await main.asend("last", timeout=DEADLINE)
 
     sender = in_thread((lambda: asyncio.run(send_on_loop())) if has_loop else lambda: main.send("last"))
     wait_for_sender(main)
-    with child.lock:
-        # It takes what it has, and reads nothing more.
-        while child.receiver.inbox:
-            child.take()
+    # It takes what it has, and reads nothing more.
+    assert [child.receive(0) for _ in values] == values
     sender.result(DEADLINE)
     assert child.receive(DEADLINE) == "last"

@@ -8,6 +8,7 @@ import pytest
 
 from liteyuki.errors import ChannelClosed, PeerGone
 from tests.unit.channel.optioned import with_options
+from tests.unit.channel.watched import receivers
 from tests.unit.joined import Arrivals, DEADLINE, Joiner, TRANSPORTS, crash, in_thread, run, soon, until
 
 LARGE = bytes(5 * 2**20)
@@ -42,7 +43,7 @@ def test_a_handler_that_closes_its_channel_gets_no_more(joiner: Joiner, is_queue
 
         for number in range(1000):
             main.send(number)
-        await until(lambda: child.link.transport is None, "its end")
+        await until(lambda: not child.is_attached, "its end")
         assert got == list(range(501))
         assert child.stats.received == 501
 
@@ -172,7 +173,7 @@ def test_a_close_goes_on_when_the_other_side_dies(piped: Joiner, how: str, logge
             assert closing.done()
             assert closing.exception() is None or isinstance(closing.exception(), TimeoutError)
             raised.append(closing.exception())
-        await until(lambda: "unattached" in repr(main) or main.link.transport is None, "the end")
+        await until(lambda: not main.is_attached, "the end")
 
     raised: list[BaseException | None] = []
     run(body())
@@ -215,8 +216,9 @@ def test_every_use_of_a_closed_channel_says_where_it_was_closed(joiner: Joiner) 
             lambda: main.asend(1),
             lambda: main.request(1),
             lambda: main.call(1),
-            lambda: main.notify(1),
             lambda: main.tell(1),
+            lambda: main.ask(1),
+            lambda: main.ask_in_thread(1),
             lambda: main.attach(joiner.transports()[0]),
         ]
         for use in uses:
@@ -241,7 +243,7 @@ def test_everybody_who_waits_learns_that_it_was_closed(joiner: Joiner) -> None:
         sending = asyncio.ensure_future(main.asend(bytes(900)))
         threads = [in_thread(lambda: main.send(bytes(900))), in_thread(lambda: main.receive(DEADLINE))]
         called = in_thread(lambda: main.call(1))
-        await until(lambda: main.stats.waits == 2 and main.receiver.inbox.threads, "all to wait")
+        await until(lambda: main.stats.waits == 2 and receivers(main) == 2, "all to wait")
         main.close()
         for waiter in receiving, sending, *map(asyncio.ensure_future, map(soon, threads)):
             with pytest.raises(ChannelClosed, match="已在此处关闭"):

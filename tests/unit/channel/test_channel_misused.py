@@ -57,7 +57,7 @@ def test_tasks_that_send_at_once_send_in_their_order(joiner: Joiner) -> None:
     child.on_receive()(arrivals.add)
 
     async def body() -> None:
-        child.bind_to_running_loop()
+        child.bind(asyncio.get_running_loop())
         await asyncio.gather(*(main.asend(f"{number:0106}") for number in range(MESSAGES)))
         later = [asyncio.create_task(main.asend(number)) for number in range(MESSAGES)]
         await asyncio.gather(*later)
@@ -94,7 +94,7 @@ def test_what_cannot_be_put_together_here_ends_nothing(
         child.on_receive()(arrivals.add)
 
         async def body() -> None:
-            child.bind_to_running_loop()
+            child.bind(asyncio.get_running_loop())
             await arrivals.until(3)
 
         run(body())

@@ -210,7 +210,7 @@ def test_no_handle_is_left_of_channels_that_nobody_took(joiner: Joiner) -> None:
     for near in nears[2:4]:
         child.send(near)
     main.tell(nears[4])
-    main.notify(nears[5])
+    main.tell([nears[5]])
     for channel in child, main, *nears:
         close_at_once(channel)
     joiner.close()

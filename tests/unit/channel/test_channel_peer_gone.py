@@ -59,8 +59,6 @@ def test_a_call_that_had_to_wait_until_it_could_be_sent_is_answered(piped: Joine
 
 
 def _dies(joiner: Joiner, main: Channel[Any], child: Channel[Any]) -> None:
-    transport = child.link.transport
-    assert transport is not None
     child.detach()
 
 
@@ -119,7 +117,7 @@ def test_those_who_could_not_even_ask_learn_it_too_and_leave_no_error_behind(pip
         piped.child_of(main, 1)
         fill(main)
         asking = asyncio.ensure_future(main.request(bytes(80_000)))
-        await until(lambda: main.room, "the request to wait")
+        await until(lambda: main.stats.waits, "the request to wait")
         thread = in_thread(lambda: main.call(bytes(80_000)))
         await asyncio.sleep(0)
         main.detach()
@@ -166,7 +164,6 @@ def test_requests_that_nobody_gets_to_are_refused_from_the_bound_on(joiner: Join
     for call in refused:
         with pytest.raises(RemoteError, match="ChannelFull"):
             call.result()
-    main.notify(bytes(300_000))
     assert len(logged) == 1
     with serving(child):
         assert [call.result(DEADLINE) for call in calls if call not in refused] == [bytes(300_000)] * 6

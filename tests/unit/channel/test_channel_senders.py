@@ -84,7 +84,7 @@ def test_nobody_overtakes_who_waits_in_asend(joiner: Joiner, taken: int) -> None
             main.send(value)
             await asyncio.sleep(0)  # so that each goes out, and is forgotten, by itself
         first = asyncio.ensure_future(main.asend(weighing(100, BOUND // 2)))
-        await until(lambda: main.room, "the first to wait")
+        await until(lambda: main.stats.waits, "the first to wait")
         assert [await child.async_receive() for _ in range(taken)] == values[:taken]
         await until(lambda: main.stats.queued <= 9 - taken, "them to be forgotten")
         second = asyncio.ensure_future(main.asend(weighing(101, 400)))
@@ -184,7 +184,7 @@ def test_all_who_wait_learn_of_the_end(joiner: Joiner, ending: str) -> None:
         filled(main)
         waiting = [asyncio.ensure_future(main.asend(number)) for number in range(3)]
         thread = in_thread(lambda: main.send("thread"))
-        await until(lambda: main.stats.waits == 4 and main.room, "all to wait")
+        await until(lambda: main.stats.waits == 4, "all to wait")
         close_at_once(main if ending == "closed here" else child)
         for waiter in *waiting, asyncio.ensure_future(soon(thread)):
             with pytest.raises(ChannelClosed):

@@ -93,7 +93,7 @@ def test_one_in_a_message_that_was_refused_can_be_sent_again(joiner: Joiner, sen
         with pytest.raises(PeerGone):
             await joiner.kept("nobody").request(sent[0])
         cancelled = asyncio.ensure_future(main.asend([sent[0], bytes(300)]))
-        await until(lambda: main.room, "it to wait")
+        await until(lambda: main.stats.waits, "it to wait")
         cancelled.cancel()
         with pytest.raises(asyncio.CancelledError):
             await cancelled

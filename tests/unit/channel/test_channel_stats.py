@@ -50,7 +50,6 @@ def test_requests_and_what_is_told_do_not_count(joiner: Joiner) -> None:
         main, child = joiner.channels()
         child.on_request()(lambda value: value)
         assert await main.request(bytes(1000), timeout=DEADLINE) == bytes(1000)
-        main.notify(1)
         main.tell(2)
         for channel in main, child:
             stats = channel.stats

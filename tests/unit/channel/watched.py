@@ -2,14 +2,25 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from liteyuki.comm.channel import Channel
+from liteyuki.comm.io.writer import Bursts
 from liteyuki.comm.session import Held
 from tests.unit.joined import DEADLINE
 
-__all__ = ["held", "is_free", "read_now", "receivers", "something_waits_here", "wait_for_receivers"]
+__all__ = [
+    "held",
+    "is_free",
+    "locked",
+    "read_now",
+    "receivers",
+    "something_waits_here",
+    "time_bursts_by",
+    "wait_for_receivers",
+    "write_now",
+]
 
 
 def receivers(channel: Channel[Any]) -> int:
@@ -49,6 +60,16 @@ def is_free(channel: Channel[Any]) -> bool:
         return False
     channel._connection.lock.release()
     return True
+
+
+def write_now(channel: Channel[Any]) -> None:
+    """Block until the system has all that was sent."""
+    assert channel._connection.write_out(DEADLINE)
+
+
+def time_bursts_by(channel: Channel[Any], clock: Callable[[], float]) -> None:
+    """Tell by `clock` whether messages are sent so fast that they are to go together."""
+    channel._connection.outgoing._bursts = Bursts(clock)
 
 
 @contextlib.contextmanager

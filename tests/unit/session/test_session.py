@@ -375,6 +375,7 @@ def test_closing_here_leaves_what_is_queued_to_be_written() -> None:
     peer = Peer()
     peer.greeted()
     peer.send("queued")
+    peer.receive(message_of("unread"))
     woken: list[str] = []
     peer.session.inbox.waiters.append(Sleeper("receiver", woken))
     _, caller = peer.ask()
@@ -382,6 +383,7 @@ def test_closing_here_leaves_what_is_queued_to_be_written() -> None:
     assert not peer.session.close_here()
     assert caller.answers == [None]
     assert woken == ["receiver"]
+    assert not peer.session.inbox
     with pytest.raises(ChannelClosed, match="已在此处关闭"):
         peer.send("more")
     assert [frame.kind for frame in peer.written()] == [FrameKind.MESSAGE, FrameKind.REQUEST]

@@ -151,7 +151,11 @@ def test_the_stack_of_a_crash_in_c_code(tmp_path: Path, beside: str, here: str) 
 )
 def test_a_crash_is_of_one_thread_whatever_is_printed_after_it(others: list[str]) -> None:
     head = ["Fatal Python error: Aborted", "", "Current thread 0x01 (most recent call first):"]
-    frames = ['  File "/bot/plugins/single.py", line 3 in f', '  File "/bot/bot.py", line 1 in <module>', ""]
+    frames = [
+        '  File "/bot/plugins/single.py", line 3 in f',
+        '  File "/venv/site-packages/installed/x.py", line 1 in g',
+        "",
+    ]
     stacks = stacks_in([*head, *frames, *others, "Extension modules: one (total: 1)"])
     assert fatal_error(stacks) == "Fatal Python error: Aborted"
     assert plugin_behind(stacks, HOMES) == "plugins.single"

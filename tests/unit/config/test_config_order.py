@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from liteyuki.config import load_settings
+from liteyuki.config_order import instance_names
 from liteyuki.errors import ConfigError
 from liteyuki.supervise import ProcessSpec
 
@@ -71,3 +72,13 @@ def test_what_is_refused(tmp_path: Path, own: str, key: str, words: list[str]) -
 
 def test_a_name_of_a_third_instance_is_free(tmp_path: Path) -> None:
     assert list(read(tmp_path, "[processes.a]\ninstances = 2\n[processes.a-3]")) == ["a-1", "a-2", "a-3"]
+
+
+def test_the_most_instances_that_there_may_be(tmp_path: Path) -> None:
+    names = list(read(tmp_path, "[processes.a]\ninstances = 1000"))
+    assert (len(names), names[-1]) == (1000, "a-1000")
+
+
+@pytest.mark.parametrize("instances", ["2", 2.0, None, [2], True, 0, -1, 1001])
+def test_what_is_no_number_of_instances_leaves_the_name_as_it_is(instances: object) -> None:
+    assert instance_names("a", instances) == ("a",)

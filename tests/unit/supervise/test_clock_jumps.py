@@ -84,23 +84,26 @@ def test_a_schedule_under_a_clock_that_is_set(
     monkeypatch.setattr(schedule_module, "datetime", Clock)
 
     async def main() -> None:
-        loop, looks_due = asyncio.get_running_loop(), list[Callable[[], None]]()
+        loop, waits = asyncio.get_running_loop(), list[tuple[asyncio.TimerHandle, Callable[[], None]]]()
         call_later = loop.call_later
 
         def wait(after: float, look: Callable[[], None]) -> asyncio.TimerHandle:
             # However far away the time is: the clock may be set meanwhile.
             assert 0 < after <= 60
-            looks_due.append(look)
-            return call_later(after, look)
+            waits.append((call_later(after, look), look))
+            return waits[-1][0]
 
         monkeypatch.setattr(loop, "call_later", wait)
         schedule = Schedule("0 4 * * *", lambda cause, details: asked.append(cause))
         generation: Any = None
         schedule.ready(generation)
+        schedule.ready(generation)
+        assert [timer.cancelled() for timer, _ in waits] == [True, False]
         for time in looks[1:]:
             times.append(time)
-            looks_due[-1]()
+            waits[-1][1]()
         schedule.ended()
+        assert waits[-1][0].cancelled()
 
     asyncio.run(main())
     assert asked == [Cause.SCHEDULE] * restarts

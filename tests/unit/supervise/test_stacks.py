@@ -5,6 +5,7 @@ import sys
 import traceback
 from pathlib import Path, PurePath
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,6 +76,31 @@ def test_of_two_errors_the_last_counts_unless_the_first_is_its_cause(
     assert plugin_behind(stacks, HOMES) == (owners[-1] if owners else None)
 
 
+SINGLE = [("/bot/plugins/single.py", 3, "<module>")]
+NOBODYS = [("/bot/bot.py", 4, "<module>")]
+
+
+@pytest.mark.parametrize(
+    ("between", "plugin"),
+    [
+        ("The above exception was the direct cause of the following exception:", "plugins.single"),
+        ("During handling of the above exception, another exception occurred:", "plugins.single"),
+        ("[INFO] it goes on", None),
+    ],
+)
+def test_an_error_before_the_last_one_counts_if_it_is_its_cause(between: str, plugin: str | None) -> None:
+    lines = [*printed(SINGLE, KeyError(1)), "", between, "", *printed(NOBODYS, ValueError("last"))]
+    assert plugin_behind(stacks_in(lines), HOMES) == plugin
+
+
+def test_a_line_that_came_in_between_does_not_end_a_stack_before_its_first_frame() -> None:
+    head, *rest = printed(SINGLE, ValueError("x"))
+    stacks = stacks_in([head, "[INFO] another thread's", *rest])
+    assert plugin_behind(stacks, HOMES) == "plugins.single"
+    assert last_error(stacks) == "ValueError: x"
+    assert not crashed_outside(stacks, HOMES["installed"])
+
+
 @given(st.lists(st.text() | st.sampled_from(['  File "x", line 1', "Traceback (most recent call last):", "", "  x"])))
 def test_anything_can_be_printed(lines: list[str]) -> None:
     stacks = stacks_in(lines)
@@ -84,10 +110,10 @@ def test_anything_can_be_printed(lines: list[str]) -> None:
     fatal_error(stacks)
 
 
-def test_a_plugin_that_nonebot_goes_on_without_is_not_what_has_ended_the_program() -> None:
-    frames = [("/bot/plugins/single.py", 3, "<module>")]
-    lines = ['[ERROR] nonebot | Failed to import "single"', *printed(frames, ImportError("no such module"))]
-    stacks = stacks_in(lines)
+@pytest.mark.parametrize("between", [[], [""]])
+def test_a_plugin_that_nonebot_goes_on_without_is_not_what_has_ended_the_program(between: list[str]) -> None:
+    head = '[ERROR] nonebot | Failed to import "single"'
+    stacks = stacks_in([head, *between, *printed(SINGLE, ImportError("no such module"))])
     assert plugin_behind(stacks, HOMES) is None
     assert last_error(stacks) == ""
     # But if it is known from elsewhere that it has, this is why.
@@ -103,15 +129,14 @@ def test_one_whose_beginning_is_not_there_any_more() -> None:
     assert error_of(stacks, HOMES["plugins.single"]) == "ValueError: x"
 
 
-def test_the_stack_of_a_crash_in_c_code(tmp_path: Path) -> None:
-    """As this Python prints it, with a second thread that is of no interest."""
+@pytest.mark.parametrize(("beside", "here"), [("other.wait()", "other.die()"), ("other.die()", "other.wait()")])
+def test_the_stack_of_a_crash_in_c_code(tmp_path: Path, beside: str, here: str) -> None:
+    """As this Python prints it, before and after that of a thread that is of no interest."""
     plugin, other = tmp_path / "plugin.py", tmp_path / "other.py"
-    plugin.write_text("import other\nother.die()\n")
-    other.write_text(
-        "import ctypes, threading, time\n"
-        "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
-        "def die():\n    ctypes.string_at(0)\n"
+    plugin.write_text(
+        f"import threading, other\nthreading.Thread(target=lambda: {beside}, daemon=True).start()\n{here}\n"
     )
+    other.write_text("import ctypes, time\ndef die():\n    ctypes.string_at(0)\ndef wait():\n    time.sleep(60)\n")
     ended = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", "import plugin"],
         cwd=tmp_path,
@@ -126,3 +151,20 @@ def test_the_stack_of_a_crash_in_c_code(tmp_path: Path) -> None:
     assert plugin_behind(stacks, {"plugin": plugin, "other": other}) == "other"
     assert not crashed_outside(stacks, plugin)
     assert crashed_outside(stacks, tmp_path / "third.py")
+
+
+@pytest.mark.parametrize(
+    "others", [[], ["Thread 0x02 (most recent call first):", '  File "/bot/plugins/package/x.py", line 4 in wait', ""]]
+)
+def test_a_crash_is_of_one_thread_whatever_is_printed_after_it(others: list[str]) -> None:
+    head = ["Fatal Python error: Aborted", "", "Current thread 0x01 (most recent call first):"]
+    frames = [
+        '  File "/bot/plugins/single.py", line 3 in f',
+        '  File "/venv/site-packages/installed/x.py", line 1 in g',
+        "",
+    ]
+    stacks = stacks_in([*head, *frames, *others, "Extension modules: one (total: 1)"])
+    assert fatal_error(stacks) == "Fatal Python error: Aborted"
+    assert plugin_behind(stacks, HOMES) == "plugins.single"
+    assert not crashed_outside(stacks, HOMES["plugins.single"])
+    assert crashed_outside(stacks, HOMES["plugins.package"])

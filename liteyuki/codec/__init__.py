@@ -4,7 +4,7 @@ It knows nothing of channels, frames or processes, and imports nothing of `litey
 values imports it.
 """
 
-from liteyuki.codec.canonical_form import canonical_form
+from liteyuki.codec.canonical import canonical_form
 from liteyuki.codec.classes import UnknownMessage, message, register_codec_hook
 from liteyuki.codec.containers import TakeIn
 from liteyuki.codec.encoding import decode, decode_batch, encode, encode_parts, encode_plain

@@ -210,7 +210,9 @@ class TwoSessions(RuleBasedStateMachine):
         if self.waiting is not None and self.child is not None and self.child.session.has_greeted:
             # The other side knows what it is to tell of, or has told it; or it is this side that must write first.
             is_known = self.here.own[WANTED] > self.here.peer[TAKEN]
-            is_told = bool(self.child.session.outbox.urgent) or any(frame.kind == FrameKind.ROOM for frame in self.way_back)
+            is_told = bool(self.child.session.outbox.urgent) or any(
+                frame.kind == FrameKind.ROOM for frame in self.way_back
+            )
             assert is_known or is_told or self.main.session.outbox.waiting_bytes
 
     def teardown(self) -> None:

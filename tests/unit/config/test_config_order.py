@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from liteyuki.config import load_settings
-from liteyuki.config_order import instance_names
+from liteyuki.config.order import instance_names
 from liteyuki.errors import ConfigError
 from liteyuki.supervise import ProcessSpec
 

@@ -11,8 +11,7 @@ import pytest
 
 from liteyuki._platform import open_shared_page
 from liteyuki.comm.transport import PipeTransport, Transport, TransportEnded, memory_pair, pipe_pair
-from liteyuki.comm.wire import TAKEN
-from liteyuki.comm.wire import HANDLES_SHIFT, Frame, FrameError, FrameKind, Handle, pack_frame
+from liteyuki.comm.wire import HANDLES_SHIFT, TAKEN, Frame, FrameError, FrameKind, Handle, pack_frame
 from tests.contracts.frames import (
     Pair,
     is_readable,

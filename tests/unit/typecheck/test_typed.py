@@ -22,9 +22,9 @@ from typing import (
 )
 
 import pytest
-from liteyuki.comm.protocol import Origin, RestartRequest
 from pydantic import BaseModel, FutureDate
 
+from liteyuki.comm.protocol import Origin, RestartRequest
 from liteyuki.comm.typecheck import check_for
 from tests.unit.typecheck.examples import (
     Both,

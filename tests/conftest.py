@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before anything imports them, whichever tests come first.
 pytest.register_assert_rewrite("harness", "tests.contracts", "tests.unit.joined")
@@ -18,14 +19,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# How long an example takes says nothing: the tests beside it take as much of the processor as they like.
+settings.register_profile("no times", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no times")
+
 os.environ.pop("LITEYUKI_LANG", None)  # all that is started here speaks the first language
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two for each core, since much of the time is waiting. None for single files, which are done before they start."""
+    """One more than there are cores, since some always wait. None for single files, which end before these start."""
     if not any(Path(arg).is_dir() for arg in config.args):
         return 0
-    return min(8, 2 * (os.cpu_count() or 1))
+    return min(8, (os.cpu_count() or 1) + 1)
 
 
 @pytest.fixture(autouse=True)

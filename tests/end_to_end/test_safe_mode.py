@@ -160,10 +160,10 @@ def test_a_thread_that_crashes_while_another_plugin_is_loaded(project: Project) 
 
 
 def test_one_that_hangs_is_left_out_after_start_timeout(project: Project) -> None:
-    project.write_pyproject(f"{FAST}start_timeout = 4.0\n")
+    project.write_pyproject(f"{FAST}start_timeout = 10.0\n")
     project.write_plugin("hanging", "import time\ntime.sleep(3600)\n")
     with project.run() as main, OneBot(project.port) as qq:
-        qq.wait_said("未加载 plugins.hanging：加载时卡住，4 秒（start_timeout）内未就绪", deadline=60)
+        qq.wait_said("未加载 plugins.hanging：加载时卡住，10 秒（start_timeout）内未就绪", deadline=60)
         main.wait_ready()
 
 

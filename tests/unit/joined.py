@@ -16,7 +16,7 @@ from liteyuki.comm.transport import PipeTransport, Transport, memory_pair, pipe_
 from liteyuki.comm.wire import FrameKind, pack_frame
 from liteyuki.comm.wire.frames import PROTOCOL_VERSION
 
-DEADLINE = 10.0
+DEADLINE = 30.0
 """Seconds for anything that must happen at all."""
 
 T = TypeVar("T")

@@ -12,6 +12,7 @@ from liteyuki.comm.registry import Registry, replaced_registry
 from liteyuki.comm.storage.messages import StorageWait
 from liteyuki.comm.storage.server import StorageServer
 from liteyuki.comm.storage.store import ABSENT
+from liteyuki.comm.storage.watch import Watch
 from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread, run, until
 
 
@@ -101,17 +102,23 @@ def test_a_watcher_in_another_thread_sees_states_in_their_order() -> None:
 
 
 def test_who_watches_is_told_of_an_expiry_that_nobody_else_notices() -> None:
+    async def until_it_is_gone(watch: Watch) -> None:
+        while (await anext(watch)).exists:
+            pass
+
     async def body() -> None:
-        shared_memory.set("key", 1, ttl=0.05)
+        shared_memory.set("key", 1)
         with shared_memory.watch("key") as watch:
             assert (await anext(watch)).value == 1
-            assert not (await asyncio.wait_for(anext(watch), DEADLINE)).exists
+            shared_memory.set("key", 2, ttl=0.05)
+            await asyncio.wait_for(until_it_is_gone(watch), DEADLINE)
 
     run(body())
-    shared_memory.set("key", 1, ttl=0.05)
+    shared_memory.set("key", 1)
     watch = shared_memory.watch("key")
-    changes = in_thread(lambda: (next(watch), next(watch)))
-    assert [change.exists for change in changes.result(DEADLINE)] == [True, False]
+    assert next(watch).value == 1
+    shared_memory.set("key", 2, ttl=0.05)
+    in_thread(lambda: next(change for change in watch if not change.exists)).result(DEADLINE)
 
 
 def test_a_longer_life_is_noticed_by_who_waits_for_the_end_of_a_shorter_one(clock: Clock) -> None:

@@ -19,16 +19,14 @@ from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, hello, run, until
 
 VALUE = ormsgpack.packb([1, "a"])
 ARRAY = b"\xdd\0\0\0\2\1\2"
-BATCH = RUN_HEAD.pack(len(ARRAY), 0) + ARRAY
+BATCH = RUN_HEAD.pack(len(ARRAY)) + ARRAY
 
 bodies = st.one_of(
     st.sampled_from([b"", b"\0", b"\x90", VALUE, ARRAY, b"\xdd\0\0\0\0", b"\xdd\0\0\0\1", b"\x91", b"\xc1", bytes(8)]),
     st.sampled_from(
-        [BATCH, BATCH[:-1], BATCH + BATCH, BATCH + b"\0", RUN_HEAD.pack(0, 0), RUN_HEAD.pack(2**32 - 1, 0)]
+        [BATCH, BATCH[:-1], BATCH + BATCH, BATCH + b"\0", RUN_HEAD.pack(0), RUN_HEAD.pack(2**32 - 1)]
     ),
-    st.builds(
-        lambda flags, array: RUN_HEAD.pack(len(array), flags) + array, st.integers(0, 255), st.binary(max_size=8)
-    ),
+    st.builds(lambda array: RUN_HEAD.pack(len(array)) + array, st.binary(max_size=8)),
     st.builds(struct.pack, st.just("<Q"), st.sampled_from([0, 1, 2**63, 2**64 - 1])),
     st.builds(lambda number: struct.pack("<Q", number) + VALUE, st.integers(0, 3)),
     st.builds(
@@ -49,8 +47,8 @@ sensible = st.sampled_from(
         pack_frame(FrameKind.REQUEST, 0, struct.pack("<Q", 1) + VALUE),
         pack_frame(FrameKind.REPLY, 0, struct.pack("<Q", 1) + VALUE),
         pack_frame(FrameKind.FAILURE, 0, struct.pack("<Q", 1) + VALUE),
-        pack_frame(FrameKind.TELL, 0, VALUE),
-        pack_frame(FrameKind.ROOM_WANTED, 0, struct.pack("<Q", 1)),
+        pack_frame(FrameKind.CONTROL, 0, struct.pack("<Q", 0) + VALUE),
+        pack_frame(FrameKind.CONTROL, 0, struct.pack("<Q", 1) + VALUE),
         pack_frame(FrameKind.ROOM, 0, b""),
         pack_frame(FrameKind.STOP, 0, b""),
         pack_frame(FrameKind.LARGE, 0, LARGE_HEAD.pack(FrameKind.MESSAGE, 0, len(VALUE))),
@@ -91,7 +89,7 @@ def read(raw: Transport) -> list[Frame]:
 @settings(deadline=None, max_examples=150)
 def test_a_thread_gets_values_or_errors_of_ours(transport: str, stream: list[bytes], greets: bool, ack: str) -> None:
     with fuzzed(transport, ack=ack) as (channel, raw):
-        channel.hear(lambda value: None)
+        channel.on_control(list, lambda value: None)
         write(raw, stream, greets=greets)
         for _ in range(40):
             try:
@@ -115,7 +113,7 @@ def test_a_loop_complains_of_nothing(transport: str, stream: list[bytes], ack: s
 
     async def body() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
-        channel.hear(lambda value: None)
+        channel.on_control(list, lambda value: None)
         channel.on_request()(lambda value: value)
         channel.on_receive()(lambda value: None)
         asking = asyncio.ensure_future(channel.request("number 1"))

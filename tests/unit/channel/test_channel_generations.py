@@ -80,9 +80,9 @@ def test_whatever_is_not_taken_goes_on_in_order(joiner: Joiner, ack: Ack, seed: 
 def test_what_came_over_a_dead_transport_is_sorted_before_what_came_later(joiner: Joiner) -> None:
     child, raw = joiner.against_raw()
     messages = [pack_frame(FrameKind.MESSAGE, 0, ormsgpack.packb([n, bytes(5_000)])) for n in range(100)]
-    room_wanted = pack_frame(FrameKind.ROOM_WANTED, 0, bytes(8))
-    # More than one read brings, with a question in the first one that cannot be answered any more.
-    send_raw(raw, hello() + room_wanted * 2 + b"".join(messages))
+    question = pack_frame(FrameKind.CONTROL, 0, (1).to_bytes(8, "little") + b"\xc0")
+    # More than one read brings, with questions in the first one that cannot be answered any more.
+    send_raw(raw, hello() + question * 2 + b"".join(messages))
     raw.close()
     assert [child.receive(DEADLINE)[0] for _ in range(100)] == list(range(100))
     with pytest.raises(ChannelClosed, match="已结束"):

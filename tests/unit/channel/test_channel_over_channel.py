@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import gc
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,13 +10,20 @@ from typing import Any
 import pytest
 
 from harness import open_handles
+from liteyuki.codec import message
 from liteyuki.comm.channel import Channel, ChannelEnd
-from liteyuki.errors import (
-    ChannelFull,
-    MessageTooLarge,
-)
+from liteyuki.errors import ChannelFull, MessageTooLarge
 from tests.unit.channel.sent_channels import check_connected, closing, handles_so_far
 from tests.unit.joined import Arrivals, DEADLINE, Joiner, close_at_once, crash, in_thread, run, soon
+
+@message(name="test_channel_over_channel.Passed")
+@dataclasses.dataclass(frozen=True)
+class Passed:
+    """What one core tells another."""
+
+    to: str
+    end: Any
+
 
 NAMES = [f"sent-{number}" for number in range(20)]
 
@@ -156,11 +164,11 @@ def test_what_is_told_holds_unopened_ends_that_may_be_passed_on(joiner: Joiner, 
         for channel in one_main, other:
             channel.bind(asyncio.get_running_loop())
         heard = Arrivals()
-        one_main.hear(heard.add)
-        one.tell(("for the other", sent[0]))
-        ((_, end),) = await heard.until(1)
-        assert isinstance(end, ChannelEnd)
-        other_main.send(end)
+        one_main.on_control(Passed, heard.add)
+        one.tell(Passed("for the other", sent[0]))
+        (passed,) = await heard.until(1)
+        assert isinstance(passed.end, ChannelEnd)
+        other_main.send(passed.end)
         far = await asyncio.wait_for(other.async_receive(), DEADLINE)
         with closing(far):
             await soon(in_thread(lambda: check_connected(sent[0], far)))

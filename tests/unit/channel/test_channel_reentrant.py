@@ -14,7 +14,7 @@ import pytest
 from liteyuki.comm.channel import Channel
 from liteyuki.errors import ChannelBusy, ChannelFull
 from tests.unit.channel.optioned import with_options
-from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread
+from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread, transport_of
 
 MESSAGES = 20_000
 BOUND = 1000
@@ -100,8 +100,7 @@ def test_nobody_waits_for_what_has_been_interrupted_for_it(
                 told.append(type(error))
 
     on_signal(use)
-    transport = main.link.transport
-    assert transport is not None
+    transport = transport_of(main)
     flush = transport.flush
 
     def interrupted_flush() -> bool:

@@ -3,12 +3,14 @@
 import asyncio
 import gc
 import os
+import socket
 from collections.abc import Iterator
 from typing import Any
 
+import ormsgpack
 import pytest
 
-from liteyuki.codec import TAGGED
+from liteyuki.codec.containers import HANDED_OVER
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.session import ChannelOptions
 from liteyuki.comm.wire import HANDLES_SHIFT, MAX_HANDLES, FrameKind, Handle, pack_frame
@@ -107,20 +109,49 @@ def test_one_in_a_message_that_was_refused_can_be_sent_again(joiner: Joiner, sen
     run(body())
 
 
-@pytest.mark.parametrize("number", [0, 1, 15, 2**31, -1, "x", None], ids=repr)
+def frame_of_end(handles: int, *parts: Any) -> bytes:
+    """A message that holds one end, as `parts` tell, and comes with so many handles."""
+    end = ormsgpack.Ext(HANDED_OVER, ormsgpack.packb(list(parts)))
+    return pack_frame(FrameKind.MESSAGE, handles << HANDLES_SHIFT, ormsgpack.packb(end))
+
+
+@pytest.mark.parametrize("number", [0, 1, 15, 2**31, -1, "x", None, True], ids=repr)
 def test_an_end_without_its_handle_breaks_the_channel(joiner: Joiner, number: Any) -> None:
     child, raw = joiner.against_raw()
-    body = b"\xc7" + bytes([len(end := pack_end(number, "evil", ChannelOptions())), 72]) + end
-    send_raw(raw, hello(), pack_frame(FrameKind.MESSAGE, TAGGED, body))
+    send_raw(raw, hello(), frame_of_end(0, number, "evil", *ChannelOptions()))
     with pytest.raises(ChannelBroken):
         child.receive(DEADLINE)
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (),
+        (0,),
+        (0, "evil"),
+        (0, None, *ChannelOptions()),
+        (0, "", *ChannelOptions()),
+        (0, "evil", *ChannelOptions(max_queued_bytes=-1)),
+        (0, "evil", 1.5, 1, "taken"),
+        (0, "evil", 1, "1", "taken"),
+        (0, "evil", 1, 1, "given"),
+        (0, "evil", 1, 1, ["taken"]),
+        (0, "evil", 1, 1, "taken", 1),
+    ],
+    ids=repr,
+)
+def test_an_end_that_is_described_wrongly_breaks_the_channel_and_is_closed(
+    joiner: Joiner, parts: tuple[Any, ...]
+) -> None:
+    child, raw = joiner.against_raw()
+    one, other = socket.socketpair()
+    with one:
+        check_broken_by(frame_of_end(1, *parts), Handle(other.detach()), child, raw)
+
+
 def test_an_end_that_is_no_socket_breaks_only_its_channels(joiner: Joiner) -> None:
     child, raw = joiner.against_raw()
-    end = pack_end(0, "evil", ChannelOptions())
-    body = b"\xc7" + bytes([len(end), 72]) + end
-    frame = pack_frame(FrameKind.MESSAGE, TAGGED | 1 << HANDLES_SHIFT, body)
+    frame = frame_of_end(1, 0, "evil", *ChannelOptions())
     check_broken_by(frame, Handle(os.open(os.devnull, os.O_RDONLY)), child, raw)
 
 

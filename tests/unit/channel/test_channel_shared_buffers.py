@@ -13,14 +13,13 @@ from harness import open_handles
 from liteyuki._platform import map_shared_copy, shared_copy
 from liteyuki.codec import register_codec_hook
 from liteyuki.codec.containers import HOOKED
-from liteyuki.comm.channel import shared_buffers
-from liteyuki.comm.channel.shared_buffers import pack_buffer
+from liteyuki.comm.channel import attachments
 from liteyuki.comm.session.items import MESSAGE_COST_BYTES
 from liteyuki.comm.wire import HANDLES_SHIFT, MAX_HANDLES, FrameKind, Handle, pack_frame
 from liteyuki.errors import MessageTooLarge
-from harness import open_handles
 from tests.unit.channel.optioned import with_options
 from tests.unit.channel.sent_channels import check_broken_by, handles_so_far
+from tests.unit.channel.watched import held
 from tests.unit.joined import DEADLINE, Joiner, close_at_once, crash
 
 LARGE_BYTES = 16 * 1024 * 1024
@@ -61,12 +60,12 @@ def test_it_arrives_as_it_was_and_belongs_to_whoever_got_it(
     joiner: Joiner, shared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not shared:
-        monkeypatch.setattr(shared_buffers, "shared_copy", refuse)
+        monkeypatch.setattr(attachments, "shared_copy", refuse)
     main, child = joiner.channels()
     sent = plane(7)
     main.send(Image(sent, plane(8, 10), plane(9)))
     sent[:] = plane(1)
-    assert main.outbox.queued_bytes > 2 * LARGE_BYTES
+    assert main.stats.queued_bytes > 2 * LARGE_BYTES
     got = child.receive(DEADLINE).planes
     assert is_plane(got[0], 7)
     assert is_plane(got[1], 8, 10)
@@ -82,7 +81,7 @@ def test_what_is_said_of_it_is_the_same_at_both_ends(joiner: Joiner) -> None:
         child.receive(DEADLINE)
     assert child.stats.received_bytes == main.stats.sent_bytes > 2 * LARGE_BYTES
     assert main.stats.largest_bytes > LARGE_BYTES
-    assert child.receiver.inbox.queued_bytes == 0
+    assert held(child) == held(main) == (0, 0, 0, 0)
 
 
 @needs_shared_memory
@@ -154,7 +153,7 @@ def unsealed() -> int:
 
 
 def frame_with(number: object, size: object) -> bytes:
-    place = pack_buffer(number, size)  # type: ignore[arg-type]
+    place = ormsgpack.packb([number, size])
     content = ormsgpack.packb(["test_channel_shared_buffers.Image", None, place])
     return pack_frame(FrameKind.MESSAGE, 1 << HANDLES_SHIFT, ormsgpack.packb(ormsgpack.Ext(HOOKED, content)))
 
@@ -200,4 +199,4 @@ def test_what_was_copied_can_be_changed_by_nobody() -> None:
 def test_a_message_without_such_buffers_costs_what_it_did(joiner: Joiner) -> None:
     main, _ = joiner.channels()
     main.send(Image(plane(1, 1000)))
-    assert main.outbox.queued_bytes < 1000 + 200 + MESSAGE_COST_BYTES
+    assert main.stats.queued_bytes < 1000 + 200 + MESSAGE_COST_BYTES

@@ -12,7 +12,8 @@ import pytest
 from liteyuki.comm.channel import Channel
 from liteyuki.errors import ChannelFull
 from liteyuki.hooks import Hook, Hooks
-from liteyuki.plugin import PluginThread
+from liteyuki.plugin.thread import PluginThread
+from tests.unit.channel.watched import something_waits_here
 from tests.unit.joined import DEADLINE, Joiner, in_thread, run, soon, until
 
 
@@ -22,7 +23,7 @@ async def plugin_thread(*channels: Channel[object]) -> AsyncIterator[PluginThrea
     thread = PluginThread()
     for channel in channels:
         channel.bind(asyncio.get_running_loop())
-        channel.handlers_loop = thread.handlers_loop
+        channel.handler_loop = thread.handler_loop
     try:
         yield thread
     finally:
@@ -63,13 +64,13 @@ def test_one_that_blocks_leaves_the_core_its_requests(joiner: Joiner) -> None:
             return value
 
         async with plugin_thread(main):
-            main.on_core_request(lambda value: isinstance(value, str))(str.upper)
+            main.on_control(str, str.upper)
             main.on_request()(block)
             main.on_receive()(block)
             child.send(1)
             plugins = in_thread(lambda: child.call(2, timeout=DEADLINE))
             assert await soon(in_thread(lambda: blocked.wait(DEADLINE)))
-            assert await soon(in_thread(lambda: child.call("core", timeout=DEADLINE))) == "CORE"
+            assert await soon(in_thread(lambda: child.ask_in_thread("core", timeout=DEADLINE))) == "CORE"
             assert not plugins.done()
             release.set()
             assert await soon(plugins) == 2
@@ -179,7 +180,7 @@ def test_a_handler_that_waits_itself_takes_no_wake_up_of_a_receive_with_it(joine
             await soon(in_thread(lambda: other_child.send("begin")))
             assert await soon(in_thread(lambda: begun.wait(DEADLINE)))
             await soon(in_thread(lambda: child.send("outer")))
-            await until(lambda: main.receiver.inbox, "the outer one")
+            await until(lambda: something_waits_here(main), "the outer one")
             await soon(in_thread(lambda: inner_child.send("inner")))
             assert await asyncio.wait_for(received, DEADLINE) == "outer"
 
@@ -197,7 +198,7 @@ def test_a_receive_with_values_at_hand_lets_others_handlers_begin(joiner: Joiner
             async def receive() -> None:
                 await asyncio.to_thread(send_and_close, child, "value")
                 await asyncio.to_thread(send_and_close, other_child, "other")
-                await until(lambda: main.receiver.inbox, "values at hand")
+                await until(lambda: something_waits_here(main), "values at hand")
                 for _ in range(50):
                     order.append(main.receive(DEADLINE))
 
@@ -309,7 +310,7 @@ def test_no_plugin_ends_or_stops_the_loop(logged: list[str]) -> None:
 
     async def body() -> None:
         async with plugin_thread() as plugins:
-            loop = plugins.handlers_loop.loop
+            loop = plugins.handler_loop.loop
             tasks: list[asyncio.Task[None]] = []
             loop.call_soon_threadsafe(lambda: tasks.append(loop.create_task(leave())))
             loop.call_soon_threadsafe(loop.stop)
@@ -341,7 +342,7 @@ def test_work_is_waited_for_while_the_loop_turns_and_not_when_it_is_blocked(logg
             # It has been seen to stand still, and counts as that until it has turned.
             turned = plugins.submit(asyncio.sleep(0))
             await asyncio.wait_for(turned, DEADLINE)
-            await until(lambda: len(asyncio.all_tasks(plugins.handlers_loop.loop)) == 0, "all that waited")
+            await until(lambda: len(asyncio.all_tasks(plugins.handler_loop.loop)) == 0, "all that waited")
             assert await plugins.run(asyncio.sleep(0))
 
     run(body())

@@ -126,6 +126,12 @@ def test_the_third_start_in_a_row_that_dies_of_a_plugin_is_the_last_with_it() ->
     assert bot.until_ready() == 3
 
 
+def test_one_that_has_never_run_is_tried_quickly_while_plugins_may_be_why() -> None:
+    bot = Bot(spec(), was_ready=False)
+    assert [bot.die("a").after for _ in range(3)] == [0.0, bot.spec.backoff.base, 0.0]
+    assert bot.mode.names == ("a",)
+
+
 @pytest.mark.parametrize("then", GiveUpThen)
 def test_where_no_fast_restart_is_left_one_death_is_enough(then: GiveUpThen) -> None:
     bot = Bot(spec(give_up=GiveUp(deaths=3, then=then)))

@@ -215,9 +215,9 @@ class Outgoing:
         self._burst_loop = running_loop()
         if self.watch is None or self._burst_loop is self.watch.loop:
             self._session.open_burst(BATCH_BYTES)
+        self._say_unwritten()
         if not self._is_due:
             self._is_due = True
-            self._say_unwritten()
             if self.watch is not None and self.watch.loop.is_running():
                 self.watch.call_soon(self._flush_when_due)
             else:

@@ -1,19 +1,18 @@
 """What was left to an event loop that ends, to a transport that goes, and to threads that wait meanwhile."""
 
 import asyncio
-import os
+import subprocess
+import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from liteyuki.comm.channel import Channel
-from liteyuki.comm.io.bell import wait_readable
-from liteyuki.comm.io.waiters import ThreadWaiter
-from liteyuki.comm.io.writer import Bursts
-from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread, run
+from liteyuki.comm.transport import PipeTransport, pipe_pair
+from tests.unit.channel.watched import is_unwritten, time_bursts_by, wait_for_receivers
+from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, close_at_once, in_thread, run, transport_of
 
 
 @pytest.fixture
@@ -37,43 +36,78 @@ def take_all(channel: Channel[Any], count: int) -> list[int]:
 def fill(main: Channel[Any]) -> int:
     """Send numbers until the system takes no more; how many."""
     count = 0
-    while not main.link.is_blocked:
+    while not transport_of(main).queued:
         main.send(padded(count))
         count += 1
     return count
 
 
-def test_what_a_loop_could_not_write_before_its_end_arrives_without_another_send(piped: Joiner) -> None:
-    main, child = piped.channels()
+def _thread_sends(main: Channel[Any], number: int) -> int:
+    main.send(padded(number))
+    return 1
 
-    async def send() -> int:
-        return fill(main)
 
-    count = asyncio.run(send())
+def _other_loop_sends(main: Channel[Any], number: int) -> int:
+    async def body() -> None:
+        main.send(padded(number))
+
+    asyncio.run(body())
+    return 1
+
+
+def _thread_receives(main: Channel[Any], number: int) -> int:
+    with pytest.raises(TimeoutError):
+        main.receive(0.01)
+    return 0
+
+
+def _thread_asks(main: Channel[Any], number: int) -> int:
+    with pytest.raises(TimeoutError):
+        main.call("?", timeout=0.01)
+    return 0
+
+
+def _thread_closes(main: Channel[Any], number: int) -> int:
+    in_thread(main.close)
+    return 0
+
+
+USES = [_thread_sends, _other_loop_sends, _thread_receives, _thread_asks, _thread_closes]
+"""What may come of the channel after its loop, and how many numbers more that sends."""
+
+
+@pytest.mark.parametrize("use", USES, ids=lambda use: use.__name__.replace("_", " ").strip())
+def test_a_burst_of_the_last_turn_of_a_loop_leaves_with_the_next_use(
+    joiner: Joiner, use: Callable[[Channel[Any], int], int]
+) -> None:
+    main, child = joiner.channels()
+    time_bursts_by(main, lambda: 0.0)
+
+    async def send() -> None:
+        for number in range(40):
+            main.send(padded(number))
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.call_soon(loop.stop)
+    sending = loop.create_task(send())
+    loop.run_forever()  # one turn, and nothing of what it left to the next
+    loop.close()
+    assert sending.done()
+    assert is_unwritten(main)
+    count = 40 + use(main, 40)
     assert take_all(child, count) == list(range(count))
-    main.send("and what is sent later")
-    assert child.receive(DEADLINE) == "and what is sent later"
 
 
-@pytest.mark.parametrize("then", ["nothing", "a thread sends", "another loop sends"])
-def test_a_burst_of_a_thread_in_the_last_turn_of_a_loop_arrives(piped: Joiner, then: str) -> None:
-    main, child = piped.channels()
-    main.link.bursts = Bursts(clock=lambda: 0.0)
+def test_a_burst_of_a_thread_in_the_last_turn_of_a_loop_leaves_with_the_next_use(joiner: Joiner) -> None:
+    main, child = joiner.channels()
+    time_bursts_by(main, lambda: 0.0)
 
     async def bind() -> None:
         main.send(0)
 
-    def burst() -> None:
-        for number in range(1, 40):
-            main.send(number)
-
     def in_the_last_turn() -> None:
-        thread = threading.Thread(target=burst)
-        thread.start()
-        thread.join()
-
-    async def go_on() -> None:
-        main.send(40)
+        in_thread(lambda: [main.send(number) for number in range(1, 40)]).result(DEADLINE)
 
     loop = asyncio.new_event_loop()
     loop.run_until_complete(bind())
@@ -81,32 +115,75 @@ def test_a_burst_of_a_thread_in_the_last_turn_of_a_loop_arrives(piped: Joiner, t
     loop.call_soon(in_the_last_turn)
     loop.run_forever()
     loop.close()
-    if then == "a thread sends":
-        main.send(40)
-    elif then == "another loop sends":
-        asyncio.run(go_on())
-    count = 40 if then == "nothing" else 41
+    main.send(40)
+    assert take_all(child, 41) == list(range(41))
+
+
+@pytest.mark.parametrize("use", [_thread_sends, _other_loop_sends], ids=["a thread sends", "another loop sends"])
+def test_what_a_loop_could_not_write_before_its_end_leaves_with_the_next_use(
+    piped: Joiner, use: Callable[[Channel[Any], int], int]
+) -> None:
+    main, child = piped.channels()
+
+    async def send() -> int:
+        return fill(main)
+
+    count = asyncio.run(send())
+    count += use(main, count)
     assert take_all(child, count) == list(range(count))
+
+
+SCRIPT = """
+import asyncio, sys
+from liteyuki.comm.channel import Channel, open_pipe
+from liteyuki.comm.wire import Handle
+
+async def send():
+    channel.attach(open_pipe(Handle(int(sys.argv[1]))))
+    for number in range(5000):
+        channel.send(f"{number:01000}")
+
+channel = Channel("sender")
+asyncio.run(send())
+"""
+
+
+def test_what_a_loop_has_left_leaves_at_the_end_of_the_process() -> None:
+    mine, theirs = pipe_pair()
+    child = Channel[str]("receiver")
+    child.attach(PipeTransport(mine))
+    with theirs:
+        script = [sys.executable, "-c", SCRIPT, str(theirs.fileno())]
+        process = subprocess.Popen(script, pass_fds=[theirs.fileno()])
+    assert take_all(child, 5000) == list(range(5000))
+    assert process.wait(DEADLINE) == 0
+    close_at_once(child)
 
 
 def test_the_next_child_gets_what_a_thread_could_not_write_while_the_loop_stood_still(piped: Joiner) -> None:
     main = piped.kept()
+    ends = piped.transports()
+
+    def fill_it() -> None:
+        while not ends[0].queued:
+            main.send(padded(len(sent)))
+            sent.append(len(sent))
 
     async def body() -> None:
         main.bind(asyncio.get_running_loop())
-        piped.child_of(main, 1)
+        main.attach(ends[0])
         await asyncio.sleep(0)
-        filling = threading.Thread(target=lambda: counts.append(fill(main)))
+        filling = threading.Thread(target=fill_it)
         filling.start()
         filling.join()  # the loop must not turn before the transport goes
         main.detach()
         await asyncio.sleep(0)
         child = piped.child_of(main, 2)
-        taken = in_thread(lambda: take_all(child, counts[0] + 1))
-        main.send(counts[0])
-        assert await asyncio.wait_for(asyncio.wrap_future(taken), DEADLINE) == list(range(counts[0] + 1))
+        taken = in_thread(lambda: take_all(child, len(sent) + 1))
+        main.send(len(sent))
+        assert await asyncio.wait_for(asyncio.wrap_future(taken), DEADLINE) == list(range(len(sent) + 1))
 
-    counts: list[int] = []
+    sent: list[int] = []
     run(body())
 
 
@@ -117,35 +194,8 @@ def test_every_thread_that_waits_learns_of_a_new_transport(piped: Joiner) -> Non
     for generation in range(1, 30):
         main = piped.kept(f"talk-{generation}")
         received = [in_thread(receive_from(main)) for _ in range(6)]
-        end = time.monotonic() + DEADLINE
-        while len(main.receiver.inbox.threads) < 6:
-            assert time.monotonic() < end
+        wait_for_receivers(main, 6)
         child = piped.child_of(main)
         for number in range(6):
             child.send(number)
         assert sorted(each.result(DEADLINE) for each in received) == list(range(6))
-
-
-def test_a_forked_process_does_not_hear_what_its_parent_is_to_hear() -> None:
-    mine = ThreadWaiter()
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        theirs = ThreadWaiter()
-        theirs.wake()
-        theirs.clear()
-        os.write(writer, b"1" if theirs.fileno() != mine.fileno() else b"0")
-        os._exit(0)
-    os.waitpid(pid, 0)
-    assert os.read(reader, 1) == b"1"
-    assert wait_readable([mine.fileno()], 0) == []
-    os.close(reader)
-    os.close(writer)
-
-
-def test_who_receives_between_its_sends_is_in_no_burst_any_more() -> None:
-    bursts = Bursts(clock=lambda: 0.0)
-    assert [bursts.is_one() for _ in range(40)][-1]
-    for _ in range(40):
-        bursts.interrupted()
-        assert not bursts.is_one()

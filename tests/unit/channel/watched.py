@@ -13,6 +13,7 @@ from tests.unit.joined import DEADLINE
 __all__ = [
     "held",
     "is_free",
+    "is_unwritten",
     "locked",
     "read_now",
     "receivers",
@@ -52,6 +53,11 @@ def read_now(channel: Channel[Any]) -> bool:
     """Have what is there read, and nothing handed out."""
     with channel._connection.lock:
         return channel._connection.read()
+
+
+def is_unwritten(channel: Channel[Any]) -> bool:
+    """Whether something waits to be given to the transport."""
+    return not channel._session.outbox.is_idle
 
 
 def is_free(channel: Channel[Any]) -> bool:

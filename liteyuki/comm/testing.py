@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from liteyuki.comm.channel import Channel
-from liteyuki.comm.transport import memory_pair
+from liteyuki.comm.transport import PipeTransport, pipe_pair
 
 __all__ = ["ChannelPair", "channel_pair"]
 
@@ -35,9 +35,9 @@ class ChannelPair(NamedTuple):
 def channel_pair(name: str = "test", **options: Any) -> ChannelPair:
     """The two ends of one channel, joined within this process: the main process's, and the child's.
 
-    Values travel between them as between two processes, encoded and decoded, within the same limits and in the same
-    order; only the system's pipe is left out. `options` are those of `Channel`, for both ends. When one end closes,
-    the other one does too, after it has received what was sent.
+    Values travel between them as between two processes, through a socket, encoded and decoded, within the same limits
+    and in the same order. `options` are those of `Channel`, for both ends. When one end closes, the other one does too,
+    after it has received what was sent. Raises `OSError` if handles run out.
 
         async def test_the_weather_is_told() -> None:
             with channel_pair("weather") as (main, child):
@@ -47,7 +47,6 @@ def channel_pair(name: str = "test", **options: Any) -> ChannelPair:
     Where the code under test looks its channel up with `get_channel`, set it first: `set_channel("weather", main)`.
     """
     main, child = Channel[Any](name, **options), Channel[Any](name, **options)
-    ends = memory_pair()
-    main.attach(ends[0])
-    child.attach(ends[1])
+    for channel, end in zip((main, child), pipe_pair(), strict=True):
+        channel.attach(PipeTransport(end))
     return ChannelPair(main, child)

@@ -22,7 +22,6 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
     "frame.handles_unclaimed": ("来了不属于任何一帧的句柄", "handles have come that belong to no frame"),
     "frame.pieces": ("分片不成一条消息", "the pieces do not make up a message"),
-    "frame.wants": ("另一端要求的通知太多", "the other side wants to be told of too many things"),
     "frame.bound": (
         "另一端不顾上限（{limit} 字节）继续发送",
         "the other side goes on sending beyond the bound of {limit} bytes",

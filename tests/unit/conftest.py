@@ -1,4 +1,4 @@
-"""Fixtures of the unit tests: two joined channels over each transport, and what is logged."""
+"""Fixtures of the unit tests: two joined channels, and what is logged."""
 
 from collections.abc import Iterator
 

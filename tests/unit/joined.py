@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import ormsgpack
 
 from liteyuki.comm.channel import Channel
-from liteyuki.comm.transport import PipeTransport, Transport, memory_pair, pipe_pair
+from liteyuki.comm.transport import PipeTransport, Transport, pipe_pair
 from liteyuki.comm.wire import FrameKind, pack_frame
 from liteyuki.comm.wire.frames import PROTOCOL_VERSION
 
@@ -29,7 +29,7 @@ def _pipe() -> tuple[Transport, Transport]:
     return PipeTransport(one), PipeTransport(other)
 
 
-TRANSPORTS: dict[str, Make] = {"memory": memory_pair, "pipe": _pipe}
+TRANSPORTS: dict[str, Make] = {"pipe": _pipe}
 
 
 _transports: "weakref.WeakKeyDictionary[Channel[Any], Transport]" = weakref.WeakKeyDictionary()

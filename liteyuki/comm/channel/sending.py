@@ -67,7 +67,7 @@ class Line:
             waiter = ThreadWaiter()
             try:
                 self._join(waiter, need, ticket)
-                while self._credit.is_waiting(waiter):
+                while self._is_waiting(waiter):
                     left = _left(deadline, patience)
                     if left is not None and left <= 0:
                         self._leave(waiter)
@@ -91,6 +91,10 @@ class Line:
         with self._connection.lock:
             self._credit.join(waiter, need, ticket)
             self._connection.session.look_for_room()
+
+    def _is_waiting(self, waiter: Waiter) -> bool:
+        with self._connection.lock:
+            return self._credit.is_waiting(waiter)
 
     def _leave(self, waiter: Waiter) -> None:
         with self._connection.lock:

@@ -91,8 +91,7 @@ class Connection:
         transport, self.transport = self.transport, None
         if transport is not None:
             transport.close()
-        self.session.close_here()
-        self.session.closed = ChannelClosed(self.name, text("channel.reason_forked"))
+        self.session.forked(ChannelClosed(self.name, text("channel.reason_forked")))
 
     def _use(self, transport: Transport | None) -> None:
         self.transport = transport

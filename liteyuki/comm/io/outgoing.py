@@ -15,8 +15,8 @@ from typing import Final
 from liteyuki._compat import running_loop
 from liteyuki.comm.io.loop import LoopWatch
 from liteyuki.comm.io.spin import LoopSpin
-from liteyuki.comm.io.waiters import LoopWaiter, wait_writable
-from liteyuki.comm.io.writer import Bursts, Writer
+from liteyuki.comm.io.waiters import LoopWaiter
+from liteyuki.comm.io.writer import Writer, wait_writable
 from liteyuki.comm.session import (
     BATCH_BYTES,
     MESSAGE_COST_BYTES,
@@ -31,10 +31,42 @@ from liteyuki.comm.transport import Transport, TransportEnded
 from liteyuki.comm.wire import TAKEN, UNWRITTEN, FrameKind
 from liteyuki.errors import MessageTooLarge
 
-__all__ = ["Outgoing"]
+__all__ = ["Bursts", "Outgoing"]
 
+_BURST_MESSAGES: Final = 16
+_BURST: Final = 0.0005
+"""Seconds within which so many messages are a burst."""
 _FLUSH_BYTES: Final = 4 * 1024 * 1024
 """How much one turn of the loop writes, so that a large message leaves it time for others."""
+
+
+class Bursts:
+    """Tells when somebody sends so fast that a write for each message would hold it up.
+
+    A single message is best written by whoever sends it. In a burst, many to a write is several times as fast: then
+    they leave together when the event loop turns, another thread gets to it, as it does when the sender lets go of the
+    interpreter, or 64 KiB have come together.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._count = 0
+        self._began = float("-inf")
+        self._is_one = False
+
+    def interrupted(self) -> None:
+        """The sender waits for something of the other side's: what it sends next begins anew."""
+        self._count = 0
+        self._is_one = False
+
+    def is_one(self) -> bool:
+        """To be asked for each message; whether there is a burst."""
+        self._count += 1
+        if self._count >= _BURST_MESSAGES:
+            now = self._clock()
+            self._is_one = now - self._began < _BURST
+            self._count, self._began = 0, now
+        return self._is_one
 
 
 class Outgoing:

@@ -11,10 +11,9 @@ from typing import Final
 
 from liteyuki.comm.io.spin import SPIN, Spin
 
-__all__ = ["HandlePoll", "LoopWaiter", "ThreadWaiter", "is_readable", "wait_writable"]
+__all__ = ["HandlePoll", "LoopWaiter", "ThreadWaiter", "is_readable"]
 
 _NOTHING: Final = (-1, -1, 0)
-_LOOK_AGAIN: Final = 0.2
 _PIPE_BYTES: Final = 65536
 """As much as a pipe holds: one that nobody clears for long is full."""
 
@@ -157,14 +156,3 @@ def is_readable(handle: int) -> bool:
     poll = select.poll()
     poll.register(handle, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def wait_writable(handle: int, timeout: float) -> None:
-    """Block this thread until `handle` takes something, or it is time to look whether it is still the one to wait for.
-
-    There is no bell beside it, so that what is to be written needs no handle more; and as long as somebody waits for a
-    handle the system keeps it open, whoever closes it. So nobody waits long at a time.
-    """
-    poll = select.poll()
-    poll.register(handle, select.POLLOUT)
-    poll.poll(max(0.0, min(timeout, _LOOK_AGAIN)) * 1000)

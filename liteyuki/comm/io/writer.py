@@ -1,48 +1,15 @@
-"""Writing without anybody waiting for it: when messages are put together, and a thread where no loop runs."""
+"""Writing without anybody waiting for it, where no event loop runs: a thread, and how it waits."""
 
+import select
 import threading
-import time
 from collections.abc import Callable
 from typing import Final
 
-from liteyuki.comm.io.waiters import wait_writable
+__all__ = ["Writer", "wait_writable"]
 
-__all__ = ["Bursts", "Writer"]
-
-_BURST_MESSAGES: Final = 16
-_BURST: Final = 0.0005
-"""Seconds within which so many messages are a burst."""
+_LOOK_AGAIN: Final = 0.2
 _IDLE: Final = 1.0
 """Seconds without anything to write after which a writer ends."""
-
-
-class Bursts:
-    """Tells when somebody sends so fast that a write for each message would hold it up.
-
-    A single message is best written by whoever sends it. In a burst, many to a write is several times as fast: then
-    they leave together when the event loop turns, another thread gets to it, as it does when the sender lets go of the
-    interpreter, or 64 KiB have come together.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._count = 0
-        self._began = float("-inf")
-        self._is_one = False
-
-    def interrupted(self) -> None:
-        """The sender waits for something of the other side's: what it sends next begins anew."""
-        self._count = 0
-        self._is_one = False
-
-    def is_one(self) -> bool:
-        """To be asked for each message; whether there is a burst."""
-        self._count += 1
-        if self._count >= _BURST_MESSAGES:
-            now = self._clock()
-            self._is_one = now - self._began < _BURST
-            self._count, self._began = 0, now
-        return self._is_one
 
 
 class Writer:
@@ -76,3 +43,14 @@ class Writer:
                 handle = self._write()
             if handle is None:
                 return
+
+
+def wait_writable(handle: int, timeout: float) -> None:
+    """Block this thread until `handle` takes something, or it is time to look whether it is still the one to wait for.
+
+    There is no bell beside it, so that what is to be written needs no handle more; and as long as somebody waits for a
+    handle the system keeps it open, whoever closes it. So nobody waits long at a time.
+    """
+    poll = select.poll()
+    poll.register(handle, select.POLLOUT)
+    poll.poll(max(0.0, min(timeout, _LOOK_AGAIN)) * 1000)

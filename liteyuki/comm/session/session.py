@@ -127,6 +127,11 @@ class Session:
         self.inbox.wake_all()
         return True
 
+    def forked(self, reason: ChannelClosed) -> None:
+        """This is a copy of the process: nobody who waits is woken, since they are the other one's."""
+        self.closed, self.is_closed_here = reason, True
+        self.outbox.close_burst()
+
     def close(self, reason: ChannelClosed) -> int:
         """It is over, and the transport gone. How many messages are lost."""
         if self.closed is None:

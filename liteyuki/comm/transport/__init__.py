@@ -1,11 +1,10 @@
-"""What carries frames: `Transport`, the pipe between processes, and its twin within one.
+"""What carries frames: `Transport`, and the pipe between processes.
 
 It imports `liteyuki.comm.wire` and `liteyuki.codec`, and knows nothing of sessions and channels.
 """
 
 from liteyuki.comm.transport.base import Transport, TransportEnded
 from liteyuki.comm.transport.inheritance import drop_inheritance, offer, take_over
-from liteyuki.comm.transport.memory import memory_pair
 from liteyuki.comm.transport.pipe import PipeTransport, dead_end, pipe_pair
 
 __all__ = [
@@ -14,7 +13,6 @@ __all__ = [
     "TransportEnded",
     "dead_end",
     "drop_inheritance",
-    "memory_pair",
     "offer",
     "pipe_pair",
     "take_over",

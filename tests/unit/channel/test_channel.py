@@ -1,4 +1,4 @@
-"""Channels: sending, receiving one value at a time, handlers; over each transport."""
+"""Channels: sending, receiving one value at a time, handlers."""
 
 import asyncio
 import dataclasses
@@ -9,8 +9,7 @@ import pytest
 
 from liteyuki.comm import message
 from liteyuki.comm.channel import Channel
-from liteyuki.comm.transport import memory_pair
-from liteyuki.comm.transport.memory import MemoryTransport
+from liteyuki.comm.transport import PipeTransport, pipe_pair
 from liteyuki.errors import ChannelClosed, MessageTooLarge
 from tests.unit.channel.watched import time_bursts_by
 from tests.unit.joined import DEADLINE, Joiner, run
@@ -235,7 +234,7 @@ def test_the_repr_tells_the_state(joiner: Joiner) -> None:
     assert repr(child).startswith("<Channel 'talk-child' closed, receive, 0 sent")
 
 
-class CountingTransport(MemoryTransport):
+class CountingTransport(PipeTransport):
     """Counts the writes."""
 
     writes = 0
@@ -248,15 +247,14 @@ class CountingTransport(MemoryTransport):
 @pytest.mark.parametrize("is_burst", [False, True], ids=["now and then", "in a burst"])
 def test_a_message_leaves_at_once_but_in_a_burst_with_those_of_the_same_turn(is_burst: bool) -> None:
     async def body() -> None:
-        one, other = memory_pair()
-        counting = CountingTransport.__new__(CountingTransport)
-        counting.__dict__.update(one.__dict__)
+        one, other = pipe_pair()
+        counting = CountingTransport(one)
         main, child = Channel[int]("main"), Channel[int]("child")
         seconds = itertools.count()
         time_bursts_by(main, lambda: 0.0 if is_burst else next(seconds))
         main.bind(asyncio.get_running_loop())
         main.attach(counting)
-        child.attach(other)
+        child.attach(PipeTransport(other))
         before = counting.writes
         for number in range(100):
             main.send(number)

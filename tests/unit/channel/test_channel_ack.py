@@ -1,4 +1,4 @@
-"""When a message is handled, and that it comes again if it was not; over each transport."""
+"""When a message is handled, and that it comes again if it was not."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

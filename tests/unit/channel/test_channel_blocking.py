@@ -1,4 +1,4 @@
-"""A blocking `receive` on the event loop's own thread; over each transport."""
+"""A blocking `receive` on the event loop's own thread."""
 
 import asyncio
 import threading

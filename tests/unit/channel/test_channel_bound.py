@@ -1,4 +1,4 @@
-"""How much one side may send that the other has not taken; over each transport."""
+"""How much one side may send that the other has not taken."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Messages that leave together: in order, none lost, and the other side knows that they are here; over each transport."""
+"""Messages that leave together: in order, none lost, and the other side knows that they are here."""
 
 import asyncio
 from collections.abc import Callable

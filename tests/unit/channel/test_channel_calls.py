@@ -1,4 +1,4 @@
-"""Asking from threads; over each transport."""
+"""Asking from threads."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""The end of a channel: what is still sent, and what is lost and said so; over each transport."""
+"""The end of a channel: what is still sent, and what is lost and said so."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the two sides' cores ask and tell each other, beside the messages and what plugins ask; over each transport."""
+"""What the two sides' cores ask and tell each other, beside the messages and what plugins ask."""
 
 import asyncio
 import dataclasses

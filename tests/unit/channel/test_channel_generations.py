@@ -1,4 +1,4 @@
-"""What was sent and not taken reaches the next generation; over each transport."""
+"""What was sent and not taken reaches the next generation."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""Receiving by handlers, and the two modes; over each transport."""
+"""Receiving by handlers, and the two modes."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Channels that are sent over channels; over each transport."""
+"""Channels that are sent over channels."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Asking when the other side does not read, or goes; over each transport."""
+"""Asking when the other side does not read, or goes."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Receiving what counts as taken when it is handled, and the mark of what comes again; over each transport."""
+"""Receiving what counts as taken when it is handled, and the mark of what comes again."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Requests over channels, and what the other side answers; over each transport."""
+"""Requests over channels, and what the other side answers."""
 
 import asyncio
 import dataclasses

@@ -1,4 +1,4 @@
-"""A channel across its peers: kept messages, greetings, breaks; over each transport."""
+"""A channel across its peers: kept messages, greetings, breaks."""
 
 import asyncio
 from typing import Any

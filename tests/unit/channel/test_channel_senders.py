@@ -1,4 +1,4 @@
-"""Who sends at the bound waits, is refused, or gives up, in turn; over each transport."""
+"""Who sends at the bound waits, is refused, or gives up, in turn."""
 
 import asyncio
 import contextlib

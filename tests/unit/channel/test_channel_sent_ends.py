@@ -1,4 +1,4 @@
-"""Channels that cannot be sent over channels, or do not arrive, and what becomes of them; over each transport."""
+"""Channels that cannot be sent over channels, or do not arrive, and what becomes of them."""
 
 import asyncio
 import gc

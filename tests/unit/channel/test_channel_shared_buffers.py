@@ -1,4 +1,4 @@
-"""Large buffers of codec hooks, which do not come over the stream; over each transport."""
+"""Large buffers of codec hooks, which do not come over the stream."""
 
 import errno
 import gc

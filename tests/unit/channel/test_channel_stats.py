@@ -1,4 +1,4 @@
-"""The figures of a channel; over each transport."""
+"""The figures of a channel."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Channels and threads; over each transport."""
+"""Channels and threads."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""Channels of a type: what they refuse, here and from over there; over each transport."""
+"""Channels of a type: what they refuse, here and from over there."""
 
 import asyncio
 import dataclasses

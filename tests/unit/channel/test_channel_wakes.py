@@ -1,4 +1,4 @@
-"""Whoever waits at the bound goes on when the other side takes, wherever the two of them live; over each transport."""
+"""Whoever waits at the bound goes on when the other side takes, wherever the two of them live."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Handlers on a loop and a thread of their own, while another loop reads; over each transport."""
+"""Handlers on a loop and a thread of their own, while another loop reads."""
 
 import asyncio
 import contextlib

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from liteyuki.comm.channel import Channel
-from liteyuki.comm.io.writer import Bursts
+from liteyuki.comm.io.outgoing import Bursts
 from liteyuki.comm.session import Held
 from tests.unit.joined import DEADLINE
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from liteyuki.comm.io.spin import SPIN
-from liteyuki.comm.io.waiters import HandlePoll, LoopWaiter, ThreadWaiter, is_readable, wait_writable
+from liteyuki.comm.io.waiters import HandlePoll, LoopWaiter, ThreadWaiter, is_readable
+from liteyuki.comm.io.writer import wait_writable
 from tests.unit.joined import DEADLINE, in_thread, run, soon
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from liteyuki.comm.io.writer import Bursts, Writer
+from liteyuki.comm.io.outgoing import Bursts
+from liteyuki.comm.io.writer import Writer
 from tests.unit.joined import DEADLINE
 
 # --- bursts

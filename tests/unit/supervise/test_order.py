@@ -158,7 +158,7 @@ def test_one_that_takes_long_is_waited_for_no_longer_from_its_own_start_on(monke
     monkeypatch.setattr(start_order, "START_WAIT", 0.01)
 
     async def main() -> None:
-        ways = Turns(specs({"a": (), "b": ("a",), "c": ("b",)}))
+        ways = Turns(specs({"a": (), "b": ("a",), "c": ("a", "b")}))
         ways.hear(Event(EventKind.STARTED, "a", 1))
         await asyncio.wait_for(ways.until_start("b"), 10)
         assert ways.must_wait("c")

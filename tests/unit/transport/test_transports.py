@@ -1,4 +1,4 @@
-"""Both transports pass the contract, and the pipe what is its own."""
+"""The transport passes the contract, whichever end is whose, and what is its own."""
 
 import array
 import contextlib
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from liteyuki._platform import open_shared_page
-from liteyuki.comm.transport import PipeTransport, Transport, TransportEnded, memory_pair, pipe_pair
+from liteyuki.comm.transport import PipeTransport, Transport, TransportEnded, pipe_pair
 from liteyuki.comm.wire import HANDLES_SHIFT, TAKEN, Frame, FrameError, FrameKind, Handle, pack_frame
 from tests.contracts.frames import (
     Pair,
@@ -23,11 +23,6 @@ from tests.contracts.frames import (
     write,
 )
 from tests.contracts.transport_contract import TransportContract
-
-
-class TestMemory(TransportContract):
-    def make(self) -> tuple[Transport, Transport]:
-        return memory_pair()
 
 
 class TestPipe(TransportContract):

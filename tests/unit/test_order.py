@@ -161,7 +161,7 @@ def test_one_that_takes_long_is_waited_for_no_longer_from_its_own_start_on(monke
     monkeypatch.setattr(turns, "PATIENCE", 0.01)
 
     async def main() -> None:
-        ways = Turns(specs({"a": (), "b": ("a",), "c": ("b",)}))
+        ways = Turns(specs({"a": (), "b": ("a",), "c": ("a", "b")}))
         ways.hear(Event(EventKind.STARTED, "a", 1))
         await asyncio.wait_for(ways.until_start("b"), 10)
         assert ways.must_wait("c")
@@ -169,7 +169,7 @@ def test_one_that_takes_long_is_waited_for_no_longer_from_its_own_start_on(monke
         await asyncio.wait_for(ways.until_start("c"), 10)
 
     said = told(main)
-    assert "a：启动 0 秒后仍未就绪；b 不再等它" in said
+    assert "a：启动 0 秒后仍未就绪；b, c 不再等它" in said
     assert "c：等 b 就绪后启动" in said
 
 

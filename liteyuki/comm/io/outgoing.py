@@ -6,6 +6,7 @@ loop writes when it can, or a thread where no loop runs.
 """
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -143,18 +144,23 @@ class Outgoing:
         Raises `ChannelClosed`, `MessageTooLarge`.
         """
         # `with self._lock` takes twice as long as this, and a burst of messages spends a third of its time here.
-        self._acquire()
         try:
+            self._acquire()  # inside, since a signal's handler may raise as soon as this has returned
             outbox = self._outbox
             left = outbox.burst_bytes - cost_bytes
             # In a burst this is all there is to it, unless the loop that was to write it has ended.
             if left >= 0 and running_loop() is self._burst_loop:
                 outbox.burst_bytes = left
                 outbox.waiting.append(entry)
-                return True
-            return self._send_small(entry, cost_bytes)
-        finally:
-            self._release()
+                is_sent = True
+            else:
+                is_sent = self._send_small(entry, cost_bytes)
+        except BaseException:
+            with contextlib.suppress(RuntimeError):  # interrupted while another thread had it
+                self._release()
+            raise
+        self._release()
+        return is_sent
 
     def _send_small(self, entry: SmallEntry, cost_bytes: int) -> bool:
         """The same outside of a burst: by itself, with as few steps as it takes."""

@@ -2,10 +2,12 @@
 
 import importlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import cache
 from typing import Any, Final
 
-from liteyuki.codec import encode
+from liteyuki.codec import encode, message
 
 __all__ = ["MEBIBYTE", "packages_of", "same", "value_named"]
 
@@ -30,6 +32,14 @@ _EVENT: Final[dict[str, Any]] = {
 }
 
 
+@message(name="benchmarks.Order")
+@dataclass
+class _Order:
+    table: int
+    guest: str
+    wants: list[str]
+
+
 def _array() -> Any:
     return importlib.import_module("numpy").arange(_LARGE_BYTES // 8, dtype="float64")
 
@@ -42,7 +52,18 @@ def _bytes_of(name: str) -> bytes:
 _VALUES: Final[dict[str, Callable[[], Any]]] = {
     "str": lambda: "a message of thirty-four letters..",
     "event": lambda: _EVENT,
+    "tuple": lambda: (1, "a"),
+    "pairs": lambda: [(number, "letters") for number in range(10)],
     "tuples": lambda: (1, ("two", (3.0, (None, ("five", (6, (True, (b"eight",)))))))),
+    "event with a tuple": lambda: {**_EVENT, "position": (1, "a")},
+    "event with a datetime": lambda: {**_EVENT, "at": datetime(2026, 8, 1, 12, 30, tzinfo=timezone.utc)},
+    "event with bytes": lambda: {**_EVENT, "image": _PATTERN * 4},
+    "event with int keys": lambda: {**_EVENT, "levels": {20002000: 7}},
+    "int keys": lambda: dict.fromkeys(range(10), "letters"),
+    "set": lambda: set(range(10)),
+    "dataclass": lambda: _Order(4, "雪", ["tea"]),
+    "bytearray": lambda: bytearray(100),
+    "bytes": lambda: _PATTERN[:250] * 4,
     "1 MiB": lambda: _PATTERN * (MEBIBYTE // len(_PATTERN)),
     "100 MiB": lambda: _PATTERN * (_LARGE_BYTES // len(_PATTERN)),
     "array": _array,

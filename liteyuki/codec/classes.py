@@ -8,7 +8,7 @@ import dataclasses
 import enum
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, overload
+from typing import Any, Final, Generic, NamedTuple, TypeVar, overload
 
 from liteyuki.errors import PLUGIN_ERRORS
 from liteyuki.locale import text
@@ -21,9 +21,8 @@ __all__ = [
     "entry_of",
     "hook_of",
     "message",
-    "rebuild_enum",
+    "rebuild",
     "rebuild_hooked",
-    "rebuild_message",
     "register_codec_hook",
 ]
 
@@ -43,43 +42,38 @@ class UnknownMessage:
         return hash(self.name)
 
 
-class RegisteredClass(Protocol):
+class RegisteredClass:
     """How instances of one class under `@message` are taken apart and put together."""
 
-    name: str
-    cls: Any
-    is_enum: bool
-
-    def take_apart(self, value: Any) -> list[Any]:
-        """What travels behind the name: a `dict` of fields and what else there is, or the value of an enum."""
-
-    def put_together(self, parts: Sequence[Any]) -> object:
-        """The instance; an `UnknownMessage` if it cannot be completed. Raises what other people's code raises."""
-
-
-class _Enum:
-    is_enum = True
-
     def __init__(self, name: str, cls: Any) -> None:
-        self.name, self.cls = name, cls
+        self.name = name
+        self.cls = cls
 
     def take_apart(self, value: Any) -> list[Any]:
-        return [value.value]
+        """The fields of an instance, as a `dict`, and whatever else travels behind the name."""
+        raise NotImplementedError
 
-    def put_together(self, parts: Sequence[Any]) -> object:
+    def put_together(self, fields: dict[str, Any], *more: Any) -> object:
+        """The instance; an `UnknownMessage` if it cannot be completed. Raises what other people's code raises."""
+        raise NotImplementedError
+
+
+class _Enum(RegisteredClass):
+    def take_apart(self, value: Any) -> list[Any]:
+        return [{"value": value.value}]
+
+    def put_together(self, fields: dict[str, Any], *more: Any) -> object:
         try:
-            return self.cls(parts[0])
-        except ValueError:
-            return UnknownMessage(self.name, {"value": parts[0]})
+            return self.cls(fields["value"])
+        except (KeyError, ValueError):
+            return UnknownMessage(self.name, fields)
 
 
-class _Dataclass:
+class _Dataclass(RegisteredClass):
     """No code of the class runs when it is put together, but for default factories."""
 
-    is_enum = False
-
     def __init__(self, name: str, cls: Any) -> None:
-        self.name, self.cls = name, cls
+        super().__init__(name, cls)
         self._fields = {field.name: field for field in dataclasses.fields(cls)}
         # Most keep their fields in `__dict__`, and nothing else there: it can be taken, and given, as it is.
         descriptors = (inspect.getattr_static(cls, each, None) for each in self._fields)
@@ -90,8 +84,7 @@ class _Dataclass:
             return [value.__dict__]
         return [{name: getattr(value, name) for name in self._fields}]
 
-    def put_together(self, parts: Sequence[Any]) -> object:
-        fields = parts[0]
+    def put_together(self, fields: dict[str, Any], *more: Any) -> object:
         built = object.__new__(self.cls)
         if self._is_plain and fields.keys() == self._fields.keys():
             object.__setattr__(built, "__dict__", fields)
@@ -109,32 +102,27 @@ class _Dataclass:
         return built
 
 
-class _Model:
+class _Model(RegisteredClass):
     """Pydantic's. What its own pickling keeps is kept; no code of the class runs, but for default factories."""
-
-    is_enum = False
-
-    def __init__(self, name: str, cls: Any) -> None:
-        self.name, self.cls = name, cls
 
     def take_apart(self, value: Any) -> list[Any]:
         fields = {name: item for name, item in value.__dict__.items() if name in self.cls.__pydantic_fields__}
         is_set = sorted(value.__pydantic_fields_set__)
         return [fields, value.__pydantic_extra__, value.__pydantic_private__, is_set]
 
-    def put_together(self, parts: Sequence[Any]) -> object:
-        sent, extra, private, is_set = (*parts, None, None, None)[:4]
-        fields = {}
+    def put_together(self, fields: dict[str, Any], *more: Any) -> object:
+        extra, private, is_set = more or (None, None, fields)
+        extra = extra or {}
+        known = {}
         for name, field in self.cls.__pydantic_fields__.items():
-            if name not in sent and field.is_required():
-                return UnknownMessage(self.name, {**(extra or {}), **sent})
-            fields[name] = sent[name] if name in sent else field.get_default(call_default_factory=True)
-        takes_extra = self.cls.model_config.get("extra") == "allow"
+            if name not in fields and field.is_required():
+                return UnknownMessage(self.name, {**extra, **fields})
+            known[name] = fields[name] if name in fields else field.get_default(call_default_factory=True)
         state = {
-            "__dict__": fields,
-            "__pydantic_extra__": dict(extra or {}) if takes_extra else None,
-            "__pydantic_private__": dict(private or {}) if self.cls.__private_attributes__ else None,
-            "__pydantic_fields_set__": set(sent if is_set is None else is_set) & {*fields, *(extra or {})},
+            "__dict__": known,
+            "__pydantic_extra__": extra if self.cls.model_config.get("extra") == "allow" else None,
+            "__pydantic_private__": (private or {}) if self.cls.__private_attributes__ else None,
+            "__pydantic_fields_set__": {*is_set} & {*known, *extra},
         }
         built = object.__new__(self.cls)
         for name, value in state.items():
@@ -235,40 +223,28 @@ def register_codec_hook(
     _hooks.add(CodecHook(name, cls, take_apart, put_together))
 
 
-def rebuild_enum(name: str, value: object) -> object:
-    """What was the member of an enum of that name."""
+def rebuild(name: str, fields: dict[str, Any], *more: Any) -> object:
+    """What was an instance of a class under `@message` of that name."""
     entry = _messages.by_name.get(name)
-    if entry is None or not entry.is_enum:
-        return UnknownMessage(name, {"value": value})
-    try:
-        return entry.put_together([value])
-    except PLUGIN_ERRORS as error:
-        return _not_rebuilt(name, {"value": value}, error)
-
-
-def rebuild_message(name: str, fields: dict[str, Any], *more: Any) -> object:
-    """What was an instance of another class of that name."""
-    entry = _messages.by_name.get(name)
-    if entry is None or entry.is_enum:
-        return UnknownMessage(name, {**more[0], **fields} if more and more[0] else fields)
-    try:
-        return entry.put_together([fields, *more])
-    except PLUGIN_ERRORS as error:
-        return _not_rebuilt(name, fields, error)
+    if entry is not None:
+        try:
+            return entry.put_together(fields, *more)
+        except PLUGIN_ERRORS as error:
+            _say_not_rebuilt(name, error)
+    return UnknownMessage(name, fields)
 
 
 def rebuild_hooked(name: str, fields: object, buffers: list[memoryview]) -> object:
-    """What was a value of the class with the hook of that name."""
+    """What was a value of a class with a codec hook of that name."""
     hook = _hooks.by_name.get(name)
-    if hook is None:
-        return UnknownMessage(name, {"fields": fields, "buffers": [bytes(buffer) for buffer in buffers]})
-    try:
-        return hook.put_together(fields, buffers)
-    except PLUGIN_ERRORS as error:
-        return _not_rebuilt(name, {"fields": fields, "buffers": [bytes(buffer) for buffer in buffers]}, error)
+    if hook is not None:
+        try:
+            return hook.put_together(fields, buffers)
+        except PLUGIN_ERRORS as error:
+            _say_not_rebuilt(name, error)
+    return UnknownMessage(name, {"fields": fields, "buffers": [bytes(buffer) for buffer in buffers]})
 
 
-def _not_rebuilt(name: str, fields: dict[str, Any], error: BaseException) -> UnknownMessage:
-    """The same as if nobody had that name here: what one plugin cannot make sense of must not end the channel."""
+def _say_not_rebuilt(name: str, error: BaseException) -> None:
+    """What one plugin cannot make sense of must not end the channel: it arrives as if nobody had that name here."""
     logger.opt(exception=error).error(text("codec.not_rebuilt", name=name))
-    return UnknownMessage(name, fields)

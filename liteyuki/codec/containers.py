@@ -11,20 +11,17 @@ from typing import Any, Final
 
 import ormsgpack
 
-from liteyuki.codec.classes import entry_of, rebuild_enum, rebuild_hooked, rebuild_message
+from liteyuki.codec.classes import entry_of, rebuild, rebuild_hooked
 from liteyuki.codec.msgpack_guard import unpack
 from liteyuki.codec.payload import Buffer, CodecError
-from liteyuki.codec.scalars import FIRST_CODE, PACKERS, UNPACKERS
+from liteyuki.codec.scalars import NEXT_CODE, PACKERS, UNPACKERS
 from liteyuki.locale import text
 
 __all__ = [
-    "DICT",
-    "ENUM",
     "HANDED_OVER",
     "HOOKED",
     "MAX_DEPTH",
     "MESSAGE",
-    "NON_STR_KEYS",
     "PAIRS",
     "PLAIN",
     "SEQUENCES",
@@ -33,7 +30,7 @@ __all__ = [
     "TakeIn",
     "default_hook",
     "ext_hook",
-    "take_raised",
+    "reason_for",
 ]
 
 MAX_DEPTH: Final = 200
@@ -51,20 +48,17 @@ STRICT: Final = (
     | ormsgpack.OPT_PASSTHROUGH_TUPLE
     | ormsgpack.OPT_PASSTHROUGH_UUID
 )
-NON_STR_KEYS: Final = ormsgpack.OPT_NON_STR_KEYS
 PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes})
 """What MessagePack has, but for containers; and ints that are too large, for which ormsgpack asks."""
 
-_TUPLE, _SET, _FROZENSET, DICT, PAIRS, MESSAGE, ENUM, HOOKED, HANDED_OVER = range(FIRST_CODE + 13, FIRST_CODE + 22)
+_TUPLE, _SET, _FROZENSET, PAIRS, MESSAGE, HOOKED, HANDED_OVER = range(NEXT_CODE, NEXT_CODE + 7)
 SEQUENCES: Final[dict[type, int]] = {tuple: _TUPLE, set: _SET, frozenset: _FROZENSET}
 
-# One list in another takes up to 600 bytes of C stack, and ormsgpack stops at 1,024 of them for each extension.
-_LEVELS: Final = 16
-"""How many extensions in one another ormsgpack packs and unpacks by itself."""
-_FREE_LEVELS: Final = 3
-"""How many of those may be of any size; what is in the others may be nested as deep as it is long."""
-_SMALL_BYTES: Final = 1024
-_MAX_LEVELS: Final = 2 * MAX_DEPTH
+# One list in another takes up to 600 bytes of C stack, and ormsgpack stops at 255 of them for each extension that it
+# packs, and at 1,024 for each that it unpacks.
+_PACKED_LEVELS: Final = 16
+_UNPACKED_LEVELS: Final = 4
+_MAX_LEVELS: Final = 3 * MAX_DEPTH
 """How deep lists, dicts and extensions may be nested in what is unpacked one level at a time."""
 
 # Looked up once; with what a small value costs, looking up is a good part.
@@ -86,10 +80,13 @@ class _Raised(threading.local):
 _raised: Final = _Raised()
 
 
-def take_raised() -> BaseException | None:
-    """What this thread's first hook that failed has raised, since this was last asked."""
-    first, _raised.first = _raised.first, None
-    return first
+def reason_for(error: BaseException) -> str:
+    """What has been wrong with a value if ormsgpack raises `error`. Raises what is to interrupt this thread."""
+    # Only here: in the frame that the hooks were called from it would make a circle, with all values in it.
+    reason, _raised.first = _raised.first or error, None
+    if not isinstance(reason, (Exception, SystemExit)):
+        raise reason
+    return str(reason) or type(reason).__name__
 
 
 # --- there
@@ -110,14 +107,18 @@ def _default_hook(nested: DefaultHook) -> DefaultHook:
             if (code := SEQUENCES.get(kind)) is not None:
                 return _Ext(code, _pack([*value], nested, STRICT))
             if (entry := entry_of(kind)) is not None:
-                code = ENUM if entry.is_enum else MESSAGE
-                return _Ext(code, _pack([entry.name, *entry.take_apart(value)], nested, STRICT))
+                return _Ext(MESSAGE, _pack([entry.name, *entry.take_apart(value)], nested, STRICT))
             raise TypeError(kind.__qualname__)
         except BaseException as error:
             _raised.note(error)
             raise
 
     return default
+
+
+default_hook: DefaultHook = _refuse
+for _ in range(_PACKED_LEVELS):
+    default_hook = _default_hook(default_hook)
 
 
 # --- and back
@@ -134,7 +135,7 @@ class _Deferred:
 
 
 class Rebuilder:
-    """Unpacks one level at a time, and so whatever is nested, and what has buffers or is handed over."""
+    """Unpacks one level at a time: whatever is nested deep, has buffers, or was handed over."""
 
     def __init__(self, buffers: Sequence[memoryview] = (), take_in: TakeIn | None = None) -> None:
         self._buffers = buffers
@@ -145,38 +146,38 @@ class Rebuilder:
         return self._rebuilt(unpack(payload, ext_hook=_Deferred), _MAX_LEVELS)
 
     def _rebuilt(self, value: Any, levels: int) -> Any:
-        """`value`, with everything in place of what was deferred."""
-        kind = type(value)
-        if kind is _Deferred:
-            return self.build(value, levels)
-        if kind is not list and kind is not dict:
-            return value
+        """`value`, with everything in place of what was deferred in it."""
         if levels <= 0:
             raise CodecError(text("codec.depth"))
-        for key, item in enumerate(value) if kind is list else value.items():
-            if type(item) is _Deferred:
-                value[key] = self.build(item, levels - 1)
-            elif type(item) is list or type(item) is dict:
-                self._rebuilt(item, levels - 1)
+        if type(value) is _Deferred:
+            return self.build(value, levels)
+        kind = type(value)
+        if kind is list or kind is dict:
+            for key, item in enumerate(value) if kind is list else value.items():
+                if type(item) is _Deferred:
+                    value[key] = self.build(item, levels - 1)
+                elif type(item) is list or type(item) is dict:
+                    self._rebuilt(item, levels - 1)
         return value
 
     def build(self, deferred: _Deferred, levels: int = _MAX_LEVELS) -> Any:
         code, data = deferred.code, deferred.data
-        if (unpacker := UNPACKERS.get(code)) is not None:
-            return unpacker(data)
         if code == HANDED_OVER and self._take_in is not None:
             taken_in = self._take_in(data)
-            if type(taken_in) is memoryview:
-                raise CodecError(text("codec.structure"))
+            _check(type(taken_in) is not memoryview)  # that is what a buffer of a hook arrives as
             return taken_in
-        content = _unpack_content(code, data, _Deferred)
+        if (unpacker := UNPACKERS.get(code)) is not None:
+            return unpacker(data)
+        builder = self.put_together if code == HOOKED else _BUILDERS.get(code)
+        if builder is None:
+            raise CodecError(text("codec.extension", code=code))
+        content = unpack(data, ext_hook=_Deferred)
         deferred.data = data = b""  # or all that is nested would be there once for each level
-        content = self._rebuilt(content, levels)
-        return self.put_together(content) if code == HOOKED else _BUILDERS[code](content)
+        return builder(self._rebuilt(content, levels - 1))
 
     def put_together(self, content: Any) -> object:
         """Of what a codec hook has taken apart: its name, the fields, and where each buffer is."""
-        _check_named(content)
+        _check(type(content) is list and len(content) > 1 and type(content[0]) is str)
         return rebuild_hooked(content[0], content[1], [*map(self._buffer, content[2:])])
 
     def _buffer(self, place: object) -> memoryview:
@@ -188,66 +189,31 @@ class Rebuilder:
         return buffer
 
 
-def _unpack_content(code: int, data: bytes, nested: ExtHook) -> Any:
-    if code not in _BUILDERS:
-        raise CodecError(text("codec.extension", code=code))
-    return unpack(data, ext_hook=nested, option=NON_STR_KEYS) if code == DICT else unpack(data, ext_hook=nested)
-
-
-def _check_named(content: Any) -> None:
-    if type(content) is not list or len(content) < 2 or type(content[0]) is not str:
+def _check(is_sound: bool) -> None:
+    if not is_sound:
         raise CodecError(text("codec.structure"))
 
 
 def _dict_of(content: Any) -> dict[Hashable, Any]:
-    if type(content) is not dict:
+    keys, items = content
+    if len(keys) != len(items):
         raise CodecError(text("codec.structure"))
-    return content
-
-
-def _dict_of_pairs(content: list[Any]) -> dict[Hashable, Any]:
-    """First all keys, then all values."""
-    count = len(content) // 2
-    return dict(zip(content[:count], content[count:], strict=True))
+    return dict(zip(keys, items))  # noqa: B905 (`strict` takes as long as all the rest)
 
 
 def _message_of(content: Any) -> object:
-    _check_named(content)
-    if type(content[1]) is not dict:
-        raise CodecError(text("codec.structure"))
-    return rebuild_message(*content)
-
-
-def _enum_of(content: Any) -> object:
-    _check_named(content)
-    return rebuild_enum(*content)
+    _check(type(content) is list and len(content) > 1 and type(content[0]) is str and type(content[1]) is dict)
+    return rebuild(*content)
 
 
 _alone: Final = Rebuilder()
 
 _BUILDERS: Final[dict[int, Callable[[Any], Any]]] = {
     **{code: kind for kind, code in SEQUENCES.items()},
-    DICT: _dict_of,
-    PAIRS: _dict_of_pairs,
+    PAIRS: _dict_of,
     MESSAGE: _message_of,
-    ENUM: _enum_of,
     HOOKED: _alone.put_together,
 }
-
-
-def _ext_hook(nested: ExtHook) -> ExtHook:
-    def hook(code: int, data: bytes) -> Any:
-        try:
-            if code == _TUPLE:
-                return tuple(unpack(data, ext_hook=nested))
-            if (unpacker := UNPACKERS.get(code)) is not None:
-                return unpacker(data)
-            return _BUILDERS[code](_unpack_content(code, data, nested))
-        except BaseException as error:
-            _raised.note(error)
-            raise
-
-    return hook
 
 
 def _build_deep(code: int, data: bytes) -> Any:
@@ -258,18 +224,23 @@ def _build_deep(code: int, data: bytes) -> Any:
         raise
 
 
-def _careful_hook(hook: ExtHook) -> ExtHook:
-    return lambda code, data: hook(code, data) if len(data) <= _SMALL_BYTES else _build_deep(code, data)
+def _ext_hook(nested: ExtHook) -> ExtHook:
+    def hook(code: int, data: bytes) -> Any:
+        try:
+            if code == _TUPLE:
+                return tuple(unpack(data, ext_hook=nested))
+            if (unpacker := UNPACKERS.get(code)) is not None:
+                return unpacker(data)
+            if (builder := _BUILDERS.get(code)) is not None:
+                return builder(unpack(data, ext_hook=nested))
+            raise CodecError(text("codec.extension", code=code))
+        except BaseException as error:
+            _raised.note(error)
+            raise
+
+    return hook
 
 
-def _first_hooks() -> tuple[DefaultHook, ExtHook]:
-    default: DefaultHook = _refuse
-    ext: ExtHook = _build_deep
-    for level in range(_LEVELS, 0, -1):
-        default, ext = _default_hook(default), _ext_hook(ext)
-        if level > _FREE_LEVELS:
-            ext = _careful_hook(ext)
-    return default, ext
-
-
-default_hook, ext_hook = _first_hooks()
+ext_hook: ExtHook = _build_deep
+for _ in range(_UNPACKED_LEVELS):
+    ext_hook = _ext_hook(ext_hook)

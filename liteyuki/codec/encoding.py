@@ -14,8 +14,7 @@ import ormsgpack
 
 from liteyuki.codec.classes import entry_of
 from liteyuki.codec.containers import (
-    DICT,
-    NON_STR_KEYS,
+    PAIRS,
     PLAIN,
     SEQUENCES,
     STRICT,
@@ -23,11 +22,11 @@ from liteyuki.codec.containers import (
     TakeIn,
     default_hook,
     ext_hook,
-    take_raised,
+    reason_for,
 )
 from liteyuki.codec.msgpack_guard import unpack
 from liteyuki.codec.payload import BUFFERS, LARGE_BYTES, RAW, Buffer, CodecError, cut, lay_out
-from liteyuki.codec.scalars import BYTEARRAY
+from liteyuki.codec.scalars import PACKERS
 from liteyuki.codec.walk import HandOver, Walk
 from liteyuki.locale import text
 
@@ -37,6 +36,7 @@ _pack: Final = ormsgpack.packb
 _head: Final = struct.Struct(">BIB").pack
 _EXT_32: Final = 0xC9
 """How MessagePack begins an extension: with this byte, its length and its code."""
+_BYTEARRAY: Final = PACKERS[bytearray][0]
 _IMPOSTORS: Final = frozenset({bytearray, memoryview, ormsgpack.Ext})
 
 
@@ -91,18 +91,9 @@ def decode(flags: int, payload: Buffer, take_in: TakeIn | None = None) -> Any:
             payload, *buffers = cut(payload)
             return Rebuilder(buffers, take_in).unpack(payload)
         return unpack(payload, ext_hook=ext_hook) if take_in is None else Rebuilder((), take_in).unpack(payload)
-    except (Exception, SystemExit) as error:  # noqa: BLE001
+    except (Exception, SystemExit) as error:
         # What is no value raises many things; so may the classes and hooks of plugins.
-        raise _codec_error(error) from None
-
-
-def _codec_error(error: BaseException) -> CodecError:
-    """What is to be raised instead of `error`. Raises what was meant to interrupt the whole, such as Ctrl+C."""
-    # Not in the frame that the hooks were called from: they would hold each other, and the values in them.
-    reason = take_raised() or error
-    if not isinstance(reason, (Exception, SystemExit)):
-        raise reason
-    return CodecError(str(reason) or type(reason).__name__)
+        raise CodecError(reason_for(error)) from error
 
 
 def decode_batch(payload: Buffer) -> list[Any]:
@@ -116,36 +107,33 @@ def decode_batch(payload: Buffer) -> list[Any]:
 def _pack_at_once(value: Any) -> bytes | None:
     """The payload of what ormsgpack carries with its hooks alone, which is nearly everything."""
     kind = type(value)
-    if kind is bytes:
-        return _pack(value) if len(value) <= LARGE_BYTES else None
-    if kind is bytearray:
-        payload: bytes = _head(_EXT_32, len(value), BYTEARRAY) + value
-        return payload
+    payload: bytes
     try:
-        if kind is str:
+        if kind is dict and (not value or type(next(iter(value))) is str):
+            payload = _pack(value, default_hook, STRICT)
+        elif kind is str:
             return _pack(value)
-        if (code := SEQUENCES.get(kind)) is not None:
-            # The same as if ormsgpack had asked, in half the time.
+        elif kind is bytes:
+            return _pack(value) if len(value) <= LARGE_BYTES else None
+        elif kind is bytearray:
+            payload = _head(_EXT_32, len(value), _BYTEARRAY) + value
+            return payload
+        # The others as if ormsgpack had asked, in half the time.
+        elif (code := SEQUENCES.get(kind)) is not None:
             content = _pack([*value], default_hook, STRICT)
             payload = _head(_EXT_32, len(content), code) + content
-        elif kind is dict and value and type(next(iter(value))) is not str and PLAIN.issuperset(map(type, value)):
-            content = _pack(value, default_hook, STRICT | NON_STR_KEYS)
-            payload = _head(_EXT_32, len(content), DICT) + content
+        elif kind is dict:
+            content = _pack([[*value], [*value.values()]], default_hook, STRICT)
+            payload = _head(_EXT_32, len(content), PAIRS) + content
         else:
             payload = _pack(value, default_hook, STRICT)
-    except TypeError:
-        _raise_interruption()
+    except TypeError as error:
+        reason_for(error)
         return None
     # How MessagePack begins bytes. CJK text has none of these, so many messages hold none.
     if (0xC4 in payload or 0xC5 in payload or 0xC6 in payload) and _holds_impostor(value):
         return None
     return payload
-
-
-def _raise_interruption() -> None:
-    reason = take_raised()
-    if reason is not None and not isinstance(reason, Exception):
-        raise reason
 
 
 def _holds_impostor(value: Any) -> bool:

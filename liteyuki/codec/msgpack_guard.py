@@ -16,25 +16,8 @@ __all__ = ["claims_too_much", "unpack"]
 _CRASHES_ON_CLAIMS: Final = tuple(int(part) for part in ormsgpack.__version__.split(".")[:3]) < (1, 13, 1)
 
 _ARRAY_32: Final = 0xDD
-_FIXED_BYTES: Final = {
-    **dict.fromkeys((0xC0, 0xC2, 0xC3), 0),
-    0xCA: 4,
-    0xCB: 8,
-    0xCC: 1,
-    0xCD: 2,
-    0xCE: 4,
-    0xCF: 8,
-    0xD0: 1,
-    0xD1: 2,
-    0xD2: 4,
-    0xD3: 8,
-    0xD4: 2,
-    0xD5: 3,
-    0xD6: 5,
-    0xD7: 9,
-    0xD8: 17,
-}
-"""By first byte: how many bytes follow it."""
+_FIXED_BYTES: Final = dict(enumerate((4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17), 0xCA))
+"""By first byte: how many bytes follow it, if any do."""
 _SIZED: Final = {0xC4: (1, 0), 0xC5: (2, 0), 0xC6: (4, 0), 0xC7: (1, 1), 0xC8: (2, 1), 0xC9: (4, 1)} | {
     0xD9: (1, 0),
     0xDA: (2, 0),

@@ -12,25 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-__all__ = ["BYTEARRAY", "FIRST_CODE", "PACKERS", "UNPACKERS"]
-
-FIRST_CODE: Final = 100
-"""Of our extensions. Those that others make have low numbers, and so are refused where they arrive."""
-(
-    _INT,
-    _COMPLEX,
-    BYTEARRAY,
-    _DATETIME,
-    _DATE,
-    _TIME,
-    _TIMEDELTA,
-    _DECIMAL,
-    _UUID,
-    _PURE_POSIX_PATH,
-    _POSIX_PATH,
-    _PURE_WINDOWS_PATH,
-    _WINDOWS_PATH,
-) = range(FIRST_CODE, FIRST_CODE + 13)
+__all__ = ["FIRST_CODE", "NEXT_CODE", "PACKERS", "UNPACKERS"]
 
 _DOUBLES: Final = struct.Struct("<dd")
 _ORDINAL: Final = struct.Struct("<I")
@@ -41,9 +23,6 @@ _TIME_OF_DAY: Final = struct.Struct("<BBBIB")
 # How the bytes of a time zone begin; there are none for no zone.
 _UTC, _OFFSET, _NAMED_OFFSET, _KEY = b"u", b"o", b"n", b"k"
 
-_PosixPath = type(pathlib.Path()) if os.name == "posix" else pathlib.PurePosixPath
-_WindowsPath = type(pathlib.Path()) if os.name == "nt" else pathlib.PureWindowsPath
-
 
 def _pack_int(value: int) -> bytes:
     return value.to_bytes((value.bit_length() + 8) // 8, "little", signed=True)
@@ -51,6 +30,10 @@ def _pack_int(value: int) -> bytes:
 
 def _pack_text(value: object) -> bytes:
     return str(value).encode("utf-8", "surrogatepass")
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
 
 
 def _zone_info() -> "type[ZoneInfo]":
@@ -69,9 +52,8 @@ def _pack_zone(zone: datetime.tzinfo | None) -> bytes:
     if type(zone) is datetime.timezone:
         offset, name = zone.utcoffset(None), zone.tzname(None)
         packed = _DELTA.pack(offset.days, offset.seconds, offset.microseconds)
-        if name == datetime.timezone(offset).tzname(None):
-            return _OFFSET + packed
-        return _NAMED_OFFSET + packed + _pack_text(name)
+        is_named = name != datetime.timezone(offset).tzname(None)
+        return _NAMED_OFFSET + packed + _pack_text(name) if is_named else _OFFSET + packed
     zone_info = _zone_info()
     if type(zone) is zone_info and zone.key is not None:
         return _KEY + _pack_text(zone.key)
@@ -79,19 +61,13 @@ def _pack_zone(zone: datetime.tzinfo | None) -> bytes:
 
 
 def _unpack_zone(data: bytes) -> datetime.tzinfo | None:
-    if not data:
-        return None
     kind, rest = data[:1], data[1:]
-    if data == _UTC:
-        return datetime.timezone.utc
+    if not rest:
+        return {b"": None, _UTC: datetime.timezone.utc}[kind]
     if kind == _KEY:
-        return _zone_info()(rest.decode("utf-8"))
-    offset, name = datetime.timedelta(*_DELTA.unpack(rest[: _DELTA.size])), rest[_DELTA.size :]
-    if kind == _NAMED_OFFSET:
-        return datetime.timezone(offset, name.decode("utf-8", "surrogatepass"))
-    if kind == _OFFSET and not name:
-        return datetime.timezone(offset)
-    raise ValueError(data)
+        return _zone_info()(_text(rest))
+    offset, name = datetime.timedelta(*_DELTA.unpack_from(rest)), _text(rest[_DELTA.size :])
+    return {_OFFSET: datetime.timezone(offset), _NAMED_OFFSET: datetime.timezone(offset, name)}[kind]
 
 
 def _pack_datetime(value: datetime.datetime) -> bytes:
@@ -116,40 +92,44 @@ def _unpack_time(data: bytes) -> datetime.time:
     return datetime.time(hour, minute, second, microsecond, _unpack_zone(data[_TIME_OF_DAY.size :]), fold=fold)
 
 
-def _path_unpacker(kind: Callable[[str], object]) -> Callable[[bytes], object]:
-    return lambda data: kind(data.decode("utf-8", "surrogatepass"))
+_Packer = Callable[[Any], bytes]
+_Unpacker = Callable[[bytes], object]
 
 
-PACKERS: Final[dict[type, tuple[int, Callable[[Any], bytes]]]] = {
-    pathlib.PureWindowsPath: (_PURE_WINDOWS_PATH, _pack_text),
-    pathlib.PurePosixPath: (_PURE_POSIX_PATH, _pack_text),
-    pathlib.WindowsPath: (_WINDOWS_PATH, _pack_text),
-    pathlib.PosixPath: (_POSIX_PATH, _pack_text),
-    int: (_INT, _pack_int),
-    complex: (_COMPLEX, lambda value: _DOUBLES.pack(value.real, value.imag)),
-    bytearray: (BYTEARRAY, bytes),
-    datetime.datetime: (_DATETIME, _pack_datetime),
-    datetime.date: (_DATE, lambda value: _ORDINAL.pack(value.toordinal())),
-    datetime.time: (_TIME, _pack_time),
-    datetime.timedelta: (_TIMEDELTA, lambda value: _DELTA.pack(value.days, value.seconds, value.microseconds)),
-    decimal.Decimal: (_DECIMAL, lambda value: str(value).encode()),
-    uuid.UUID: (_UUID, lambda value: value.bytes),
-}
+def _path(kind: type, built: Callable[[str], object]) -> tuple[type, _Packer, _Unpacker]:
+    return kind, _pack_text, lambda data: built(_text(data))
+
+
+# By their order they have their codes; whoever adds one adds it at the end.
+_SCALARS: Final[list[tuple[type, _Packer, _Unpacker]]] = [
+    (int, _pack_int, lambda data: int.from_bytes(data, "little", signed=True)),
+    (complex, lambda value: _DOUBLES.pack(value.real, value.imag), lambda data: complex(*_DOUBLES.unpack(data))),
+    (bytearray, bytes, bytearray),
+    (datetime.datetime, _pack_datetime, _unpack_datetime),
+    (
+        datetime.date,
+        lambda value: _ORDINAL.pack(value.toordinal()),
+        lambda data: datetime.date.fromordinal(*_ORDINAL.unpack(data)),
+    ),
+    (datetime.time, _pack_time, _unpack_time),
+    (
+        datetime.timedelta,
+        lambda value: _DELTA.pack(value.days, value.seconds, value.microseconds),
+        lambda data: datetime.timedelta(*_DELTA.unpack(data)),
+    ),
+    (decimal.Decimal, _pack_text, lambda data: decimal.Decimal(data.decode("ascii"))),
+    (uuid.UUID, lambda value: value.bytes, lambda data: uuid.UUID(bytes=data)),
+    _path(pathlib.PurePosixPath, pathlib.PurePosixPath),
+    _path(pathlib.PureWindowsPath, pathlib.PureWindowsPath),
+    # A path of another system's is pure here.
+    _path(pathlib.PosixPath, pathlib.PosixPath if os.name == "posix" else pathlib.PurePosixPath),
+    _path(pathlib.WindowsPath, pathlib.WindowsPath if os.name == "nt" else pathlib.PureWindowsPath),
+]
+FIRST_CODE: Final = 100
+"""Of our extensions. Those that others make have low numbers, and so are refused where they arrive."""
+NEXT_CODE: Final = FIRST_CODE + len(_SCALARS)
+
+PACKERS: Final = {kind: (code, pack) for code, (kind, pack, _) in enumerate(_SCALARS, FIRST_CODE)}
 """By type: its code, and what makes bytes of a value. A date with a zone of somebody's own class raises `TypeError`."""
-
-UNPACKERS: Final[dict[int, Callable[[bytes], object]]] = {
-    _INT: lambda data: int.from_bytes(data, "little", signed=True),
-    _COMPLEX: lambda data: complex(*_DOUBLES.unpack(data)),
-    BYTEARRAY: bytearray,
-    _DATETIME: _unpack_datetime,
-    _DATE: lambda data: datetime.date.fromordinal(*_ORDINAL.unpack(data)),
-    _TIME: _unpack_time,
-    _TIMEDELTA: lambda data: datetime.timedelta(*_DELTA.unpack(data)),
-    _DECIMAL: lambda data: decimal.Decimal(data.decode("ascii")),
-    _UUID: lambda data: uuid.UUID(bytes=data),
-    _PURE_POSIX_PATH: _path_unpacker(pathlib.PurePosixPath),
-    _POSIX_PATH: _path_unpacker(_PosixPath),
-    _PURE_WINDOWS_PATH: _path_unpacker(pathlib.PureWindowsPath),
-    _WINDOWS_PATH: _path_unpacker(_WindowsPath),
-}
+UNPACKERS: Final = {code: unpack for code, (_, _, unpack) in enumerate(_SCALARS, FIRST_CODE)}
 """By code: what makes the value again. Raises one thing or another for bytes that no packer makes."""

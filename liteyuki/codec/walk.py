@@ -4,7 +4,7 @@ It is needed for dicts whose keys are no plain values, `bytearray`, codec hooks 
 over, and what is nested deep; and it tells the place of what no channel carries.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import ormsgpack
@@ -12,13 +12,10 @@ import ormsgpack
 from liteyuki._platform import fresh_memory
 from liteyuki.codec.classes import entry_of, hook_of
 from liteyuki.codec.containers import (
-    DICT,
-    ENUM,
     HANDED_OVER,
     HOOKED,
     MAX_DEPTH,
     MESSAGE,
-    NON_STR_KEYS,
     PAIRS,
     PLAIN,
     SEQUENCES,
@@ -38,8 +35,6 @@ _IN_FRESH_MEMORY_BYTES: Final = 1024 * 1024
 _LARGE_BYTES: Final = 16 * 1024 * 1024
 """What may travel beside the stream. Not less: whoever receives it spends a handle on it, and those are few."""
 _STR_ONLY: Final = frozenset({str})
-_PLAIN_KEY_DEPTH: Final = 8
-"""How deep tuples in keys may be nested that are left to ormsgpack."""
 
 
 class LargeBuffer:
@@ -51,11 +46,12 @@ class LargeBuffer:
 
 
 class _Refused(Exception):
-    """This is what no channel carries."""
+    """No channel carries this `value`; `steps` lead to it, the last one first."""
 
     def __init__(self, value: object, key: str = "error.unsendable") -> None:
         self.value = value
         self.key = key
+        self.steps: list[str] = []
 
 
 class Walk:
@@ -71,7 +67,7 @@ class Walk:
         try:
             return _packed(self._prepared(value, MAX_DEPTH))
         except _Refused as refused:
-            kind, path = type(refused.value), _path_to(refused.value, value)
+            kind, path = type(refused.value), "".join(reversed(refused.steps))
             place = text("error.place", path=path) if path else ""
             problem = text(refused.key, type=f"{kind.__module__}.{kind.__qualname__}", place=place)
         except RecursionError:
@@ -86,19 +82,20 @@ class Walk:
         if depth <= 0:
             raise RecursionError
         if kind is list:
-            return self._all_prepared(value, depth)
+            return self._each(value, depth, lambda at: f"[{at}]")
         if kind is dict:
-            return self._dict(value, depth)
+            return self._dict(value, depth, lambda at: f"[{_shown([*value][at])}]")
         if (code := SEQUENCES.get(kind)) is not None:
-            return _extension(code, self._all_prepared(value, depth))
+            return _extension(code, self._each(value, depth, lambda at: f"[{at}]"))
         if (packer := PACKERS.get(kind)) is not None:
             try:
                 return ormsgpack.Ext(packer[0], packer[1](value))
             except TypeError:
                 raise _Refused(value, "error.unsendable_zone") from None
         if (entry := entry_of(kind)) is not None:
-            parts = self._all_prepared(entry.take_apart(value), depth)
-            return _extension(ENUM if entry.is_enum else MESSAGE, [entry.name, *parts])
+            fields, *more = entry.take_apart(value)
+            fields = self._dict(fields, depth - 1, lambda at: f".{[*fields][at]}")
+            return _extension(MESSAGE, [entry.name, fields, *self._each(more, depth, lambda at: "")])
         if self._uses_hooks and (hook := hook_of(kind)) is not None:
             fields, buffers = hook.take_apart(value)
             places = [self._buffer(memoryview(buffer)) for buffer in buffers]
@@ -108,19 +105,22 @@ class Walk:
             raise _Refused(value)
         return ormsgpack.Ext(HANDED_OVER, data)
 
-    def _all_prepared(self, items: Iterable[Any], depth: int) -> list[object]:
-        return [item if type(item) in PLAIN else self._prepared(item, depth - 1) for item in items]
+    def _each(self, items: Iterable[Any], depth: int, step: Callable[[int], str]) -> list[object]:
+        prepared: list[object] = []
+        try:
+            for item in items:
+                prepared.append(item if type(item) in PLAIN else self._prepared(item, depth - 1))
+        except _Refused as refused:
+            refused.steps.append(step(len(prepared)))
+            raise
+        return prepared
 
-    def _dict(self, value: dict[Any, Any], depth: int) -> object:
-        prepared = dict(zip(value, self._all_prepared(value.values(), depth), strict=True))
+    def _dict(self, value: dict[Any, Any], depth: int, step: Callable[[int], str]) -> object:
+        items = self._each(value.values(), depth, step)
         if _STR_ONLY.issuperset(map(type, value)):
-            return prepared
-        if _are_plain(value):
-            try:
-                return _extension(DICT, prepared, NON_STR_KEYS)
-            except TypeError:
-                pass  # such as an int that is too large
-        return _extension(PAIRS, [*self._all_prepared(value, depth), *prepared.values()])
+            return dict(zip(value, items, strict=True))
+        keys = self._each(value, depth, lambda at: f"<{_shown([*value][at])}>")
+        return _extension(PAIRS, [keys, items])
 
     def _buffer(self, buffer: memoryview) -> int | bytes:
         """Where it is to be found."""
@@ -133,18 +133,13 @@ class Walk:
         return len(self.buffers) - 1
 
 
-def _are_plain(keys: Iterable[object], depth: int = _PLAIN_KEY_DEPTH) -> bool:
-    """Whether ormsgpack leaves all as they are under `NON_STR_KEYS`; it would change some."""
-    return depth > 0 and all(_are_plain(key, depth - 1) if type(key) is tuple else type(key) in PLAIN for key in keys)
+def _extension(code: int, content: object) -> ormsgpack.Ext:
+    return ormsgpack.Ext(code, _packed(content))
 
 
-def _extension(code: int, content: object, options: int = 0) -> ormsgpack.Ext:
-    return ormsgpack.Ext(code, _packed(content, options))
-
-
-def _packed(prepared: object, options: int = 0) -> bytes:
+def _packed(prepared: object) -> bytes:
     try:
-        return ormsgpack.packb(prepared, _large_int, STRICT | options)
+        return ormsgpack.packb(prepared, _large_int, STRICT)
     except TypeError as error:
         # What nobody knows before: a str with lone surrogates.
         raise TypeError(text("error.unsendable_str")) from error
@@ -162,34 +157,6 @@ def _copied(buffer: memoryview) -> Buffer:
     copy = memoryview(fresh_memory(buffer.nbytes))
     copy[:] = buffer.cast("B")
     return copy
-
-
-def _path_to(wanted: object, value: Any) -> str | None:
-    """Where `wanted` is in `value`, such as "[3].name"; None if it is not."""
-    if value is wanted:
-        return ""
-    for step, part in _parts(value):
-        path = _path_to(wanted, part)
-        if path is not None:
-            return step + path
-    return None
-
-
-def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    kind = type(value)
-    if kind is dict:
-        for key, item in value.items():
-            yield f"<{_shown(key)}>", key
-            yield f"[{_shown(key)}]", item
-    elif kind is list or kind in SEQUENCES:
-        for number, item in enumerate(value):
-            yield f"[{number}]", item
-    elif (entry := entry_of(kind)) is not None:
-        for part in entry.take_apart(value):
-            named = type(part) is dict and not entry.is_enum
-            yield from ((f".{name}", item) for name, item in part.items()) if named else [("", part)]
-    elif (hook := hook_of(kind)) is not None:
-        yield "", hook.take_apart(value)[0]
 
 
 def _shown(key: object) -> str:

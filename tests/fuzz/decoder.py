@@ -11,9 +11,9 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["liteyuki"]):
-    from liteyuki.comm.channel.ends import ChannelEnd, take_in
-
-    from liteyuki.codec import CodecError, decode, decode_batch
+    from liteyuki.codec import CodecError, decode_batch
+    from liteyuki.comm.channel import ChannelEnd
+    from liteyuki.comm.channel.attachments import unpack
     from liteyuki.comm.session.batches import runs_of
     from liteyuki.comm.wire import COUNT, Frame, FrameError, FrameKind, FrameParser, check_hello
 
@@ -29,12 +29,12 @@ def _decode(frame: Frame) -> None:
     if frame.kind == FrameKind.HELLO:
         check_hello(frame)
     elif frame.kind == FrameKind.BATCH:
-        for _, array in runs_of(frame.body):
+        for array in runs_of(frame.body):
             decode_batch(array)
-    elif frame.kind in (FrameKind.REQUEST, FrameKind.REPLY, FrameKind.FAILURE):
-        decode(frame.flags, frame.body[COUNT.size :], take_in(frame.handles, _open_nothing))
+    elif frame.kind in (FrameKind.REQUEST, FrameKind.REPLY, FrameKind.FAILURE, FrameKind.CONTROL):
+        unpack(frame, _open_nothing, skip_bytes=COUNT.size)
     else:
-        decode(frame.flags, frame.body, take_in(frame.handles, _open_nothing))
+        unpack(frame, _open_nothing)
 
 
 def test_one_input(data: bytes) -> None:

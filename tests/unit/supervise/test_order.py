@@ -166,7 +166,7 @@ def test_one_that_takes_long_is_waited_for_no_longer_from_its_own_start_on(monke
         await asyncio.wait_for(ways.until_start("c"), 10)
 
     said = told(main)
-    assert "a：启动 0 秒后仍未就绪；b 不再等它" in said
+    assert "a：启动 0 秒后仍未就绪；b, c 不再等它" in said
     assert "c：等 b 就绪后启动" in said
 
 

@@ -1,6 +1,5 @@
 """Finalizers and signals' handlers that use a channel in the middle of its work, on the same thread."""
 
-import contextlib
 import gc
 import os
 import signal
@@ -14,7 +13,7 @@ import pytest
 from liteyuki.comm.channel import Channel
 from liteyuki.errors import ChannelBusy, ChannelFull
 from tests.unit.channel.optioned import with_options
-from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread, transport_of
+from tests.unit.joined import DEADLINE, Joiner, in_thread, transport_of
 
 MESSAGES = 20_000
 BOUND = 1000
@@ -43,13 +42,8 @@ def eager_collector() -> Iterator[None]:
     gc.set_threshold(*before)
 
 
-def test_finalizers_that_send_lose_and_double_nothing(eager_collector: None) -> None:
-    # Over pipes only: the twin in memory has a lock for both sides, and a finalizer may run on either's thread.
-    with contextlib.closing(Joiner(TRANSPORTS["pipe"])) as joiner:
-        check_finalizers_that_send(*joiner.channels())
-
-
-def check_finalizers_that_send(main: Channel[Any], child: Channel[Any]) -> None:
+def test_finalizers_that_send_lose_and_double_nothing(joiner: Joiner, eager_collector: None) -> None:
+    main, child = joiner.channels()
     SaysGoodbye.sent = 0
 
     def receive_all() -> list[Any]:

@@ -277,6 +277,7 @@ def test_more_than_the_bound_that_a_dead_process_left_is_handled_before_the_next
         main.on_receive()(lambda value: arrivals.add(len(value)))
         main.bind(asyncio.get_running_loop())
         first = joiner.child_of(main, 1)
+        await asyncio.sleep(0)  # what was called when it was bound has run
         first.send(bytes(3000))
         crash(first)
         joiner.child_of(main, 2).send(bytes(10))  # before the loop has turned

@@ -38,9 +38,9 @@ class Line:
     async def wait_on_loop(self, need: Need, attempt: Attempt, timeout: float | None) -> bool:
         """Wait until `attempt` succeeds; False after `timeout` seconds. What `attempt` raises is raised."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        ticket, patience = self._begin(), _LOOK_ONCE_MORE
+        ticket = self._begin()
         while True:
-            waiter = LoopWaiter()
+            waiter, patience = LoopWaiter(), _LOOK_ONCE_MORE
             self._join(waiter, need, ticket)
             try:
                 while not waiter.future.done():
@@ -62,9 +62,9 @@ class Line:
         """The same, blocking this thread. Raises `ChannelBusy`."""
         self._connection.raise_if_busy()
         deadline = None if timeout is None else time.monotonic() + timeout
-        ticket, patience = self._begin(), _LOOK_ONCE_MORE
+        ticket = self._begin()
         while True:
-            waiter = ThreadWaiter()
+            waiter, patience = ThreadWaiter(), _LOOK_ONCE_MORE
             try:
                 self._join(waiter, need, ticket)
                 while self._is_waiting(waiter):

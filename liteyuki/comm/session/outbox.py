@@ -49,6 +49,8 @@ class Outbox:
         """Frames that go before all that waits."""
         self.rest: list[Write] = []
         """The rest of a message that leaves in pieces."""
+        self._rest_bytes = 0
+        """What it costs, unless it is `in_flight`."""
 
     # --- what comes in
 
@@ -135,6 +137,7 @@ class Outbox:
         else:
             first, *self.rest = item.pieces()
             queued.append(first)
+            self._rest_bytes = item.size_bytes if item.kind != FrameKind.MESSAGE else 0
 
     def _move_batch(self, queued: list[Write]) -> None:
         size = self._waiting_bytes
@@ -192,6 +195,7 @@ class Outbox:
         """Only these messages are here, and no transport has been given any."""
         self.urgent = []
         self.rest = []
+        self._rest_bytes = 0
         self.waiting = waiting
         self.burst_bytes = self._burst_began_bytes = 0
         self._waiting_bytes = sum(map(cost_bytes, waiting))
@@ -225,6 +229,11 @@ class Outbox:
     def largest_bytes(self) -> int:
         """The length of the largest message that has ever been added."""
         return max((self._largest_bytes, *map(length_bytes, filter(is_message, self.waiting))))
+
+    @property
+    def held_bytes(self) -> int:
+        """All that is here, also what does not count against the bound."""
+        return self.queued_bytes + sum(map(len, self.urgent)) + (self._rest_bytes if self.rest else 0)
 
     @property
     def handles(self) -> int:

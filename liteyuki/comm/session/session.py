@@ -285,7 +285,7 @@ class Session:
         """What is held for the other side just now."""
         outbox, inbox = self.outbox, self.inbox
         return Held(
-            outbox.queued_bytes + inbox.queued_bytes + self.requests.queued_bytes + self.control.queued_bytes,
+            outbox.held_bytes + inbox.queued_bytes + self.requests.queued_bytes + self.control.queued_bytes,
             outbox.handles + inbox.handles + self.requests.handles + self.control.handles,
             outbox.entries + inbox.entries + len(self.requests) + len(self.control),
             len(self.calls),

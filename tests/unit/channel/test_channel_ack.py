@@ -8,7 +8,7 @@ import pytest
 
 from liteyuki.comm.channel import Channel
 from tests.unit.channel.optioned import with_options
-from tests.unit.joined import Arrivals, DEADLINE, Joiner, crash, run, until
+from tests.unit.joined import DEADLINE, Arrivals, Joiner, crash, run, until
 
 
 def handled(joiner: Joiner) -> tuple[Joiner, Channel[Any]]:

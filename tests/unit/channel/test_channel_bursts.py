@@ -53,7 +53,9 @@ def test_what_waits_for_others_and_what_does_not_stay_in_order(joiner: Joiner) -
     arrivals = Arrivals()
     child.on_receive()(arrivals.add)
     sizes = (0, 1, 5000, 3, 100_000, 2, 4090, 4096)
-    sent: list[Any] = [bytes([number % 256]) * sizes[number // 100 % len(sizes)] + b"%d" % number for number in range(3000)]
+    sent: list[Any] = [
+        bytes([number % 256]) * sizes[number // 100 % len(sizes)] + b"%d" % number for number in range(3000)
+    ]
     for number in range(0, len(sent), 3):
         sent[number] = (sent[number],) if number % 2 else f"{number}"
 
@@ -133,8 +135,13 @@ def test_what_is_sent_in_a_burst_whose_transport_goes_leaves_over_the_next_one(j
     assert [child.receive(DEADLINE) for _ in range(count)] == [f"{number}" for number in range(count)]
 
 
+def fill(main: Channel[Any]) -> None:
+    while True:
+        main.send("x" * 400)
+
+
 LIMITS: dict[str, tuple[dict[str, Any], Callable[[Channel[Any]], Any], type[Exception]]] = {
-    "the bound": ({"max_queued_bytes": 10_000}, lambda main: [main.send("x" * 400) for _ in range(100)], ChannelFull),
+    "the bound": ({"max_queued_bytes": 10_000}, fill, ChannelFull),
     "the largest message": ({"max_message_bytes": 5000}, lambda main: main.send("x" * 5000), MessageTooLarge),
 }
 

@@ -9,7 +9,7 @@ import pytest
 from liteyuki.errors import ChannelClosed, PeerGone
 from tests.unit.channel.optioned import with_options
 from tests.unit.channel.watched import receivers
-from tests.unit.joined import Arrivals, DEADLINE, Joiner, TRANSPORTS, crash, in_thread, run, soon, until
+from tests.unit.joined import DEADLINE, TRANSPORTS, Arrivals, Joiner, crash, in_thread, run, soon, until
 
 LARGE = bytes(5 * 2**20)
 """More than a socket holds."""

@@ -34,11 +34,10 @@ class Asked:
     what: Any
 
 
+@message(name="test_channel_control.Loud")
+@dataclasses.dataclass(frozen=True)
 class Loud(Said):
     """No other class is handled by the handler of one, not even its children."""
-
-
-message(Loud, name="test_channel_control.Loud")
 
 
 @pytest.fixture

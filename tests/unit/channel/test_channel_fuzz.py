@@ -23,9 +23,7 @@ BATCH = RUN_HEAD.pack(len(ARRAY)) + ARRAY
 
 bodies = st.one_of(
     st.sampled_from([b"", b"\0", b"\x90", VALUE, ARRAY, b"\xdd\0\0\0\0", b"\xdd\0\0\0\1", b"\x91", b"\xc1", bytes(8)]),
-    st.sampled_from(
-        [BATCH, BATCH[:-1], BATCH + BATCH, BATCH + b"\0", RUN_HEAD.pack(0), RUN_HEAD.pack(2**32 - 1)]
-    ),
+    st.sampled_from([BATCH, BATCH[:-1], BATCH + BATCH, BATCH + b"\0", RUN_HEAD.pack(0), RUN_HEAD.pack(2**32 - 1)]),
     st.builds(lambda array: RUN_HEAD.pack(len(array)) + array, st.binary(max_size=8)),
     st.builds(struct.pack, st.just("<Q"), st.sampled_from([0, 1, 2**63, 2**64 - 1])),
     st.builds(lambda number: struct.pack("<Q", number) + VALUE, st.integers(0, 3)),

@@ -8,8 +8,7 @@ import ormsgpack
 import pytest
 
 from liteyuki.comm.channel import Channel
-from liteyuki.comm.wire import BEGUN, TAKEN
-from liteyuki.comm.wire import FrameKind, pack_frame
+from liteyuki.comm.wire import BEGUN, TAKEN, FrameKind, pack_frame
 from liteyuki.errors import ChannelClosed
 from tests.unit.channel.optioned import wait_for_sender, with_options
 from tests.unit.joined import DEADLINE, Joiner, crash, hello, in_thread, run, send_raw, until

@@ -119,7 +119,9 @@ def _tell(main: Channel[Any], child: Channel[Any]) -> None:
     main.tell("v")
 
 
-@pytest.mark.parametrize("use", [_send, _send_in_a_burst, _send_in_pieces, _receive, _tell], ids=lambda use: use.__name__)
+@pytest.mark.parametrize(
+    "use", [_send, _send_in_a_burst, _send_in_pieces, _receive, _tell], ids=lambda use: use.__name__
+)
 def test_wherever_it_is_interrupted_others_can_use_the_channel(joiner: Joiner, use: Callable[..., None]) -> None:
     """What was on its way then may be lost, or come twice; who catches such an exception goes on at their own risk."""
     for step, main, child in each_step(joiner):

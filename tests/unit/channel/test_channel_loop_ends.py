@@ -106,8 +106,12 @@ def test_a_burst_of_a_thread_in_the_last_turn_of_a_loop_leaves_with_the_next_use
     async def bind() -> None:
         main.send(0)
 
+    def burst() -> None:
+        for number in range(1, 40):
+            main.send(number)
+
     def in_the_last_turn() -> None:
-        in_thread(lambda: [main.send(number) for number in range(1, 40)]).result(DEADLINE)
+        in_thread(burst).result(DEADLINE)
 
     loop = asyncio.new_event_loop()
     loop.run_until_complete(bind())

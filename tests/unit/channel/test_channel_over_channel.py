@@ -14,7 +14,8 @@ from liteyuki.codec import message
 from liteyuki.comm.channel import Channel, ChannelEnd
 from liteyuki.errors import ChannelFull, MessageTooLarge
 from tests.unit.channel.sent_channels import check_connected, closing, handles_so_far
-from tests.unit.joined import Arrivals, DEADLINE, Joiner, close_at_once, crash, in_thread, run, soon
+from tests.unit.joined import DEADLINE, Arrivals, Joiner, close_at_once, crash, in_thread, run, soon
+
 
 @message(name="test_channel_over_channel.Passed")
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from liteyuki.comm import message
 from liteyuki.comm.wire import FrameKind, pack_frame
 from liteyuki.errors import ChannelBroken, MessageTooLarge, PeerGone, RemoteError
-from tests.unit.joined import DEADLINE, Joiner, hello, in_thread, run, send_raw, soon
+from tests.unit.joined import DEADLINE, Joiner, hello, run, send_raw
 
 
 @message(name="test_channel_requests.Sum")

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from liteyuki.comm.wire import BEGUN, TAKEN
-from liteyuki.comm.wire import FrameKind, pack_frame
+from liteyuki.comm.wire import BEGUN, TAKEN, FrameKind, pack_frame
 from liteyuki.comm.wire.frames import PROTOCOL_VERSION
 from liteyuki.errors import ChannelBroken, ChannelClosed
 from tests.contracts.frames import receive

@@ -232,7 +232,7 @@ def test_a_poll_looks_for_a_moment_first_where_that_was_worth_it(pipe: tuple[int
 
 
 def test_whoever_waits_for_a_handle_to_take_something_comes_back_to_look_again(pipe: tuple[int, int]) -> None:
-    reading, writing = pipe
+    _, writing = pipe
     wait_writable(writing, DEADLINE)
     os.set_blocking(writing, False)
     try:

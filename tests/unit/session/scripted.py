@@ -203,7 +203,7 @@ class Peer:
             for parts, handles in queued:
                 self._parser.handles.extend(handles)
                 for part in parts:
-                    self._parser.feed(part, frames)
+                    self._parser.feed(memoryview(part), frames)
         self.session.look_for_room()  # as whoever writes does
         return frames
 

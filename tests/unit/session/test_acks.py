@@ -98,7 +98,7 @@ def test_who_waits_for_nothing_is_told_nothing() -> None:
     own, peer = fake_counters()
     acks = Acks(own)
     peer.own[WANTED] = 0
-    assert not any([acks.take() for _ in range(3)])
+    assert [acks.take() for _ in range(3)] == [False] * 3
     assert not acks.is_awaited()
 
 

@@ -4,7 +4,7 @@ import ormsgpack
 import pytest
 
 from liteyuki.codec import decode
-from liteyuki.comm.session import NO_REPLY
+from liteyuki.comm.session import NO_REPLY, Item
 from liteyuki.comm.session.calls import Calls, Request, RequestQueue, number_of
 from liteyuki.comm.wire import COUNT, Frame, FrameError, FrameKind, Handle
 from tests.unit.session.scripted import Caller, Peer, fake_counters, greeting, reply, request
@@ -176,6 +176,23 @@ def test_what_comes_with_a_request_counts_as_it_was() -> None:
     assert held.size_bytes > MIB
     peer.session.requests.take()
     assert peer.session.held == (0, 0, 0, 0)
+
+
+def test_what_is_still_to_be_written_to_who_asks_and_does_not_read_counts(logged: list[str]) -> None:
+    peer = Peer(max_queued_bytes=MIB)
+    peer.greeted()
+    peer.receive(request(1, bytes(MIB)), *[request(number) for number in range(2, 50)])
+    asked = peer.session.requests.queued_bytes
+    refusals = peer.session.held.size_bytes - asked
+    assert refusals > 48 * len("ChannelFull")
+    peer.session.outbox.add_item(Item(FrameKind.REPLY, 0, [COUNT.pack(1), bytes(3 * MIB)]))
+    assert peer.session.held.size_bytes > asked + refusals + 3 * MIB
+    peer.written(1)
+    assert peer.session.held.size_bytes > asked + 3 * MIB
+    peer.written(2)  # the head, and the first of its pieces
+    assert peer.session.held.size_bytes > asked + 3 * MIB
+    peer.written()
+    assert peer.session.held.size_bytes == asked
 
 
 @pytest.mark.parametrize("length", range(COUNT.size))

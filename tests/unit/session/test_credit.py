@@ -1,5 +1,7 @@
 """Who waits to send goes on in order, when there is room and not before; what both sides say of that to each other."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -184,12 +186,10 @@ def test_handles_are_let_go_of_as_soon_as_their_message_is_taken() -> None:
     assert there.peer[WANTED] == 2
     there.own[TAKEN] = 1
     peer.receive(ROOM)
-    assert not handle.is_closed
-    assert peer.session.held.handles == 1
+    assert (handle.is_closed, peer.session.held.handles) == (False, 1)
     there.own[TAKEN] = 2
     peer.receive(ROOM)
-    assert handle.is_closed
-    assert (peer.session.held.handles, there.peer[WANTED]) == (0, 0)
+    assert (handle.is_closed, peer.session.held.handles, there.peer[WANTED]) == (True, 0, 0)
 
 
 # --- in line
@@ -302,20 +302,23 @@ def test_a_burst_is_open_as_far_as_there_is_room_and_counts_as_what_is_in_it() -
     assert burst_of(peer, 100) == 0
 
 
-def test_a_burst_is_over_when_it_is_written_or_somebody_waits_or_the_channel_is_closed() -> None:
-    for end in (
-        lambda: peer.written(),
-        lambda: peer.wait_for_room(Sleeper("a", []), weighing(BOUND)),
-        lambda: peer.session.close_here(),
-        lambda: peer.session.close(ChannelClosed("talk", "over")),
-        lambda: peer.disconnect(),
-    ):
-        peer, _ = filled(100)
-        peer.session.open_burst(10_000)
-        assert peer.session.outbox.burst_bytes == 900
-        end()
-        assert peer.session.outbox.burst_bytes == 0
-    assert peer.session.outbox.queued_bytes == 100
+ENDS: dict[str, Callable[[Peer], object]] = {
+    "written": lambda peer: peer.written(),
+    "waited for": lambda peer: peer.wait_for_room(Sleeper("a", []), weighing(BOUND)),
+    "closed here": lambda peer: peer.session.close_here(),
+    "closed": lambda peer: peer.session.close(ChannelClosed("talk", "over")),
+    "without a transport": lambda peer: peer.disconnect(),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_burst_is_over_when_somebody_must_look_at_each_message(end: str) -> None:
+    peer, _ = filled(100)
+    peer.session.open_burst(10_000)
+    assert peer.session.outbox.burst_bytes == 900
+    ENDS[end](peer)
+    assert peer.session.outbox.burst_bytes == 0
+    assert peer.session.outbox.queued_bytes == (0 if end == "closed" else 100)
 
 
 def test_no_burst_is_opened_while_somebody_waits_or_when_it_is_over() -> None:

@@ -1,4 +1,4 @@
-"""What has come and nobody has taken, against a simple model: whatever it came in, and however often transports change."""
+"""What has come and nobody has taken, against a simple model, whatever it came in and over however many transports."""
 
 from typing import Any
 
@@ -69,7 +69,7 @@ class InboxMachine(RuleBasedStateMachine):
 
     @rule(values=st.lists(st.one_of(st.text("ab", max_size=4), st.integers(0, 300)), min_size=2, max_size=80))
     def a_batch_comes(self, values: list[Any]) -> None:
-        data = pack_batch([entry_of(value) for value in values])  # type: ignore[misc]
+        data = pack_batch([entry_of(value) for value in values])
         self.add(Frame(FrameKind.BATCH, 0, data[HEADER.size :]), values)
 
     @precondition(lambda self: self.inbox)

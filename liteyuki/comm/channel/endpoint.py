@@ -83,7 +83,6 @@ class Endpoint(OpenEnd):
     def detach(self) -> None:
         """The other process is gone. What it sent is still received; what it had not taken is kept."""
         self._connection.detach()
-        self._dispatcher.deliver_soon()
 
     def adopt(self, other: "Endpoint") -> None:
         """Take over the transport of `other`, which nobody has used, and what has come over it; close `other`."""
@@ -102,7 +101,6 @@ class Endpoint(OpenEnd):
         """Whether anybody holds the other end: that can be told when all that came before is read."""
         with self._connection.lock:
             self._connection.read_all()
-        self._dispatcher.deliver_soon()
         return self.is_attached
 
     # --- loops and threads
@@ -162,4 +160,3 @@ class Endpoint(OpenEnd):
             self._connection.read_all()
         self._control.pass_on(_CONTROL_TIMEOUT)
         self._control.wait_for_others(_CONTROL_TIMEOUT)
-        self._dispatcher.deliver_soon()

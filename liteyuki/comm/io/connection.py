@@ -198,7 +198,6 @@ class Connection:
         """Writing has shown that the other side is gone: what it sent before that is still read. With the lock."""
         if not self._is_reading:  # or whoever reads gets to the end by itself, in order
             self.read_all()
-            self.call_soon(self._hand_out)
 
     def read_more(self) -> bool:
         """Read until there is a message or nothing more has come, unless a loop does; whether there is one. With the
@@ -211,12 +210,14 @@ class Connection:
         return bool(inbox)
 
     def read_all(self) -> None:
-        """Read all that has arrived, before a transport is given up or judged. With the lock; `on_read` is due then."""
-        for _ in range(_LAST_READS):  # somebody else may have the other end, and go on
+        """Read all that has arrived, before a transport is given up or judged; the loop hands it out. With the lock."""
+        for number in range(_LAST_READS):  # somebody else may have the other end, and go on
             # Not until nothing comes out of it: one read may bring a part of a large message only.
             handle = self.transport.fileno() if self.transport is not None else -1
             if self.transport is None or (handle >= 0 and not is_readable(handle)):
                 return
+            if not number:
+                self.call_soon(self._hand_out)
             self.read(even_if_paused=True)
 
     def unpause(self) -> None:

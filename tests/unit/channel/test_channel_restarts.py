@@ -9,7 +9,8 @@ from liteyuki.comm.wire import BEGUN, TAKEN, FrameKind, pack_frame
 from liteyuki.comm.wire.frames import PROTOCOL_VERSION
 from liteyuki.errors import ChannelBroken, ChannelClosed
 from tests.contracts.frames import receive
-from tests.unit.joined import DEADLINE, Arrivals, Joiner, hello, run, send_raw, until
+from tests.unit.channel.optioned import with_options
+from tests.unit.joined import DEADLINE, Arrivals, Joiner, crash, hello, run, send_raw, until
 
 GARBAGE = b"\xff" * 32
 BAD_MESSAGE = pack_frame(FrameKind.MESSAGE, 0, b"\xc1")
@@ -267,3 +268,20 @@ def test_a_process_that_hangs_up_while_the_other_sends_is_an_end(joiner: Joiner)
         main.receive(DEADLINE)
     with pytest.raises(ChannelClosed):
         main.send("much too late")
+
+
+def test_more_than_the_bound_that_a_dead_process_left_is_handled_before_the_next_is_read(joiner: Joiner) -> None:
+    async def body() -> None:
+        bounded = with_options(joiner, max_queued_bytes=1000)
+        main = bounded.kept()
+        arrivals = Arrivals()
+        main.on_receive()(lambda value: arrivals.add(len(value)))
+        main.bind(asyncio.get_running_loop())
+        first = bounded.child_of(main, 1)
+        await asyncio.sleep(0)  # what was called when it was bound has run
+        first.send(bytes(3000))
+        crash(first)
+        bounded.child_of(main, 2).send(bytes(10))  # before the loop has turned
+        assert await arrivals.until(2) == [3000, 10]
+
+    run(body())

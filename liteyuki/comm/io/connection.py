@@ -62,6 +62,8 @@ class Connection:
             self.is_paused = self.session.inbox.holds_too_much
             self.session.connect(transport, generation)
             self.outgoing.flush()
+            if self.read():  # the counters come before all else, and whoever only sends would not see them
+                self.call_soon(self._hand_out)
             self._update_watch()
         open_connections.add(self)
 

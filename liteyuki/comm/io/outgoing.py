@@ -6,13 +6,12 @@ loop writes when it can, or a thread where no loop runs.
 """
 
 import asyncio
-import contextlib
 import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
-from liteyuki._compat import running_loop
+from liteyuki._compat import HAS_GIL, running_loop
 from liteyuki.comm.io.loop import LoopWatch
 from liteyuki.comm.io.spin import LoopSpin
 from liteyuki.comm.io.waiters import LoopWaiter
@@ -108,12 +107,7 @@ class Outgoing:
         self._is_said_unwritten = False
         self._closing: LoopWaiter | None = None
         """Who waits until all is written."""
-        self.use_lock(lock)
-
-    def use_lock(self, lock: threading.RLock) -> None:
-        """`lock` is the connection's from now on. Without it."""
         self._lock = lock
-        self._acquire, self._release = lock.acquire, lock.release
 
     # --- transport and loop come and go
 
@@ -133,7 +127,7 @@ class Outgoing:
 
     def forked(self, lock: threading.RLock) -> None:
         """In a copy of the process: the loop and its handles are shared, and the thread is not there."""
-        self.use_lock(lock)
+        self._lock = lock
         self.transport = self.watch = self._writer = None
 
     # --- sending
@@ -143,24 +137,18 @@ class Outgoing:
 
         Raises `ChannelClosed`, `MessageTooLarge`.
         """
-        # `with self._lock` takes twice as long as this, and a burst of messages spends a third of its time here.
-        try:
-            self._acquire()  # inside, since a signal's handler may raise as soon as this has returned
+        # In a burst this is all there is to it, unless the loop that was to write it has ended. A lock would be a third of
+        # what a message costs, and is not needed: CPython lets another thread, a finalizer or a signal's handler in after
+        # calls and jumps, of which there are none between the look at `burst_bytes` and the end of `append`.
+        if running_loop() is self._burst_loop:
             outbox = self._outbox
             left = outbox.burst_bytes - cost_bytes
-            # In a burst this is all there is to it, unless the loop that was to write it has ended.
-            if left >= 0 and running_loop() is self._burst_loop:
+            if left >= 0:
                 outbox.burst_bytes = left
                 outbox.waiting.append(entry)
-                is_sent = True
-            else:
-                is_sent = self._send_small(entry, cost_bytes)
-        except BaseException:
-            with contextlib.suppress(RuntimeError):  # interrupted while another thread had it
-                self._release()
-            raise
-        self._release()
-        return is_sent
+                return True
+        with self._lock:
+            return self._send_small(entry, cost_bytes)
 
     def _send_small(self, entry: SmallEntry, cost_bytes: int) -> bool:
         """The same outside of a burst: by itself, with as few steps as it takes."""
@@ -251,7 +239,7 @@ class Outgoing:
             self.flush()
             return
         self._burst_loop = running_loop()
-        if self.watch is None or self._burst_loop is self.watch.loop:
+        if HAS_GIL and (self.watch is None or self._burst_loop is self.watch.loop):
             self._session.open_burst(BATCH_BYTES)
         self._say_unwritten()
         if not self._is_due:

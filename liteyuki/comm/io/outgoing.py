@@ -35,6 +35,8 @@ __all__ = ["Bursts", "Outgoing"]
 _BURST_MESSAGES: Final = 16
 _BURST: Final = 0.0005
 """Seconds within which so many messages are a burst."""
+_BLOCKED_BURST_BYTES: Final = 1024 * 1024
+"""How much is added without a look while the system takes no more."""
 _FLUSH_BYTES: Final = 4 * 1024 * 1024
 """How much one turn of the loop writes, so that a large message leaves it time for others."""
 
@@ -238,9 +240,7 @@ class Outgoing:
         if self._outbox.waiting_bytes >= BATCH_BYTES or (self._is_due and not self._is_written_for()):
             self.flush()
             return
-        self._burst_loop = running_loop()
-        if HAS_GIL and (self.watch is None or self._burst_loop is self.watch.loop):
-            self._session.open_burst(BATCH_BYTES)
+        self._open_burst(BATCH_BYTES)
         self._say_unwritten()
         if not self._is_due:
             self._is_due = True
@@ -248,6 +248,13 @@ class Outgoing:
                 self.watch.call_soon(self._flush_when_due)
             else:
                 self._wake_writer()
+
+    def _open_burst(self, size_bytes: int) -> None:
+        """Somebody writes all that waits, or will. Let what follows be added without a look until so much waits."""
+        self._burst_loop = running_loop()
+        # Not where the loop is on another thread: whether that still runs cannot be seen without asking it.
+        if HAS_GIL and (self.watch is None or self._burst_loop is self.watch.loop):
+            self._session.open_burst(size_bytes)
 
     def _say_unwritten(self) -> None:
         """Let the other side know, should this process be killed now."""
@@ -267,6 +274,7 @@ class Outgoing:
             return
         self.is_blocked = True
         self._say_unwritten()
+        self._open_burst(_BLOCKED_BURST_BYTES)
         if is_waited_for:
             return
         if self.watch is not None and self.watch.loop.is_running():

@@ -87,6 +87,7 @@ class Channel(Endpoint, Generic[T]):
         try:
             self._receiver.checker = check_for(get_args(alias)[0])
             self._is_checked = self._receiver.checker is not None
+            self._text = None if self._is_checked else str
         except TypeError as error:
             # Since Python 3.13, typing swallows what is raised here; so it is raised again when the channel is used.
             self._type_error = error

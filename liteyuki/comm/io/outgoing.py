@@ -95,6 +95,8 @@ class Outgoing:
         """Whether this thread writes: what runs in between, a finalizer or a signal's handler, leaves that alone."""
         self.has_ended = False
         """Whether writing has shown that the other side is gone."""
+        self.in_turn_bytes = 0
+        """About how much was sent since whoever sends has set this to 0."""
         self._session = session
         self._outbox = session.outbox
         self._max_small_bytes = min(BATCH_BYTES, session.options.max_message_bytes - TEXT_HEAD_BYTES)
@@ -139,9 +141,9 @@ class Outgoing:
 
         Raises `ChannelClosed`, `MessageTooLarge`.
         """
-        # In a burst this is all there is to it, unless the loop that was to write it has ended. A lock would be a third of
-        # what a message costs, and is not needed: CPython lets another thread, a finalizer or a signal's handler in after
-        # calls and jumps, of which there are none between the look at `burst_bytes` and the end of `append`.
+        # In a burst this is all there is to it, unless the loop that was to write it has ended. A lock would be a third
+        # of what a message costs, and is not needed: CPython lets another thread, a finalizer or a signal's handler in
+        # after calls and jumps, of which there are none between the look at `burst_bytes` and the end of `append`.
         if running_loop() is self._burst_loop:
             outbox = self._outbox
             left = outbox.burst_bytes - cost_bytes
@@ -197,6 +199,8 @@ class Outgoing:
             entry = self._item_of(entry)
         if not self._session.add_message(entry, is_my_turn=is_my_turn):
             return False
+        if isinstance(entry, Item):
+            self.in_turn_bytes += entry.size_bytes
         if is_held:
             self.flush_soon()
         elif self.transport is not None:
@@ -251,6 +255,7 @@ class Outgoing:
 
     def _open_burst(self, size_bytes: int) -> None:
         """Somebody writes all that waits, or will. Let what follows be added without a look until so much waits."""
+        self.in_turn_bytes += size_bytes
         self._burst_loop = running_loop()
         # Not where the loop is on another thread: whether that still runs cannot be seen without asking it.
         if HAS_GIL and (self.watch is None or self._burst_loop is self.watch.loop):

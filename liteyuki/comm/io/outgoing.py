@@ -127,7 +127,8 @@ class Outgoing:
     def bind(self, watch: LoopWatch) -> None:
         """Write through the loop of `watch` from now on."""
         self.watch = watch
-        self.is_blocked = self._is_due = False
+        self._is_not_due()
+        self.is_blocked = False
         if self.transport is not None:
             self.flush()
 
@@ -146,15 +147,16 @@ class Outgoing:
         # `with self._lock` takes twice as long as this, and a burst of messages spends a third of its time here.
         try:
             self._acquire()  # inside, since a signal's handler may raise as soon as this has returned
-            outbox = self._outbox
+            outbox, loop = self._outbox, running_loop()
+            # No call from here to the end of the burst's part: what runs in one, such as a finalizer, may send as well.
             left = outbox.burst_bytes - cost_bytes
             # In a burst this is all there is to it, unless the loop that was to write it has ended.
-            if left >= 0 and running_loop() is self._burst_loop:
+            if left >= 0 and loop is self._burst_loop:
                 outbox.burst_bytes = left
                 outbox.waiting.append(entry)
                 is_sent = True
             else:
-                is_sent = self._send_small(entry, cost_bytes)
+                is_sent = self._send_small(entry, cost_bytes, loop)
         except BaseException:
             with contextlib.suppress(RuntimeError):  # interrupted while another thread had it
                 self._release()
@@ -162,8 +164,8 @@ class Outgoing:
         self._release()
         return is_sent
 
-    def _send_small(self, entry: SmallEntry, cost_bytes: int) -> bool:
-        """The same outside of a burst: by itself, with as few steps as it takes."""
+    def _send_small(self, entry: SmallEntry, cost_bytes: int, loop: asyncio.AbstractEventLoop | None) -> bool:
+        """The same outside of a burst: by itself, with as few steps as it takes. `loop` is the one that runs here."""
         if self.watch is None:
             self._use_running_loop()
         transport, outbox = self.transport, self._outbox
@@ -189,8 +191,8 @@ class Outgoing:
             return self._send(entry)
         if not is_out or outbox.waiting or outbox.urgent:
             self.flush()
-        elif self.watch is not None and running_loop() is self.watch.loop:
-            self.spin.sent(self.watch.loop)
+        elif self.watch is not None and loop is self.watch.loop:
+            self.spin.sent(loop)
         return True
 
     def send(self, entry: Entry, *, is_my_turn: bool = False) -> bool:
@@ -250,16 +252,22 @@ class Outgoing:
         if self._outbox.waiting_bytes >= BATCH_BYTES or (self._is_due and not self._is_written_for()):
             self.flush()
             return
-        self._burst_loop = running_loop()
-        if self.watch is None or self._burst_loop is self.watch.loop:
-            self._session.open_burst(BATCH_BYTES)
         self._say_unwritten()
+        # Each step after what it relies on, since a signal's handler may raise in between.
         if not self._is_due:
-            self._is_due = True
             if self.watch is not None and self.watch.loop.is_running():
                 self.watch.call_soon(self._flush_when_due)
             else:
                 self._wake_writer()
+            self._is_due = True
+        self._burst_loop = running_loop()
+        if self.watch is None or self._burst_loop is self.watch.loop:
+            self._session.open_burst(BATCH_BYTES)
+
+    def _is_not_due(self) -> None:
+        """Nobody is bound to write any more, so nobody may rely on that."""
+        self._outbox.close_burst()
+        self._is_due = False
 
     def _say_unwritten(self) -> None:
         """Let the other side know, should this process be killed now."""
@@ -356,7 +364,7 @@ class Outgoing:
     def _flush_when_due(self) -> None:
         """What was to be written together is complete."""
         with self._lock:
-            self._is_due = False
+            self._is_not_due()
             if self.transport is not None and not (self.is_blocked and self._is_written_for()):
                 self.flush()
             self._has_written()
@@ -386,7 +394,7 @@ class Outgoing:
     def _write_in_thread(self) -> int | None:
         """The writer's next step: the handle to wait for until it takes more, -1 if all is out, None to end."""
         with self._lock:
-            self._is_due = False
+            self._is_not_due()
             if self.transport is None:
                 self._writer, self.is_blocked = None, False
                 return None

@@ -199,7 +199,7 @@ class Receiver:
             expect_no_turn()
             connection.on_read(sys.maxsize)
             open_connections.serve_others(connection, loop)
-            return lambda waiter, left: open_connections.wait(connection, loop, left)
+            return lambda waiter, left: open_connections.wait(connection, waiter, loop, left)
         if handler_loop is not None and handler_loop.is_this_thread():
             self._warn_once()
             handler_loop.run()

@@ -62,6 +62,8 @@ class Connection:
             self.is_paused = self.session.inbox.holds_too_much
             self.session.connect(transport, generation)
             self.outgoing.flush()
+            if self.is_paused:
+                self.read(even_if_paused=True)  # the first of it, or nobody here ever sees what is taken over there
             self._update_watch()
         open_connections.add(self)
 
@@ -283,7 +285,11 @@ class Connection:
             if self._watch is None or self._watch.loop is not loop:
                 self._stop_watching()
                 self._watch = LoopWatch(
-                    loop, wanted=self._wanted, on_readable=self._on_readable, on_writable=self.outgoing.on_writable
+                    loop,
+                    lock=self.lock,
+                    wanted=self._wanted,
+                    on_readable=self._on_readable,
+                    on_writable=self.outgoing.on_writable,
                 )
                 self.outgoing.bind(self._watch)
             self._watch.update()
@@ -308,9 +314,8 @@ class Connection:
             self._watch.call_soon(callback)
 
     def _wanted(self) -> tuple[int, int]:
-        with self.lock:
-            handle = self.transport.fileno() if self.transport is not None else -1
-            return -1 if self.is_paused else handle, handle if self.outgoing.is_blocked else -1
+        handle = self.transport.fileno() if self.transport is not None else -1
+        return -1 if self.is_paused else handle, handle if self.outgoing.is_blocked else -1
 
     def _update_watch(self) -> None:
         if self._watch is not None:
@@ -327,6 +332,12 @@ class Connection:
         with self.lock:
             self.read()
         self.on_read(sys.maxsize)
+
+    def loop_is_held_up(self, is_so: bool) -> None:
+        """Whether the thread of its loop blocks in a `receive`: what others send meanwhile, no loop writes."""
+        with self.lock:
+            if self._watch is not None:
+                self._watch.is_held_up = is_so
 
     def _hand_out(self) -> None:
         self.on_read(sys.maxsize)

@@ -255,7 +255,7 @@ class Outgoing:
         self._say_unwritten()
         # Each step after what it relies on, since a signal's handler may raise in between.
         if not self._is_due:
-            if self.watch is not None and self.watch.loop.is_running():
+            if self.watch is not None and self.watch.turns:
                 self.watch.call_soon(self._flush_when_due)
             else:
                 self._wake_writer()
@@ -277,7 +277,7 @@ class Outgoing:
 
     def _is_written_for(self) -> bool:
         """Whether whoever was to write on still can: a loop may have ended meanwhile."""
-        return self._writer is not None or (self.watch is not None and self.watch.loop.is_running())
+        return self._writer is not None or (self.watch is not None and self.watch.turns)
 
     def flush(self) -> None:
         """Write now; what the system does not take yet is written as soon as it does."""
@@ -289,7 +289,7 @@ class Outgoing:
         self._say_unwritten()
         if is_waited_for:
             return
-        if self.watch is not None and self.watch.loop.is_running():
+        if self.watch is not None and self.watch.turns:
             self.watch.update_soon()
         else:
             self._wake_writer()
@@ -330,7 +330,7 @@ class Outgoing:
     def flush_before_waiting(self) -> None:
         """Write what a loop that does not run now has left. Who sends and receives in turn is in no burst."""
         self._bursts.interrupted()
-        if self._is_due and (self.watch is None or not self.watch.loop.is_running()):
+        if self._is_due and (self.watch is None or not self.watch.turns):
             self.flush()
 
     def write_out(self, timeout: float) -> bool:
@@ -398,7 +398,7 @@ class Outgoing:
             if self.transport is None:
                 self._writer, self.is_blocked = None, False
                 return None
-            if self.watch is not None and self.watch.loop.is_running():
+            if self.watch is not None and self.watch.turns:
                 # It writes on.
                 self._writer, self.is_blocked = None, False
                 self.flush()

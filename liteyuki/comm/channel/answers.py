@@ -13,6 +13,7 @@ from liteyuki.comm.session import NO_REPLY, Item, Request
 from liteyuki.comm.wire import COUNT, FrameKind
 from liteyuki.errors import (
     PLUGIN_ERRORS,
+    PLUGIN_ERRORS_OF_A_CALL,
     ChannelBroken,
     ChannelClosed,
     ChannelError,
@@ -106,7 +107,11 @@ class Answers:
 
 def _described(error: BaseException) -> list[str]:
     """Type name, message and traceback of an error, as text that any channel carries."""
-    parts = (type(error).__qualname__, str(error), "".join(traceback.format_exception(error)))
+    try:
+        problem = str(error)
+    except PLUGIN_ERRORS_OF_A_CALL:
+        problem = object.__repr__(error)
+    parts = (type(error).__qualname__, problem, "".join(traceback.format_exception(error)))
     return [part.encode("utf-8", "backslashreplace").decode() for part in parts]
 
 

@@ -87,6 +87,7 @@ class Endpoint(OpenEnd):
     def adopt(self, other: "Endpoint") -> None:
         """Take over the transport of `other`, which nobody has used, and what has come over it; close `other`."""
         self._connection.adopt(other._connection)
+        self._dispatcher.deliver_soon()
 
     def say_stop(self) -> None:
         """Tell the other side that nothing more will come: whoever blocks in its `receive` goes on."""

@@ -77,19 +77,24 @@ class Receiver:
         Without the lock, if the caller likes: then classes of plugins are built without anybody having to wait.
         Raises `ChannelBroken` for what is no message; then the transport is given up.
         """
-        inbox, connection = self._session.inbox, self._connection
+        inbox, connection, run = self._session.inbox, self._connection, None
         if inbox.values:
             return True
         try:
             with connection.lock:
                 if not (inbox.runs or inbox.frames):
                     return False
-                self.run = inbox.take_run()
-            inbox.values.extend(unpack_run(self.run, self._open_end))
+                self.run = run = inbox.take_run()
+            inbox.values.extend(unpack_run(run, self._open_end))
         except (CodecError, FrameError) as error:
             with connection.lock:
                 connection.break_off(str(error))
             raise ChannelBroken(self._session.name, str(error)) from error
+        except BaseException:
+            # A signal's handler has raised, or there is no memory: it is still to come.
+            if run is not None and not inbox.values:
+                inbox.runs.appendleft(run)
+            raise
         return True
 
     def say_taken(self) -> None:
@@ -124,17 +129,23 @@ class Receiver:
         inbox, connection = self._session.inbox, self._connection
         try:
             self.open_run()
-            value, run = inbox.values.popleft(), self.run
+            value, run, consumer = inbox.values[0], self.run, _consumer() if self._is_handled_mode else None
             assert run is not None
+            acks, self._is_redelivered = run.acks, False
+            # Taken and counted without a call in between: in each, a signal's handler may raise.
+            del inbox.values[0]
             self.received += 1
-            self._is_redelivered = False
-            if run.acks is None:
+            if acks is None:
                 pass
-            elif self._is_handled_mode:
+            elif consumer is not None:
+                acks.begun += 1
+                self._in_hand[consumer] = (acks, acks.begun)
                 self._is_redelivered = run.is_redelivered
-                self._in_hand[_consumer()] = (run.acks, run.acks.begin())
-            elif run.acks.take():
-                self.say_taken()
+                acks.show_begun()
+            else:
+                acks.taken += 1
+                if acks.show_taken():
+                    self.say_taken()
         finally:
             if inbox.waiters and inbox:
                 inbox.wake_one()  # several may have come at once
@@ -188,7 +199,7 @@ class Receiver:
             expect_no_turn()
             connection.on_read(sys.maxsize)
             open_connections.serve_others(connection, loop)
-            return lambda waiter, left: open_connections.wait(connection, loop, left)
+            return lambda waiter, left: open_connections.wait(connection, waiter, loop, left)
         if handler_loop is not None and handler_loop.is_this_thread():
             self._warn_once()
             handler_loop.run()

@@ -16,6 +16,7 @@ _LOOK_ONCE_MORE: Final = 0.01
 """Seconds after which whoever has begun to wait looks once more at what the other side has taken. Each side writes into
 shared memory and then looks at what the other has written there (`acks.py`); should both have done so in the same
 instant, neither has seen the other's. Never again after that: then the other side says when there is room."""
+_LOOK_WHILE_PAUSED: Final = 1.0
 
 Attempt = Callable[[], bool]
 """Sends if there is room; whether it has. Called without the lock."""
@@ -41,22 +42,22 @@ class Line:
         ticket = self._begin()
         while True:
             waiter, patience = LoopWaiter(), _LOOK_ONCE_MORE
-            self._join(waiter, need, ticket)
             try:
+                self._join(waiter, need, ticket)
                 while not waiter.future.done():
                     left = _left(deadline, patience)
                     if left is not None and left <= 0:
                         self._leave(waiter)
                         return False
                     await asyncio.wait({waiter.future}, timeout=left)
-                    patience = sys.maxsize
+                    patience = self._patience
                     self._look()
+                if self._attempt(waiter, attempt):
+                    return True
             except BaseException:
-                # Cancelled, or dropped by whoever ran it: nobody else is to wait for it.
+                # Cancelled, dropped by whoever ran it, or woken in vain: nobody else is to wait for it.
                 self._leave(waiter)
                 raise
-            if self._attempt(waiter, attempt):
-                return True
 
     def wait_in_thread(self, need: Need, attempt: Attempt, timeout: float | None) -> bool:
         """The same, blocking this thread. Raises `ChannelBusy`."""
@@ -73,14 +74,19 @@ class Line:
                         self._leave(waiter)
                         return False
                     self._connection.wait(waiter, left)
-                    patience = sys.maxsize
+                    patience = self._patience
                     self._connection.pump()
                     self._look()
+                if self._attempt(waiter, attempt):
+                    return True
             except BaseException:
-                self._leave(waiter)  # a signal's handler has raised
+                self._leave(waiter)  # woken in vain, or a signal's handler has raised
                 raise
-            if self._attempt(waiter, attempt):
-                return True
+
+    @property
+    def _patience(self) -> float:
+        """Seconds after which to look again: where nothing is read, nobody hears that there is room."""
+        return _LOOK_WHILE_PAUSED if self._connection.is_paused else sys.maxsize
 
     def _begin(self) -> int:
         with self._connection.lock:
@@ -108,13 +114,10 @@ class Line:
     def _attempt(self, waiter: Waiter, attempt: Attempt) -> bool:
         """It was woken: its turn, and then the next one's."""
         with self._connection.lock:
-            is_sent = False
-            try:
-                is_sent = attempt()
-            finally:
-                self._credit.leave(waiter)
-                if is_sent or self._connection.session.closed is not None:
-                    self._connection.session.look_for_room()
+            is_sent = attempt()
+            self._credit.leave(waiter)
+            if is_sent:
+                self._connection.session.look_for_room()
             return is_sent
 
 

@@ -62,7 +62,8 @@ class Connection:
             self.is_paused = self.session.inbox.holds_too_much
             self.session.connect(transport, generation)
             self.outgoing.flush()
-            if self.read():  # the counters come before all else, and whoever only sends would not see them
+            # The counters come before all else; whoever only sends, or is paused, would not see what is taken there.
+            if self.read(even_if_paused=True):
                 self.call_soon(self._hand_out)
             self._update_watch()
         open_connections.add(self)
@@ -285,7 +286,11 @@ class Connection:
             if self._watch is None or self._watch.loop is not loop:
                 self._stop_watching()
                 self._watch = LoopWatch(
-                    loop, wanted=self._wanted, on_readable=self._on_readable, on_writable=self.outgoing.on_writable
+                    loop,
+                    lock=self.lock,
+                    wanted=self._wanted,
+                    on_readable=self._on_readable,
+                    on_writable=self.outgoing.on_writable,
                 )
                 self.outgoing.bind(self._watch)
             self._watch.update()
@@ -310,9 +315,8 @@ class Connection:
             self._watch.call_soon(callback)
 
     def _wanted(self) -> tuple[int, int]:
-        with self.lock:
-            handle = self.transport.fileno() if self.transport is not None else -1
-            return -1 if self.is_paused else handle, handle if self.outgoing.is_blocked else -1
+        handle = self.transport.fileno() if self.transport is not None else -1
+        return -1 if self.is_paused else handle, handle if self.outgoing.is_blocked else -1
 
     def _update_watch(self) -> None:
         if self._watch is not None:
@@ -329,6 +333,12 @@ class Connection:
         with self.lock:
             self.read()
         self.on_read(sys.maxsize)
+
+    def loop_is_held_up(self, is_so: bool) -> None:
+        """Whether the thread of its loop blocks in a `receive`: what others send meanwhile, no loop writes."""
+        with self.lock:
+            if self._watch is not None:
+                self._watch.is_held_up = is_so
 
     def _hand_out(self) -> None:
         self.on_read(sys.maxsize)

@@ -14,22 +14,32 @@ class LoopWatch:
     """Made on the thread of `loop`, which runs there or has not begun to.
 
     `wanted` tells the handle from which something is to be read, and the one that is to take something; -1 for none.
+    It is asked with `lock` held.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         *,
+        lock: threading.RLock,
         wanted: Callable[[], tuple[int, int]],
         on_readable: Callable[[], None],
         on_writable: Callable[[], None],
     ) -> None:
         self.loop = loop
+        self._lock = lock
         self._wanted = wanted
         self._on_readable = on_readable
         self._on_writable = on_writable
+        self.is_held_up = False
+        """Whether a `receive` holds the loop up, and its thread reads and writes what is there when that begins."""
         self._thread = threading.get_ident()
         self._reading = self._writing = -1
+
+    @property
+    def turns(self) -> bool:
+        """Whether the loop runs, and gets to what it is called for."""
+        return self.loop.is_running() and not self.is_held_up
 
     def runs_elsewhere(self) -> bool:
         """Whether the loop runs right now, on another thread than the one that asks."""
@@ -53,7 +63,8 @@ class LoopWatch:
 
     def update(self) -> None:
         """The same, on the loop's thread."""
-        self._set(*self._wanted())
+        with self._lock:  # or another thread may close the handle meanwhile, whose number the next one gets
+            self._set(*self._wanted())
 
     def stop(self) -> None:
         """Watch nothing any more, at once, since the handle is about to be closed. From any thread."""

@@ -8,6 +8,7 @@ import time
 import weakref
 from typing import Final, Protocol
 
+from liteyuki.comm.io.waiters import ThreadWaiter
 from liteyuki.errors import ChannelClosed
 from liteyuki.locale import text
 
@@ -33,6 +34,8 @@ class _Connection(Protocol):
     def read_on_blocked_loop(self, *, at_most: int = ...) -> None: ...
 
     def handle_to_wait_for(self) -> tuple[int, bool]: ...
+
+    def loop_is_held_up(self, is_so: bool) -> None: ...
 
 
 class OpenConnections:
@@ -73,14 +76,32 @@ class OpenConnections:
             if connection is not blocked:
                 connection.read_on_blocked_loop(at_most=1)
 
-    def wait(self, blocked: _Connection, loop: asyncio.AbstractEventLoop, timeout: float | None) -> None:
-        """Block the thread of `loop` until `blocked` may have something to receive.
+    def wait(
+        self, blocked: _Connection, waiter: ThreadWaiter, loop: asyncio.AbstractEventLoop, timeout: float | None
+    ) -> None:
+        """Block the thread of `loop` until `blocked` may have something to receive, or `waiter` was woken.
 
         The loop cannot turn meanwhile. So this thread reads for every channel of that loop and begins their handlers
         itself; one that awaits something goes on when the loop turns again. Raises `ChannelClosed` if nothing can come.
         """
+        held_up = self._of_loop(loop)
+        try:
+            for connection in held_up:
+                connection.loop_is_held_up(True)
+            readable = self._wait(blocked, waiter, held_up, timeout)
+        finally:
+            for connection in held_up:
+                connection.loop_is_held_up(False)
+        for connection in readable:
+            if connection is not blocked:
+                connection.read_on_blocked_loop()
+
+    def _wait(
+        self, blocked: _Connection, waiter: ThreadWaiter, connections: list[_Connection], timeout: float | None
+    ) -> list[_Connection]:
+        """Those of `connections` that have something to be read, or take something again."""
         poll, by_handle = select.poll(), dict[int, _Connection]()
-        for connection in self._of_loop(loop):
+        for connection in connections:
             handle, is_unsent = connection.handle_to_wait_for()
             if handle >= 0:
                 by_handle[handle] = connection
@@ -88,9 +109,10 @@ class OpenConnections:
         if not by_handle:
             # Nobody can send, and nobody can come while this thread holds the loop up.
             raise ChannelClosed(blocked.name, text("channel.reason_deadlock"))
-        for handle, _ in poll.poll(None if timeout is None else max(0.0, timeout) * 1000):
-            if by_handle[handle] is not blocked:
-                by_handle[handle].read_on_blocked_loop()
+        poll.register(waiter.fileno(), select.POLLIN)
+        ready = [] if waiter.is_woken else poll.poll(None if timeout is None else max(0.0, timeout) * 1000)
+        waiter.clear()
+        return [by_handle[handle] for handle, _ in ready if handle in by_handle]
 
 
 open_connections: Final = OpenConnections()

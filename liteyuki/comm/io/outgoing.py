@@ -125,7 +125,8 @@ class Outgoing:
     def bind(self, watch: LoopWatch) -> None:
         """Write through the loop of `watch` from now on."""
         self.watch = watch
-        self.is_blocked = self._is_due = False
+        self._is_not_due()
+        self.is_blocked = False
         if self.transport is not None:
             self.flush()
 
@@ -144,7 +145,8 @@ class Outgoing:
         # In a burst this is all there is to it, unless the loop that was to write it has ended. A lock would be a third
         # of what a message costs, and is not needed: CPython lets another thread, a finalizer or a signal's handler in
         # after calls and jumps, of which there are none between the look at `burst_bytes` and the end of `append`.
-        if running_loop() is self._burst_loop:
+        loop = running_loop()
+        if loop is self._burst_loop:
             outbox = self._outbox
             left = outbox.burst_bytes - cost_bytes
             if left >= 0:
@@ -152,10 +154,10 @@ class Outgoing:
                 outbox.waiting.append(entry)
                 return True
         with self._lock:
-            return self._send_small(entry, cost_bytes)
+            return self._send_small(entry, cost_bytes, loop)
 
-    def _send_small(self, entry: SmallEntry, cost_bytes: int) -> bool:
-        """The same outside of a burst: by itself, with as few steps as it takes."""
+    def _send_small(self, entry: SmallEntry, cost_bytes: int, loop: asyncio.AbstractEventLoop | None) -> bool:
+        """The same outside of a burst: by itself, with as few steps as it takes. `loop` is the one that runs here."""
         if self.watch is None:
             self._use_running_loop()
         transport, outbox = self.transport, self._outbox
@@ -181,8 +183,8 @@ class Outgoing:
             return self._send(entry)
         if not is_out or outbox.waiting or outbox.urgent:
             self.flush()
-        elif self.watch is not None and running_loop() is self.watch.loop:
-            self.spin.sent(self.watch.loop)
+        elif self.watch is not None and loop is self.watch.loop:
+            self.spin.sent(loop)
         return True
 
     def send(self, entry: Entry, *, is_my_turn: bool = False) -> bool:
@@ -244,14 +246,20 @@ class Outgoing:
         if self._outbox.waiting_bytes >= BATCH_BYTES or (self._is_due and not self._is_written_for()):
             self.flush()
             return
-        self._open_burst(BATCH_BYTES)
         self._say_unwritten()
+        # Each step after what it relies on, since a signal's handler may raise in between.
         if not self._is_due:
-            self._is_due = True
-            if self.watch is not None and self.watch.loop.is_running():
+            if self.watch is not None and self.watch.turns:
                 self.watch.call_soon(self._flush_when_due)
             else:
                 self._wake_writer()
+            self._is_due = True
+        self._open_burst(BATCH_BYTES)
+
+    def _is_not_due(self) -> None:
+        """Nobody is bound to write any more, so nobody may rely on that."""
+        self._outbox.close_burst()
+        self._is_due = False
 
     def _open_burst(self, size_bytes: int) -> None:
         """Somebody writes all that waits, or will. Let what follows be added without a look until so much waits."""
@@ -269,7 +277,7 @@ class Outgoing:
 
     def _is_written_for(self) -> bool:
         """Whether whoever was to write on still can: a loop may have ended meanwhile."""
-        return self._writer is not None or (self.watch is not None and self.watch.loop.is_running())
+        return self._writer is not None or (self.watch is not None and self.watch.turns)
 
     def flush(self) -> None:
         """Write now; what the system does not take yet is written as soon as it does."""
@@ -282,7 +290,7 @@ class Outgoing:
         self._open_burst(_BLOCKED_BURST_BYTES)
         if is_waited_for:
             return
-        if self.watch is not None and self.watch.loop.is_running():
+        if self.watch is not None and self.watch.turns:
             self.watch.update_soon()
         else:
             self._wake_writer()
@@ -323,7 +331,7 @@ class Outgoing:
     def flush_before_waiting(self) -> None:
         """Write what a loop that does not run now has left. Who sends and receives in turn is in no burst."""
         self._bursts.interrupted()
-        if self._is_due and (self.watch is None or not self.watch.loop.is_running()):
+        if self._is_due and (self.watch is None or not self.watch.turns):
             self.flush()
 
     def write_out(self, timeout: float) -> bool:
@@ -357,7 +365,7 @@ class Outgoing:
     def _flush_when_due(self) -> None:
         """What was to be written together is complete."""
         with self._lock:
-            self._is_due = False
+            self._is_not_due()
             if self.transport is not None and not (self.is_blocked and self._is_written_for()):
                 self.flush()
             self._has_written()
@@ -387,11 +395,11 @@ class Outgoing:
     def _write_in_thread(self) -> int | None:
         """The writer's next step: the handle to wait for until it takes more, -1 if all is out, None to end."""
         with self._lock:
-            self._is_due = False
+            self._is_not_due()
             if self.transport is None:
                 self._writer, self.is_blocked = None, False
                 return None
-            if self.watch is not None and self.watch.loop.is_running():
+            if self.watch is not None and self.watch.turns:
                 # It writes on.
                 self._writer, self.is_blocked = None, False
                 self.flush()

@@ -29,11 +29,20 @@ class Acks:
         self._own[TAKEN] = self.taken
         return self._peer[WANTED] != 0 and self.is_awaited()
 
+    def show_taken(self) -> bool:
+        """The same, after the caller has counted it in `taken`."""
+        self._own[TAKEN] = self.taken
+        return self._peer[WANTED] != 0 and self.is_awaited()
+
     def begin(self) -> int:
         """One more message is begun, in mode "handled"; its number. By the only one who takes any."""
         self.begun += 1
         self._own[BEGUN] = self.begun
         return self.begun
+
+    def show_begun(self) -> None:
+        """The same, after the caller has counted it in `begun`."""
+        self._own[BEGUN] = self.begun
 
     def finish(self, number: int) -> bool:
         """The message begun with that number is finished. Whether the other side is to be told of what is taken now."""

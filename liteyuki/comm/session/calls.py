@@ -81,6 +81,11 @@ class RequestQueue:
         self._has_refused = False
         return request
 
+    def clear(self) -> None:
+        """Nobody will answer what is here."""
+        self.waiting.clear()
+        self.queued_bytes = 0
+
     @property
     def handles(self) -> int:
         """How many handles have come with what is here."""

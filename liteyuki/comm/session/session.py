@@ -113,6 +113,9 @@ class Session:
             while others:
                 mine.add(others.take()._replace(transport=self.transports))
         other._counters = None
+        if self.inbox:
+            self.inbox.wake_one()
+        self.credit.wake_all()
 
     def close_here(self) -> bool:
         """This side ends it; what is queued is still to be written. Whether it was open."""
@@ -130,7 +133,11 @@ class Session:
     def forked(self, reason: ChannelClosed) -> None:
         """This is a copy of the process: nobody who waits is woken, since they are the other one's."""
         self.closed, self.is_closed_here = reason, True
-        self.outbox.close_burst()
+        # What travels is the other process's to give: a copy of its handles would keep others from seeing an end.
+        self.outbox.drop_all(is_written_lost=False)
+        self.inbox.clear()
+        self.requests.clear()
+        self.control.clear()
 
     def close(self, reason: ChannelClosed) -> int:
         """It is over, and the transport gone. How many messages are lost."""
@@ -234,16 +241,18 @@ class Session:
     def receive(self, frames: list[Frame]) -> None:
         """Take in what has come, in order, and wake who waits for it. Raises `FrameError` for what makes no sense."""
         inbox = self.inbox
-        for frame in frames:
-            kind = frame.kind
-            if not self.has_greeted:
-                self._greet(frame)
-            elif kind in _MESSAGES:
-                inbox.add(frame)
-            else:
-                self._receive_control(kind, frame)
-        if inbox.waiters and inbox:
-            inbox.wake_one()
+        try:
+            for frame in frames:
+                kind = frame.kind
+                if not self.has_greeted:
+                    self._greet(frame)
+                elif kind in _MESSAGES:
+                    inbox.add(frame)
+                else:
+                    self._receive_control(kind, frame)
+        finally:
+            if inbox.waiters and inbox:
+                inbox.wake_one()
 
     def _greet(self, frame: Frame) -> None:
         bound = check_hello(frame)

@@ -187,7 +187,10 @@ class PipeTransport:
         # A process that made the page smaller would otherwise crash this one with SIGBUS.
         if not is_sealed(handle, _PAGE_BYTES):
             raise FrameError(text("frame.no_page"))
-        self._page = mmap.mmap(handle, _PAGE_BYTES)
+        try:
+            self._page = mmap.mmap(handle, _PAGE_BYTES)
+        except OSError as error:  # which is no end: handles have run out
+            raise FrameError(text("frame.handles_lost")) from error
         handles[0].close()
         halves = [_counters(self._page, at) for at in (0, _HALF_BYTES)]
         own = halves[body[0]]

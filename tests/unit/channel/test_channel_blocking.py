@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from liteyuki.errors import ChannelClosed
+from tests.unit.channel.watched import time_bursts_by, wait_for_receivers
 from tests.unit.joined import DEADLINE, Joiner, hello, in_thread, run, send_raw, soon, until
 
 
@@ -234,5 +235,51 @@ def test_it_works_inside_a_handler(joiner: Joiner) -> None:
         work = in_thread(lambda: child.send("answer"))
         assert await asyncio.wait_for(got.get(), DEADLINE) == ("question", "answer")
         await soon(work)
+
+    run(body())
+
+
+def test_it_ends_when_another_thread_closes_the_channel(joiner: Joiner) -> None:
+    async def body() -> None:
+        main, _ = joiner.channels()
+        main.bind(asyncio.get_running_loop())
+
+        def close() -> None:
+            wait_for_receivers(main)
+            main.close()
+
+        closing = in_thread(close)
+        with pytest.raises(ChannelClosed):
+            main.receive(DEADLINE)
+        await soon(closing)
+
+    run(body())
+
+
+def test_what_other_threads_send_in_a_burst_leaves_meanwhile(joiner: Joiner) -> None:
+    async def body() -> None:
+        main, child = joiner.channels()
+        other_main, other_child = joiner.channels("other")
+        for channel in main, other_main:
+            channel.bind(asyncio.get_running_loop())
+            time_bursts_by(channel, lambda: 0.0)
+
+        def send() -> None:
+            wait_for_receivers(main)
+            for number in range(100):
+                main.send(number)
+                other_main.send(number)
+
+        def answer() -> None:
+            for channel in child, other_child:
+                assert [channel.receive(DEADLINE) for _ in range(100)] == list(range(100))
+            child.send("all")
+
+        work = in_thread(send), in_thread(answer)
+        assert main.receive(DEADLINE) == "all"
+        for each in work:
+            await soon(each)
+        main.send("the loop writes again")
+        assert await soon(in_thread(child.receive)) == "the loop writes again"
 
     run(body())

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from liteyuki.errors import ChannelModeError
+from tests.unit.channel.watched import something_waits_here
 from tests.unit.joined import DEADLINE, Arrivals, Joiner, run, until
 
 
@@ -137,3 +138,18 @@ def test_a_handler_or_filter_that_raises_is_logged_and_the_channel_lives(joiner:
     text = "\n".join(logged)
     for expected in "no first", "never second", "broken_later", "filter_func", "AttributeError", "talk-child":
         assert expected in text
+
+
+def test_what_has_come_to_a_channel_whose_place_another_takes_is_handled_at_once(joiner: Joiner) -> None:
+    async def body() -> None:
+        held, child = joiner.channels()
+        held.bind(asyncio.get_running_loop())
+        child.send("before")
+        await until(lambda: something_waits_here(held), "the message")
+        channel, arrivals = joiner.channel("talk"), Arrivals()
+        channel.on_receive()(arrivals.add)
+        await asyncio.sleep(0)  # what was called when it was bound has run
+        channel.adopt(held)
+        assert await arrivals.until(1) == ["before"]
+
+    run(body())

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 import liteyuki
-from liteyuki.comm.channel import Channel
+from liteyuki.comm.channel import Channel, receiving
+from liteyuki.comm.session import Acks, Run
 from liteyuki.errors import ChannelBroken, ChannelFull
 from tests.unit.channel.optioned import with_options
 from tests.unit.channel.watched import is_free, locked, read_now, time_bursts_by
@@ -182,3 +183,61 @@ def test_an_interrupted_look_that_found_nothing_breaks_nothing(joiner: Joiner) -
         main.send(str(step))
         assert child.receive(DEADLINE) == str(step)
     assert step > 2
+
+
+def test_what_is_sent_after_an_interrupted_burst_leaves(joiner: Joiner) -> None:
+    """It relies on what the interrupted `send` has begun: that somebody writes all that waits."""
+    for step, main, child in each_step(joiner):
+        time_bursts_by(main, lambda: 0.0)
+        for _ in range(31):
+            main.send("before")
+        was = Interruption()
+        with interrupted_at(step, was):
+            main.send("first of the burst")
+            main.send("second")
+        in_thread(partial(main.send, "end")).result(DEADLINE)
+        while child.receive(DEADLINE) != "end":
+            pass
+        if not was:
+            break
+    assert step > 5, "there are more places than that"
+
+
+def greeted(joiner: Joiner) -> tuple[Channel[Any], Channel[Any]]:
+    main, child = joiner.channels()
+    child.send("here")
+    assert main.receive(DEADLINE) == "here"
+    return main, child
+
+
+def test_what_is_being_decoded_comes_again(joiner: Joiner, monkeypatch: pytest.MonkeyPatch) -> None:
+    main, child = greeted(joiner)
+    for number in range(3):
+        main.send([number])
+
+    def interrupted(run: Run, open_end: object) -> None:
+        monkeypatch.undo()
+        raise Interrupted
+
+    for _ in range(2):
+        monkeypatch.setattr(receiving, "unpack_run", interrupted)
+        with pytest.raises(Interrupted):
+            child.receive(DEADLINE)
+    assert [child.receive(DEADLINE) for _ in range(3)] == [[0], [1], [2]]
+    assert main.stats.queued == 0
+
+
+def test_what_is_taken_is_counted_though_a_signal_comes_then(joiner: Joiner, monkeypatch: pytest.MonkeyPatch) -> None:
+    main, child = greeted(joiner)
+
+    def interrupted(acks: Acks) -> bool:
+        monkeypatch.undo()
+        raise Interrupted
+
+    for value in "lost", "next":
+        main.send(value)
+    monkeypatch.setattr(Acks, "show_taken", interrupted)
+    with pytest.raises(Interrupted):
+        child.receive(DEADLINE)
+    assert child.receive(DEADLINE) == "next"
+    assert (main.stats.queued, child.stats.received) == (0, 2)

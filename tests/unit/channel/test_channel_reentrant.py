@@ -1,22 +1,32 @@
 """Finalizers and signals' handlers that use a channel in the middle of its work, on the same thread."""
 
+import contextlib
 import gc
+import itertools
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import ormsgpack
 import pytest
 
+import liteyuki
 from liteyuki.comm.channel import Channel
+from liteyuki.comm.session import TEXT_HEAD_BYTES
 from liteyuki.errors import ChannelBusy, ChannelFull
 from tests.unit.channel.optioned import with_options
+from tests.unit.channel.watched import time_bursts_by
 from tests.unit.joined import DEADLINE, Joiner, in_thread, transport_of
 
 MESSAGES = 20_000
 BOUND = 1000
+OWN_CODE = str(Path(liteyuki.__file__).parent)
 
 
 class SaysGoodbye:
@@ -108,3 +118,57 @@ def test_nobody_waits_for_what_has_been_interrupted_for_it(
     assert child.receive(DEADLINE) == "first"
     main.send("second")
     assert child.receive(DEADLINE) == "second"
+
+
+@contextlib.contextmanager
+def calling_at(step: int, function: Callable[[], None]) -> Iterator[list[str]]:
+    """Call `function` at a place where Python runs finalizers and signals' handlers; the places that it was at."""
+    places: list[str] = []
+    steps = itertools.count()
+
+    def look(frame: FrameType, event: str, argument: object) -> None:
+        is_ours = frame.f_code.co_filename.startswith(OWN_CODE)
+        if is_ours and event in ("call", "c_return") and next(steps) == step:
+            places.append(f"{event} {frame.f_code.co_name}:{frame.f_lineno}")
+            function()
+
+    sys.setprofile(look)
+    try:
+        yield places
+    finally:
+        sys.setprofile(None)
+
+
+def test_wherever_somebody_sends_in_the_middle_of_a_burst_all_leaves_and_is_counted(joiner: Joiner) -> None:
+    for step in itertools.count():
+        fresh = with_options(joiner)
+        main, child = fresh.channels(f"talk-{step}")
+        child.send("here")
+        assert main.receive(DEADLINE) == "here"
+        time_bursts_by(main, lambda: 0.0)
+        sent: list[Any] = []
+
+        def send(*values: Any, main: Channel[Any] = main, sent: list[Any] = sent) -> None:
+            for value in values:
+                sent.append(value)
+                main.send(value)
+
+        send(*map(str, range(31)))
+        with calling_at(step, partial(send, bytes(60_000), bytes(6_000))) as places:  # which ends with a write
+            send("first of the burst", "second", "third")
+        arrived = [child.receive(DEADLINE) for _ in sent]
+        send("end")
+        arrived.append(child.receive(DEADLINE))
+        assert sorted(map(repr, arrived)) == sorted(map(repr, sent)), places
+        stats = main.stats
+        assert (stats.queued, stats.queued_bytes) == (0, 0), places
+        assert (stats.sent, stats.sent_bytes) == (len(sent), sum(map(length_bytes, sent))), places
+        fresh.close()
+        if not places:
+            break
+    assert step > 5, "there are more places than that"
+
+
+def length_bytes(value: str | bytes) -> int:
+    """As the figures have it: text counts before it is encoded."""
+    return len(value) + TEXT_HEAD_BYTES if isinstance(value, str) else len(ormsgpack.packb(value))

@@ -141,6 +141,25 @@ def test_an_error_with_odd_text_arrives_as_a_failure(joiner: Joiner) -> None:
     run(body())
 
 
+def test_an_error_that_cannot_be_told_in_words_arrives_as_a_failure(joiner: Joiner) -> None:
+    class Wordless(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    async def body() -> None:
+        main, child = joiner.channels()
+
+        @main.on_request()
+        def fail(value: object) -> None:
+            raise Wordless
+
+        with pytest.raises(RemoteError, match="Wordless") as caught:
+            await child.request(1, timeout=DEADLINE)
+        assert caught.value.type_name.endswith("Wordless")
+
+    run(body())
+
+
 def test_a_request_that_nobody_takes_says_so(joiner: Joiner) -> None:
     async def body() -> None:
         main, child = joiner.channels()

@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import random
+import sys
 from typing import Any
 
 import pytest
 
 from liteyuki.comm.channel import Channel
-from liteyuki.errors import ChannelClosed, ChannelFull
-from tests.unit.channel.optioned import weighing, with_options
+from liteyuki.comm.channel import sending as sending_
+from liteyuki.errors import ChannelClosed, ChannelFull, ChannelInUse
+from tests.unit.channel.optioned import wait_for_sender, weighing, with_options
 from tests.unit.joined import DEADLINE, Joiner, close_at_once, crash, in_thread, run, soon, until
 
 BOUND = 10_000
@@ -229,3 +231,56 @@ def test_a_thread_that_waits_to_send_delays_no_other_channel(joiner: Joiner) -> 
     assert len(child.receive(DEADLINE)) == 5 * 2**20
     assert child.receive(DEADLINE) == "after"
     stalled.result(DEADLINE)
+
+
+@pytest.mark.parametrize("has_loop", [False, True])
+def test_whoever_is_next_has_its_turn_though_the_first_can_send_no_more(
+    joiner: Joiner, has_loop: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it wants to send holds a channel that has got its other end meanwhile."""
+    monkeypatch.setattr(sending_, "_LOOK_ONCE_MORE", sys.maxsize)
+    main, child = with_options(joiner, max_queued_bytes=BOUND).channels()
+    given_away, (carrier, _) = joiner.channel("given away"), joiner.channels("carrier")
+    first, second = ["first", given_away, bytes(BOUND // 2)], bytes(BOUND // 2)
+
+    def begin_to_send(value: Any, waits: int) -> Any:
+        def send() -> None:
+            asyncio.run(main.asend(value)) if has_loop else main.send(value)
+
+        sending = in_thread(send)
+        wait_for_sender(main, waits)
+        return sending
+
+    values = filled(main)
+    sending = [begin_to_send(value, number) for number, value in enumerate((first, second), 1)]
+    carrier.send(given_away)
+    assert [child.receive(DEADLINE) for _ in values] == values
+    with pytest.raises(ChannelInUse):
+        sending[0].result(DEADLINE)
+    assert child.receive(DEADLINE) == second
+    sending[1].result(DEADLINE)
+
+
+@pytest.mark.parametrize("has_loop", [False, True])
+def test_there_is_room_for_more_though_nobody_takes_what_dead_processes_left(joiner: Joiner, has_loop: bool) -> None:
+    bounded = with_options(joiner, max_queued_bytes=BOUND)
+    main = bounded.kept()
+    for generation in 1, 2:
+        left = bounded.child_of(main, generation)
+        filled(left)
+        left.close()
+        main.detach()
+    child = bounded.child_of(main, 3)
+    values = [weighing(number, EIGHTH) for number in range(12)]
+
+    async def asend_all() -> None:
+        for value in values:
+            await main.asend(value)
+
+    def send_all() -> None:
+        for value in values:
+            main.send(value)
+
+    sending = in_thread(lambda: asyncio.run(asend_all()) if has_loop else send_all())
+    assert [child.receive(DEADLINE) for _ in values] == values
+    sending.result(DEADLINE)

@@ -17,8 +17,13 @@ class Watching:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.wanted = -1, -1
         self.readable = self.writable = 0
+        self.lock = threading.RLock()
         self.watch = LoopWatch(
-            loop, wanted=lambda: self.wanted, on_readable=self._on_readable, on_writable=self._on_writable
+            loop,
+            lock=self.lock,
+            wanted=lambda: self.wanted,
+            on_readable=self._on_readable,
+            on_writable=self._on_writable,
         )
 
     def want(self, reading: int, writing: int) -> None:
@@ -78,6 +83,24 @@ def test_another_handle_may_take_the_place_of_one_and_the_same_be_set_again(pipe
         watching.want(-1, -1)
         os.close(other_reading)
         os.close(other_writing)
+
+    run(body())
+
+
+def test_nobody_closes_a_handle_between_the_question_for_it_and_the_watch(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        watching, is_free = Watching(loop), list[bool]()
+
+        def add_reader(handle: int, callback: object) -> None:
+            is_free.append(in_thread(lambda: watching.lock.acquire(blocking=False)).result(DEADLINE))
+
+        monkeypatch.setattr(loop, "add_reader", add_reader)
+        watching.want(pipe[0], -1)
+        assert is_free == [False]
+        monkeypatch.undo()
 
     run(body())
 

@@ -153,6 +153,16 @@ def test_who_waits_longest_is_woken_for_what_comes_and_everybody_for_an_end() ->
     assert woken[4:] == ["e"]
 
 
+def test_who_waits_is_woken_for_what_came_before_nonsense() -> None:
+    woken: list[str] = []
+    peer = Peer()
+    peer.greeted()
+    peer.session.inbox.waiters.append(Sleeper("receiver", woken))
+    with pytest.raises(FrameError):
+        peer.receive(message_of(1), greeting())
+    assert woken == ["receiver"]
+
+
 def test_one_that_has_said_that_it_stops_may_come_again() -> None:
     peer = Peer()
     peer.greeted()
@@ -344,6 +354,18 @@ def test_what_has_come_to_another_session_goes_on_in_the_one_that_takes_its_plac
         after.receive(greeting())
 
 
+def test_who_waits_in_the_session_that_takes_the_place_of_another_is_woken() -> None:
+    woken: list[str] = []
+    before, after = Peer(), Peer(max_queued_bytes=1000)
+    before.greeted()
+    before.receive(message_of(1))
+    after.session.inbox.waiters.append(Sleeper("receiver", woken))
+    assert after.send(bytes(900))
+    after.wait_for_room(Sleeper("sender", woken), bytes(900))
+    after.session.adopt(before.session)
+    assert sorted(woken) == ["receiver", "sender"]
+
+
 def test_what_has_been_asked_of_another_session_is_answered_by_the_one_that_takes_its_place() -> None:
     before, after = Peer(), Peer()
     before.greeted()
@@ -370,6 +392,19 @@ def test_an_other_session_that_has_not_been_greeted_is_greeted_where_it_is_taken
 
 
 # --- the end
+
+
+def test_a_copy_of_the_process_holds_no_handles_of_what_travels() -> None:
+    written, waiting, came = WatchedHandle(), WatchedHandle(), WatchedHandle()
+    peer = Peer()
+    peer.greeted()
+    assert peer.session.add_message(Item(FrameKind.MESSAGE, 0, [b"\x01"], [written]))
+    peer.written()
+    assert peer.session.add_message(Item(FrameKind.MESSAGE, 0, [b"\x02"], [waiting]))
+    peer.receive(message_of(3, handles=(came,)), reply(7, 1, FrameKind.REQUEST), reply(8, 1, FrameKind.CONTROL))
+    peer.session.forked(CLOSED)
+    assert (written.is_closed, waiting.is_closed) == (True, True)
+    assert peer.session.held == (0, 0, 0, 0)
 
 
 def test_closing_here_leaves_what_is_queued_to_be_written() -> None:

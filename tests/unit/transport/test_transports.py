@@ -2,6 +2,8 @@
 
 import array
 import contextlib
+import errno
+import mmap
 import os
 import socket
 from collections.abc import Iterator
@@ -198,3 +200,14 @@ def test_handles_that_belong_to_no_frame_do_not_pile_up(raw: tuple[socket.socket
     with pytest.raises(FrameError, match="句柄"):
         send_and_read()
     assert open_handles() < before + 100
+
+
+def test_handles_that_run_out_while_it_is_opened_are_told_of_and_no_end(
+    pipe: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(handle: int, size_bytes: int) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(mmap, "mmap", no_more)  # which has a handle of its own
+    with pytest.raises(FrameError, match="ulimit"):
+        pipe.here.read()

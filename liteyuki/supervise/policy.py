@@ -84,7 +84,7 @@ def decide(
 
 
 def forgiven(history: History) -> History:
-    """What counts on when a person restarts the process: they have looked at it, and perhaps mended it."""
+    """What counts on when a person restarts the process: they have looked at it, and perhaps fixed it."""
     return History(was_ever_ready=history.was_ever_ready)
 
 

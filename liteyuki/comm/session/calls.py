@@ -31,7 +31,7 @@ class Request(NamedTuple):
     number: int
     frame: Frame
     transport: int
-    """The how-many-eth transport of the channel it came over."""
+    """Which of the transports that the channel has had it came over, counted from 1."""
 
 
 def pack_number(number: int) -> bytes:

@@ -62,7 +62,7 @@ class HistoryFile:
             raise OSError(str(error)) from error
 
     def close(self) -> None:
-        """Twice is harmless; so is a file that is gone."""
+        """Idempotent, also where the file is gone."""
         if self._database is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._database.close()

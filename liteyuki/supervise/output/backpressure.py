@@ -67,7 +67,7 @@ class Gap:
 
     def __init__(self) -> None:
         self.lines = 0
-        """How many nobody was told of."""
+        """How many have not been reported."""
         self._is_amid = False
         """Whether the stream is within a line that was counted already."""
 
@@ -112,7 +112,7 @@ class Intake:
 
     @property
     def has_gap(self) -> bool:
-        """Whether lines were left out that nobody was told of."""
+        """Whether lines were left out that have not been reported."""
         return self._gap.lines > 0
 
     def admit(self, data: bytes, waiting: int, *, starts_line: bool = False) -> bytes:

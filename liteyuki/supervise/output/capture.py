@@ -43,7 +43,7 @@ class Output:
         loop.add_reader(self._reader, self._on_readable)
 
     def finish(self) -> None:
-        """The child is gone: read what it has left behind, and close. Twice is harmless."""
+        """The child is gone: read what it has left behind, and close. Idempotent."""
         if self._loop is not None:
             self._loop.remove_reader(self._reader)
             self._loop = None

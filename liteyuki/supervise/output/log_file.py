@@ -47,7 +47,7 @@ class LogFile:
         self._gap.add(data)
 
     def close(self) -> None:
-        """Tell once more of what was lost. Twice is harmless."""
+        """Tell once more of what was lost. Idempotent."""
         self._told_of_gap()
         self._forget()
 

@@ -201,7 +201,7 @@ class Guard:
             await asyncio.wait_for(self._ended.wait(), _END_POLL)
 
     def close(self) -> None:
-        """Nothing of ours runs any more; the guard goes, too. Twice is harmless."""
+        """Nothing of ours runs any more; the guard goes, too. Idempotent."""
         self._write("bye\n")
         self._let_go_of_guard()
         if self._cgroup is not None:

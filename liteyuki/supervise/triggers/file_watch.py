@@ -53,7 +53,7 @@ class FileWatch:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
-        """Again is harmless."""
+        """Idempotent."""
         if self._loop is None:
             logger.info(text("reload.watching", name=self._name, paths=", ".join(map(str, self._paths))))
             self._loop = asyncio.get_running_loop()

@@ -29,12 +29,12 @@ class Ticker:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Again is harmless."""
+        """Idempotent."""
         if self._timer is None:
             self._arm()
 
     def stop(self) -> None:
-        """Again is harmless."""
+        """Idempotent."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

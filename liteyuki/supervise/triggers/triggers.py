@@ -50,7 +50,7 @@ class Triggers:
             trigger.ready(generation)
 
     def ended(self) -> None:
-        """It is about to be stopped, or has exited. Again is harmless."""
+        """It is about to be stopped, or has exited. Idempotent."""
         for trigger in self._by_generation:
             trigger.ended()
 

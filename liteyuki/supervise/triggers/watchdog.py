@@ -69,7 +69,7 @@ class Watchdog:
             self._ticker.start()
 
     def ended(self) -> None:
-        """It is about to be stopped, or has exited. Again is harmless."""
+        """It is about to be stopped, or has exited. Idempotent."""
         self._ticker.stop()
         if self._generation is not None and self._generation.pulse is not None:
             self._generation.pulse.is_watched = False

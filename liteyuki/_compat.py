@@ -16,9 +16,12 @@ from loguru._logger import Core, Logger
 if TYPE_CHECKING:
     import loguru
 
-__all__ = ["eager_task", "independent_logger", "running_loop"]
+__all__ = ["HAS_GIL", "eager_task", "independent_logger", "running_loop"]
 
 T = TypeVar("T")
+
+HAS_GIL: Final = bool(getattr(sys, "_is_gil_enabled", lambda: True)())
+"""Whether one thread at a time runs Python code. `sys._is_gil_enabled` is there since Python 3.13."""
 
 running_loop: Final = asyncio._get_running_loop
 """The loop that runs on this thread, or None. `asyncio.get_running_loop` without its exception, which costs more.

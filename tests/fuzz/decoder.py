@@ -11,7 +11,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["liteyuki"]):
-    from liteyuki.codec import CodecError, decode_batch
+    from liteyuki.codec import CodecError, decode, decode_batch
     from liteyuki.comm.channel import ChannelEnd
     from liteyuki.comm.channel.attachments import unpack
     from liteyuki.comm.session.batches import runs_of
@@ -38,7 +38,9 @@ def _decode(frame: Frame) -> None:
 
 
 def test_one_input(data: bytes) -> None:
-    """The first byte is the length of the pieces in which the rest arrives."""
+    """The first byte says how long the pieces are in which the rest arrives, or the flags of the payload that it is."""
+    with contextlib.suppress(CodecError):
+        decode(data[0] if data else 0, data[1:])
     parser, frames = FrameParser(_LIMIT_BYTES, _LIMIT_BYTES), list[Frame]()
     step = (data[0] if data else 0) + 1
     with contextlib.suppress(FrameError):

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from liteyuki.log import logger
-from tests.unit.joined import TRANSPORTS, Joiner
+from tests.unit.joined import Joiner
 
 
-@pytest.fixture(params=sorted(TRANSPORTS))
-def joiner(request: pytest.FixtureRequest) -> Iterator[Joiner]:
-    """Makes joined channels and transports, of each kind in turn, and closes them after the test."""
-    made = Joiner(TRANSPORTS[request.param])
+@pytest.fixture
+def joiner() -> Iterator[Joiner]:
+    """Makes joined channels and transports, and closes them after the test."""
+    made = Joiner()
     yield made
     made.close()
 

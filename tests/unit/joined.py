@@ -21,17 +21,6 @@ DEADLINE = 30.0
 
 T = TypeVar("T")
 
-Make = Callable[[], tuple[Transport, Transport]]
-
-
-def _pipe() -> tuple[Transport, Transport]:
-    one, other = pipe_pair()
-    return PipeTransport(one), PipeTransport(other)
-
-
-TRANSPORTS: dict[str, Make] = {"pipe": _pipe}
-
-
 _transports: "weakref.WeakKeyDictionary[Channel[Any], Transport]" = weakref.WeakKeyDictionary()
 """What each channel of a joiner was made with."""
 
@@ -52,14 +41,13 @@ def crash(child: Channel[Any], main: Channel[Any] | None = None) -> None:
 class Joiner:
     """Makes channels and transports, and closes all of them in the end."""
 
-    def __init__(self, make: Make) -> None:
-        self._make = make
+    def __init__(self) -> None:
         self._closing = contextlib.ExitStack()
         self._closing_last = contextlib.ExitStack()
 
     def transports(self) -> tuple[Transport, Transport]:
         """The main process's end and the child's."""
-        main, child = self._make()
+        main, child = map(PipeTransport, pipe_pair())
         self._closing_last.callback(main.close)
         self._closing_last.callback(child.close)
         return main, child

@@ -17,7 +17,6 @@ from liteyuki.comm.session import (
     ChannelOptions,
     ChannelStats,
     Entry,
-    cost_bytes,
 )
 from liteyuki.comm.typecheck import check_for
 from liteyuki.comm.wire import MAX_MESSAGE_BYTES, FrameKind
@@ -31,8 +30,9 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[[Any], Any])
 
 _CLOSE_TIMEOUT: Final = 10.0
+_is_ascii: Final[Callable[[Any], bool]] = str.isascii
 _TEXT_COST_BYTES: Final = TEXT_HEAD_BYTES + MESSAGE_COST_BYTES
-_SENT_IN_TURN_BYTES: Final = 4 * BATCH_BYTES
+_IN_TURN_BYTES: Final = 4 * BATCH_BYTES
 """After so much, `asend` lets the loop turn."""
 
 
@@ -71,7 +71,7 @@ class Channel(Endpoint, Generic[T]):
         self._type: Any = None
         self._type_error: TypeError | None = None
         self._is_checked = False
-        self._refused = self._sent_in_turn_bytes = 0
+        self._refused = 0
         self._turning_loop: asyncio.AbstractEventLoop | None = None
         """The loop that is to turn before `asend` sends more."""
 
@@ -87,6 +87,7 @@ class Channel(Endpoint, Generic[T]):
         try:
             self._receiver.checker = check_for(get_args(alias)[0])
             self._is_checked = self._receiver.checker is not None
+            self._text = None if self._is_checked else str
         except TypeError as error:
             # Since Python 3.13, typing swallows what is raised here; so it is raised again when the channel is used.
             self._type_error = error
@@ -138,11 +139,11 @@ class Channel(Endpoint, Generic[T]):
         a signal's handler that has interrupted this channel's work cannot wait, and gets `ChannelBusy` instead.
         """
         # Spelled out, here and in `asend`: a call for each message would be a tenth of what one costs in a burst.
-        entry: Entry
-        if isinstance(value, str) and type(value) is self._text and value.isascii():
-            entry, is_sent = value, self._send_small(value, len(value) + _TEXT_COST_BYTES)
-        elif (payload := None if self._is_checked else encode_plain(value)) is not None:
-            entry = payload
+        entry: Any
+        if type(value) is self._text and _is_ascii(value):
+            entry = value
+            is_sent = self._send_small(entry, len(entry) + _TEXT_COST_BYTES)
+        elif not self._is_checked and (entry := encode_plain(value)) is not None:
             is_sent = self._send_small(entry, len(entry) + MESSAGE_COST_BYTES)
         else:
             entry = self._item(value)
@@ -155,19 +156,17 @@ class Channel(Endpoint, Generic[T]):
 
         Raises `ChannelFull` after `timeout` seconds. On the event loop only.
         """
-        while self._sent_in_turn_bytes >= _SENT_IN_TURN_BYTES:
+        while self._outgoing.in_turn_bytes >= _IN_TURN_BYTES:
             await self._next_turn()  # the loop must turn, or nobody takes anything
-        entry: Entry
-        if isinstance(value, str) and type(value) is self._text and value.isascii():
-            size_bytes = len(value) + _TEXT_COST_BYTES
-            entry, is_sent = value, self._send_small(value, size_bytes)
-        elif (payload := None if self._is_checked else encode_plain(value)) is not None:
-            entry, size_bytes = payload, len(payload) + MESSAGE_COST_BYTES
-            is_sent = self._send_small(entry, size_bytes)
+        entry: Any
+        if type(value) is self._text and _is_ascii(value):
+            entry = value
+            is_sent = self._send_small(entry, len(entry) + _TEXT_COST_BYTES)
+        elif not self._is_checked and (entry := encode_plain(value)) is not None:
+            is_sent = self._send_small(entry, len(entry) + MESSAGE_COST_BYTES)
         else:
             entry = self._item(value)
-            size_bytes, is_sent = cost_bytes(entry), self._outgoing.send(entry)
-        self._sent_in_turn_bytes += size_bytes
+            is_sent = self._outgoing.send(entry)
         if not is_sent:
             await self._asend_when_there_is_room(entry, timeout)
 
@@ -208,7 +207,7 @@ class Channel(Endpoint, Generic[T]):
 
     def _has_turned(self) -> None:
         self._turning_loop = None
-        self._sent_in_turn_bytes = 0
+        self._outgoing.in_turn_bytes = 0
 
     def _is_loop_thread(self) -> bool:
         """Whether this thread must not be blocked: the one of the loop that reads, or of the handlers'."""

@@ -62,8 +62,9 @@ class Connection:
             self.is_paused = self.session.inbox.holds_too_much
             self.session.connect(transport, generation)
             self.outgoing.flush()
-            if self.is_paused:
-                self.read(even_if_paused=True)  # the first of it, or nobody here ever sees what is taken over there
+            # The counters come before all else; whoever only sends, or is paused, would not see what is taken there.
+            if self.read(even_if_paused=True):
+                self.call_soon(self._hand_out)
             self._update_watch()
         open_connections.add(self)
 

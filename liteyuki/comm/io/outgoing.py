@@ -6,13 +6,12 @@ loop writes when it can, or a thread where no loop runs.
 """
 
 import asyncio
-import contextlib
 import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
-from liteyuki._compat import running_loop
+from liteyuki._compat import HAS_GIL, running_loop
 from liteyuki.comm.io.loop import LoopWatch
 from liteyuki.comm.io.spin import LoopSpin
 from liteyuki.comm.io.waiters import LoopWaiter
@@ -36,6 +35,8 @@ __all__ = ["Bursts", "Outgoing"]
 _BURST_MESSAGES: Final = 16
 _BURST: Final = 0.0005
 """Seconds within which so many messages are a burst."""
+_BLOCKED_BURST_BYTES: Final = 1024 * 1024
+"""How much is added without a look while the system takes no more."""
 _FLUSH_BYTES: Final = 4 * 1024 * 1024
 """How much one turn of the loop writes, so that a large message leaves it time for others."""
 
@@ -94,6 +95,8 @@ class Outgoing:
         """Whether this thread writes: what runs in between, a finalizer or a signal's handler, leaves that alone."""
         self.has_ended = False
         """Whether writing has shown that the other side is gone."""
+        self.in_turn_bytes = 0
+        """About how much was sent since whoever sends has set this to 0."""
         self._session = session
         self._outbox = session.outbox
         self._max_small_bytes = min(BATCH_BYTES, session.options.max_message_bytes - TEXT_HEAD_BYTES)
@@ -108,12 +111,7 @@ class Outgoing:
         self._is_said_unwritten = False
         self._closing: LoopWaiter | None = None
         """Who waits until all is written."""
-        self.use_lock(lock)
-
-    def use_lock(self, lock: threading.RLock) -> None:
-        """`lock` is the connection's from now on. Without it."""
         self._lock = lock
-        self._acquire, self._release = lock.acquire, lock.release
 
     # --- transport and loop come and go
 
@@ -134,7 +132,7 @@ class Outgoing:
 
     def forked(self, lock: threading.RLock) -> None:
         """In a copy of the process: the loop and its handles are shared, and the thread is not there."""
-        self.use_lock(lock)
+        self._lock = lock
         self.transport = self.watch = self._writer = None
 
     # --- sending
@@ -144,25 +142,19 @@ class Outgoing:
 
         Raises `ChannelClosed`, `MessageTooLarge`.
         """
-        # `with self._lock` takes twice as long as this, and a burst of messages spends a third of its time here.
-        try:
-            self._acquire()  # inside, since a signal's handler may raise as soon as this has returned
-            outbox, loop = self._outbox, running_loop()
-            # No call from here to the end of the burst's part: what runs in one, such as a finalizer, may send as well.
+        # In a burst this is all there is to it, unless the loop that was to write it has ended. A lock would be a third
+        # of what a message costs, and is not needed: CPython lets another thread, a finalizer or a signal's handler in
+        # after calls and jumps, of which there are none between the look at `burst_bytes` and the end of `append`.
+        loop = running_loop()
+        if loop is self._burst_loop:
+            outbox = self._outbox
             left = outbox.burst_bytes - cost_bytes
-            # In a burst this is all there is to it, unless the loop that was to write it has ended.
-            if left >= 0 and loop is self._burst_loop:
+            if left >= 0:
                 outbox.burst_bytes = left
                 outbox.waiting.append(entry)
-                is_sent = True
-            else:
-                is_sent = self._send_small(entry, cost_bytes, loop)
-        except BaseException:
-            with contextlib.suppress(RuntimeError):  # interrupted while another thread had it
-                self._release()
-            raise
-        self._release()
-        return is_sent
+                return True
+        with self._lock:
+            return self._send_small(entry, cost_bytes, loop)
 
     def _send_small(self, entry: SmallEntry, cost_bytes: int, loop: asyncio.AbstractEventLoop | None) -> bool:
         """The same outside of a burst: by itself, with as few steps as it takes. `loop` is the one that runs here."""
@@ -209,6 +201,8 @@ class Outgoing:
             entry = self._item_of(entry)
         if not self._session.add_message(entry, is_my_turn=is_my_turn):
             return False
+        if isinstance(entry, Item):
+            self.in_turn_bytes += entry.size_bytes
         if is_held:
             self.flush_soon()
         elif self.transport is not None:
@@ -260,14 +254,20 @@ class Outgoing:
             else:
                 self._wake_writer()
             self._is_due = True
-        self._burst_loop = running_loop()
-        if self.watch is None or self._burst_loop is self.watch.loop:
-            self._session.open_burst(BATCH_BYTES)
+        self._open_burst(BATCH_BYTES)
 
     def _is_not_due(self) -> None:
         """Nobody is bound to write any more, so nobody may rely on that."""
         self._outbox.close_burst()
         self._is_due = False
+
+    def _open_burst(self, size_bytes: int) -> None:
+        """Somebody writes all that waits, or will. Let what follows be added without a look until so much waits."""
+        self.in_turn_bytes += size_bytes
+        self._burst_loop = running_loop()
+        # Not where the loop is on another thread: whether that still runs cannot be seen without asking it.
+        if HAS_GIL and (self.watch is None or self._burst_loop is self.watch.loop):
+            self._session.open_burst(size_bytes)
 
     def _say_unwritten(self) -> None:
         """Let the other side know, should this process be killed now."""
@@ -287,6 +287,7 @@ class Outgoing:
             return
         self.is_blocked = True
         self._say_unwritten()
+        self._open_burst(_BLOCKED_BURST_BYTES)
         if is_waited_for:
             return
         if self.watch is not None and self.watch.turns:

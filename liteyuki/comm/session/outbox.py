@@ -56,7 +56,8 @@ class Outbox:
 
     def open_burst(self, size_bytes: int) -> None:
         """Somebody is bound to write all that waits. Until then, whoever adds small messages that cost so much in all
-        need only append them to `waiting`, and subtract what they cost from `burst_bytes`."""
+        need only subtract what they cost from `burst_bytes`, and append them to `waiting`: in this order, without the
+        lock, and without another call in between. What is done here with the two is done without one as well."""
         self.close_burst()
         self.burst_bytes = self._burst_began_bytes = max(0, size_bytes)
 
@@ -169,6 +170,7 @@ class Outbox:
         `taken` and `begun` are the other side's counters, which are believed as far as they can be true. An end
         that travels with a message which was begun has been opened over there: `dead_end` makes what goes instead.
         """
+        self.close_burst()
         again = self.in_flight.take_back(taken, begun, dead_end)
         again += (entry for entry in self.waiting if is_message(entry))
         self._begin_anew(again)
@@ -178,6 +180,7 @@ class Outbox:
 
         `is_last_unwritten`: what was given last is not out, or not all of it.
         """
+        self.close_burst()
         unwritten = self._here - self.in_flight.messages
         if is_last_unwritten:
             unwritten += self.in_flight.last_messages

@@ -13,7 +13,7 @@ from liteyuki.comm.session import ChannelOptions
 from liteyuki.comm.transport import pipe_pair
 from liteyuki.comm.wire import Handle
 from liteyuki.errors import ChannelInUse, NoHandlesLeft, UnknownProcess
-from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread, run, soon, until
+from tests.unit.joined import DEADLINE, Joiner, in_thread, run, soon, until
 
 
 class Child:
@@ -93,7 +93,7 @@ def with_children(*names: str) -> Callable[[Callable[[Children], Coroutine[Any, 
 
     def decorate(test: Callable[[Children], Coroutine[Any, Any, None]]) -> Callable[[], None]:
         def run_test() -> None:
-            joiner = Joiner(TRANSPORTS["pipe"])
+            joiner = Joiner()
 
             async def body() -> None:
                 children = Children(joiner, *names)

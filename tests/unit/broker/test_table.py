@@ -10,12 +10,12 @@ import pytest
 from liteyuki.comm import Channel
 from liteyuki.comm.broker import ChannelTable
 from liteyuki.errors import ChannelNotFound
-from tests.unit.joined import DEADLINE, TRANSPORTS, InThread, Joiner, in_thread, run, until
+from tests.unit.joined import DEADLINE, InThread, Joiner, in_thread, run, until
 
 
 @pytest.fixture
 def joiner() -> Iterator[Joiner]:
-    made = Joiner(TRANSPORTS["pipe"])
+    made = Joiner()
     yield made
     made.close()
 

@@ -14,10 +14,10 @@ COST_BYTES = 64
 
 
 class OptionJoiner(Joiner):
-    """Joins channels that all have `options`, by the transport of another joiner, which closes them."""
+    """Joins channels that all have `options`, which another joiner closes."""
 
     def __init__(self, joiner: Joiner, options: dict[str, Any]) -> None:
-        super().__init__(joiner._make)
+        super().__init__()
         self._options = options
         joiner._closing.callback(self.close)
 

@@ -1,7 +1,6 @@
 """The end of a channel: what is still sent, and what is lost and said so."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,18 +8,10 @@ import pytest
 from liteyuki.errors import ChannelClosed, PeerGone
 from tests.unit.channel.optioned import with_options
 from tests.unit.channel.watched import receivers
-from tests.unit.joined import DEADLINE, TRANSPORTS, Arrivals, Joiner, crash, in_thread, run, soon, until
+from tests.unit.joined import DEADLINE, Arrivals, Joiner, crash, in_thread, run, soon, until
 
 LARGE = bytes(5 * 2**20)
 """More than a socket holds."""
-
-
-@pytest.fixture
-def piped() -> Iterator[Joiner]:
-    """Joins by the transport that can be slow."""
-    made = Joiner(TRANSPORTS["pipe"])
-    yield made
-    made.close()
 
 
 # --- what has come
@@ -62,8 +53,8 @@ def test_a_thread_blocks_until_what_is_queued_is_out(joiner: Joiner) -> None:
     assert reader.result(DEADLINE) == [1, LARGE, 2]
 
 
-def test_a_thread_gives_up_in_the_end_and_says_how_much_is_lost(piped: Joiner) -> None:
-    main, _ = piped.channels()
+def test_a_thread_gives_up_in_the_end_and_says_how_much_is_lost(joiner: Joiner) -> None:
+    main, _ = joiner.channels()
     for value in LARGE, 1, 2:
         main.send(value)
     with pytest.raises(TimeoutError, match=r"(?=.*talk-main)(?=.*0\.05)(?=.* 3 )") as caught:
@@ -108,9 +99,9 @@ def test_on_the_loop_the_rest_is_sent_in_the_background(joiner: Joiner, logged: 
     assert logged == []
 
 
-def test_on_the_loop_what_is_left_in_the_end_is_logged(piped: Joiner, logged: list[str]) -> None:
+def test_on_the_loop_what_is_left_in_the_end_is_logged(joiner: Joiner, logged: list[str]) -> None:
     async def body() -> None:
-        main, _ = piped.channels()
+        main, _ = joiner.channels()
         for value in LARGE, 1, 2, 3:
             main.send(value)
         main.close(0.05)
@@ -139,9 +130,9 @@ def test_aclose_waits_until_what_is_queued_is_out(joiner: Joiner) -> None:
     run(body())
 
 
-def test_aclose_gives_up_in_the_end_and_says_how_much_is_lost(piped: Joiner) -> None:
+def test_aclose_gives_up_in_the_end_and_says_how_much_is_lost(joiner: Joiner) -> None:
     async def body() -> None:
-        main, _ = piped.channels()
+        main, _ = joiner.channels()
         for value in LARGE, 1, 2:
             main.send(value)
         turned = asyncio.ensure_future(asyncio.sleep(0))
@@ -153,9 +144,9 @@ def test_aclose_gives_up_in_the_end_and_says_how_much_is_lost(piped: Joiner) -> 
 
 
 @pytest.mark.parametrize("how", ["thread", "background", "aclose"])
-def test_a_close_goes_on_when_the_other_side_dies(piped: Joiner, how: str, logged: list[str]) -> None:
+def test_a_close_goes_on_when_the_other_side_dies(joiner: Joiner, how: str, logged: list[str]) -> None:
     async def body() -> None:
-        main, child = piped.channels()
+        main, child = joiner.channels()
         main.bind(asyncio.get_running_loop())
         for value in LARGE, 1:
             main.send(value)
@@ -181,9 +172,9 @@ def test_a_close_goes_on_when_the_other_side_dies(piped: Joiner, how: str, logge
     assert any(raised) or any("talk-main" in line for line in logged), logged
 
 
-def test_a_cancelled_aclose_ends_the_channel_all_the_same(piped: Joiner) -> None:
+def test_a_cancelled_aclose_ends_the_channel_all_the_same(joiner: Joiner) -> None:
     async def body() -> None:
-        main, child = piped.channels()
+        main, child = joiner.channels()
         main.send(LARGE)
         closing = asyncio.ensure_future(main.aclose())
         await asyncio.sleep(0)

@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from liteyuki.comm.wire import FrameKind, pack_frame
 from liteyuki.errors import ChannelBroken, ChannelClosed, ChannelFull, PeerGone, RemoteError
 from tests.unit.channel.answering import answered, fill, serving
 from tests.unit.channel.optioned import with_options
-from tests.unit.joined import DEADLINE, TRANSPORTS, Arrivals, Joiner, crash, hello, in_thread, run, send_raw, soon
+from tests.unit.joined import DEADLINE, Arrivals, Joiner, crash, hello, in_thread, run, send_raw, soon
 
 LARGE = 5 * 2**20
 
@@ -41,11 +40,9 @@ class Loud(Said):
 
 
 @pytest.fixture
-def piped() -> Iterator[Joiner]:
-    """Joins by the transport that can be slow, with a small bound."""
-    made = Joiner(TRANSPORTS["pipe"])
-    yield with_options(made, max_queued_bytes=100_000)
-    made.close()
+def small(joiner: Joiner) -> Joiner:
+    """Joins channels with a small bound."""
+    return with_options(joiner, max_queued_bytes=100_000)
 
 
 # --- telling
@@ -151,8 +148,8 @@ def test_what_is_told_to_nobody_is_lost_and_what_cannot_be_told_is_refused(joine
     assert logged == []
 
 
-def test_what_one_that_does_not_read_is_told_is_refused_at_the_bound(piped: Joiner) -> None:
-    main, child = piped.channels()
+def test_what_one_that_does_not_read_is_told_is_refused_at_the_bound(small: Joiner) -> None:
+    main, child = small.channels()
     fill(main)
     with pytest.raises(ChannelFull):
         main.tell(Said(bytes(90_000)))

@@ -15,7 +15,7 @@ from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import Transport, TransportEnded
 from liteyuki.comm.wire import HANDLES_SHIFT, LARGE_HEAD, RUN_HEAD, Frame, FrameKind, pack_frame
 from liteyuki.errors import ChannelClosed, ChannelError
-from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, hello, run, until
+from tests.unit.joined import DEADLINE, Joiner, hello, run, until
 
 VALUE = ormsgpack.packb([1, "a"])
 ARRAY = b"\xdd\0\0\0\2\1\2"
@@ -58,9 +58,9 @@ streams = st.lists(st.one_of(sensible, sensible, frames), max_size=12)
 
 
 @contextlib.contextmanager
-def fuzzed(transport: str, **options: Any) -> Iterator[tuple[Channel[Any], Transport]]:
+def fuzzed(**options: Any) -> Iterator[tuple[Channel[Any], Transport]]:
     """A channel, and the bare end that nonsense comes from."""
-    joiner = Joiner(TRANSPORTS[transport])
+    joiner = Joiner()
     try:
         child, raw = joiner.transports()
         yield joiner.channel("talk", child, **options), raw
@@ -82,11 +82,10 @@ def read(raw: Transport) -> list[Frame]:
     return []
 
 
-@pytest.mark.parametrize("transport", sorted(TRANSPORTS))
 @given(stream=streams, greets=st.booleans(), ack=st.sampled_from(["taken", "handled"]))
 @settings(deadline=None, max_examples=150)
-def test_a_thread_gets_values_or_errors_of_ours(transport: str, stream: list[bytes], greets: bool, ack: str) -> None:
-    with fuzzed(transport, ack=ack) as (channel, raw):
+def test_a_thread_gets_values_or_errors_of_ours(stream: list[bytes], greets: bool, ack: str) -> None:
+    with fuzzed(ack=ack) as (channel, raw):
         channel.on_control(list, lambda value: None)
         write(raw, stream, greets=greets)
         for _ in range(40):
@@ -103,10 +102,9 @@ def test_a_thread_gets_values_or_errors_of_ours(transport: str, stream: list[byt
             [channel.receive(DEADLINE) for _ in range(40)]
 
 
-@pytest.mark.parametrize("transport", sorted(TRANSPORTS))
 @given(stream=streams, ack=st.sampled_from(["taken", "handled"]))
 @settings(deadline=None, max_examples=150)
-def test_a_loop_complains_of_nothing(transport: str, stream: list[bytes], ack: str) -> None:
+def test_a_loop_complains_of_nothing(stream: list[bytes], ack: str) -> None:
     complaints: list[Any] = []
 
     async def body() -> None:
@@ -125,14 +123,14 @@ def test_a_loop_complains_of_nothing(transport: str, stream: list[bytes], ack: s
             await asking
         await until(lambda: channel.closed is not None, "the end")
 
-    with fuzzed(transport, ack=ack) as (channel, raw):
+    with fuzzed(ack=ack) as (channel, raw):
         run(body())
     assert complaints == []
 
 
 def test_handles_that_belong_to_no_frame_break_the_channel() -> None:
     for flags in 1 << HANDLES_SHIFT, 15 << HANDLES_SHIFT:
-        with fuzzed("pipe") as (channel, raw):
+        with fuzzed() as (channel, raw):
             write(raw, [pack_frame(FrameKind.MESSAGE, flags, VALUE)], greets=True)
             with pytest.raises(ChannelClosed):
                 channel.receive(DEADLINE)

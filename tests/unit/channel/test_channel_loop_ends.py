@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,15 +12,7 @@ import pytest
 from liteyuki.comm.channel import Channel
 from liteyuki.comm.transport import PipeTransport, pipe_pair
 from tests.unit.channel.watched import is_unwritten, time_bursts_by, wait_for_receivers
-from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, close_at_once, in_thread, run, transport_of
-
-
-@pytest.fixture
-def piped() -> Iterator[Joiner]:
-    """Joins by the transport that can be slow."""
-    made = Joiner(TRANSPORTS["pipe"])
-    yield made
-    made.close()
+from tests.unit.joined import DEADLINE, Joiner, close_at_once, in_thread, run, transport_of
 
 
 def padded(number: int) -> str:
@@ -125,9 +117,9 @@ def test_a_burst_of_a_thread_in_the_last_turn_of_a_loop_leaves_with_the_next_use
 
 @pytest.mark.parametrize("use", [_thread_sends, _other_loop_sends], ids=["a thread sends", "another loop sends"])
 def test_what_a_loop_could_not_write_before_its_end_leaves_with_the_next_use(
-    piped: Joiner, use: Callable[[Channel[Any], int], int]
+    joiner: Joiner, use: Callable[[Channel[Any], int], int]
 ) -> None:
-    main, child = piped.channels()
+    main, child = joiner.channels()
 
     async def send() -> int:
         return fill(main)
@@ -164,9 +156,9 @@ def test_what_a_loop_has_left_leaves_at_the_end_of_the_process() -> None:
     close_at_once(child)
 
 
-def test_the_next_child_gets_what_a_thread_could_not_write_while_the_loop_stood_still(piped: Joiner) -> None:
-    main = piped.kept()
-    ends = piped.transports()
+def test_the_next_child_gets_what_a_thread_could_not_write_while_the_loop_stood_still(joiner: Joiner) -> None:
+    main = joiner.kept()
+    ends = joiner.transports()
 
     def fill_it() -> None:
         while not ends[0].queued:
@@ -182,7 +174,7 @@ def test_the_next_child_gets_what_a_thread_could_not_write_while_the_loop_stood_
         filling.join()  # the loop must not turn before the transport goes
         main.detach()
         await asyncio.sleep(0)
-        child = piped.child_of(main, 2)
+        child = joiner.child_of(main, 2)
         taken = in_thread(lambda: take_all(child, len(sent) + 1))
         main.send(len(sent))
         assert await asyncio.wait_for(asyncio.wrap_future(taken), DEADLINE) == list(range(len(sent) + 1))
@@ -191,15 +183,15 @@ def test_the_next_child_gets_what_a_thread_could_not_write_while_the_loop_stood_
     run(body())
 
 
-def test_every_thread_that_waits_learns_of_a_new_transport(piped: Joiner) -> None:
+def test_every_thread_that_waits_learns_of_a_new_transport(joiner: Joiner) -> None:
     def receive_from(channel: Channel[Any]) -> Callable[[], Any]:
         return lambda: channel.receive(DEADLINE)
 
     for generation in range(1, 30):
-        main = piped.kept(f"talk-{generation}")
+        main = joiner.kept(f"talk-{generation}")
         received = [in_thread(receive_from(main)) for _ in range(6)]
         wait_for_receivers(main, 6)
-        child = piped.child_of(main)
+        child = joiner.child_of(main)
         for number in range(6):
             child.send(number)
         assert sorted(each.result(DEADLINE) for each in received) == list(range(6))

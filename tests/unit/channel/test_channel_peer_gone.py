@@ -5,7 +5,7 @@ import contextlib
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,15 +14,13 @@ from liteyuki.comm.channel import Channel
 from liteyuki.errors import ChannelFull, PeerGone, RemoteError
 from tests.unit.channel.answering import answered, beside_loop, fill, serving, without_loop
 from tests.unit.channel.optioned import wait_for_sender, with_options
-from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread, run, soon, until
+from tests.unit.joined import DEADLINE, Joiner, in_thread, run, soon, until
 
 
 @pytest.fixture
-def piped() -> Iterator[Joiner]:
-    """Joins by the transport that can be slow, with a small bound."""
-    made = Joiner(TRANSPORTS["pipe"])
-    yield with_options(made, max_queued_bytes=100_000)
-    made.close()
+def small(joiner: Joiner) -> Joiner:
+    """Joins channels with a small bound."""
+    return with_options(joiner, max_queued_bytes=100_000)
 
 
 # --- at the bound
@@ -42,8 +40,8 @@ def test_a_call_goes_through_although_messages_have_reached_the_bound(joiner: Jo
 
 
 @pytest.mark.parametrize("has_loop", [False, True], ids=["without a loop", "beside a loop"])
-def test_a_call_that_had_to_wait_until_it_could_be_sent_is_answered(piped: Joiner, has_loop: bool) -> None:
-    main, child = piped.channels()
+def test_a_call_that_had_to_wait_until_it_could_be_sent_is_answered(small: Joiner, has_loop: bool) -> None:
+    main, child = small.channels()
 
     def ask() -> None:
         fill(main)
@@ -108,13 +106,13 @@ def test_where_no_process_is_attached_nobody_answers(joiner: Joiner) -> None:
         main.call(1, timeout=DEADLINE)
 
 
-def test_those_who_could_not_even_ask_learn_it_too_and_leave_no_error_behind(piped: Joiner) -> None:
+def test_those_who_could_not_even_ask_learn_it_too_and_leave_no_error_behind(small: Joiner) -> None:
     complaints: list[Any] = []
 
     async def body() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
-        main = piped.kept()
-        piped.child_of(main, 1)
+        main = small.kept()
+        small.child_of(main, 1)
         fill(main)
         asking = asyncio.ensure_future(main.request(bytes(80_000)))
         await until(lambda: main.stats.waits, "the request to wait")
@@ -132,15 +130,15 @@ def test_those_who_could_not_even_ask_learn_it_too_and_leave_no_error_behind(pip
     assert complaints == []
 
 
-def test_whoever_is_told_that_nobody_answers_has_not_been_heard(piped: Joiner) -> None:
-    main = piped.kept()
-    piped.child_of(main, 1)
+def test_whoever_is_told_that_nobody_answers_has_not_been_heard(small: Joiner) -> None:
+    main = small.kept()
+    small.child_of(main, 1)
     fill(main)
     call = in_thread(lambda: main.call(bytes(80_000), timeout=DEADLINE))
     wait_for_sender(main)
     lengths: list[int] = []
     # In one go, so that who waits wakes when the next one is there already.
-    child = piped.child_of(main, 2)
+    child = small.child_of(main, 2)
     with serving(child, lambda value: lengths.append(len(value))):
         with contextlib.suppress(PeerGone):
             call.result(DEADLINE)

@@ -20,7 +20,7 @@ import ormsgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, create_model
 
 from liteyuki.codec import CodecError, decode, encode
 from liteyuki.comm import UnknownMessage, message
@@ -277,6 +277,36 @@ def test_a_model_without_a_required_field_is_an_unknown_message() -> None:
         create_model("LackingModel", a=(int, ...)), create_model("LackingModel", a=(int, ...), b=(int, ...)), a=1
     )
     assert result == UnknownMessage("test_codec.LackingModel", {"a": 1})
+
+
+@message(name="test_codec.Swapped")
+class Swapped(BaseModel):
+    """Each alias is the name of the other field."""
+
+    model_config = ConfigDict(populate_by_name=True, extra="allow")
+
+    one: int = Field(0, alias="two")
+    two: int = Field(0, alias="one")
+    three: int = Field(0, validation_alias="four")
+    _hidden: Any = PrivateAttr(None)
+
+
+def test_a_model_arrives_with_all_that_makes_it_up() -> None:
+    sent = Swapped.model_validate({"two": 1, "one": 2, "five": 5})
+    sent._hidden = (Frozen(1), {2})
+    result = arrived([sent])[0]
+    assert result == sent
+    assert (result.one, result.two, result.three, result.five, result._hidden) == (1, 2, 0, 5, (Frozen(1), {2}))
+    assert result.model_dump(exclude_unset=True) == {"one": 1, "two": 2, "five": 5}
+    object.__setattr__(sent, "__pydantic_extra__", {"three": 9})
+    assert (arrived(sent).three, arrived(sent).model_extra) == (0, {"three": 9})
+
+
+def test_what_a_model_hides_must_be_what_channels_carry() -> None:
+    sent = Swapped.model_validate({})
+    sent._hidden = object()
+    with pytest.raises(TypeError, match="_hidden"):
+        encode([sent])
 
 
 def test_an_enum_member_that_this_version_lacks_breaks_nothing() -> None:

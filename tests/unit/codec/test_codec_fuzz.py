@@ -20,6 +20,7 @@ from liteyuki.codec import CodecError, decode, encode, scalars
 from liteyuki.codec.containers import HANDED_OVER, MESSAGE, PAIRS
 from liteyuki.codec.scalars import FIRST_CODE
 from liteyuki.comm import UnknownMessage, message
+from liteyuki.comm.wire import Frame, FrameError, FrameKind, check_hello
 from tests.unit.codec.values import values
 
 RAN: list[str] = []
@@ -153,6 +154,28 @@ def test_a_registered_class_is_built_without_any_code_of_its_own() -> None:
     assert RAN == []
     assert vars(one) == {"a": 1, "b": 0}
     assert other.key == 2
+
+
+CLAIMS = [
+    b"\xdd\xff\xff\xff\xff\1\1\1",
+    b"\x81\xdd\xff\xff\xff\xff\1\1",
+    b"\xdd\x7f\xff\xff\xff",
+    b"\x91\xdd\xff\xff\xff\xff",
+]
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=bytes.hex)
+def test_an_array_that_says_it_is_larger_than_memory_is_refused_wherever_it_stands(claim: bytes) -> None:
+    """Some versions of ormsgpack take the process down."""
+    payload = claim
+    for code in (None, *range(FIRST_CODE, HANDED_OVER + 1), MESSAGE, PAIRS, MESSAGE, MESSAGE, PAIRS):
+        if code is not None:
+            payload = ormsgpack.packb([ormsgpack.Ext(code, payload)])
+        for take_in in None, lambda data: decode(0, data):
+            with contextlib.suppress(CodecError):
+                decode(0, payload, take_in)
+    with pytest.raises(FrameError):
+        check_hello(Frame(FrameKind.HELLO, 0, claim))
 
 
 def test_the_reason_is_told_however_deep_it_lies() -> None:

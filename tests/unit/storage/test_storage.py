@@ -18,7 +18,7 @@ from liteyuki.comm.storage.server import StorageServer
 from liteyuki.comm.storage.store import MAX_STORE_BYTES
 from liteyuki.errors import ChannelClosed, NotANumber, NumberTooLarge, PeerGone, StorageFull, UnreadableValue
 from tests.unit.codec.values import same, values
-from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread, run
+from tests.unit.joined import DEADLINE, Joiner, in_thread, run
 
 
 @message(name="test_storage.Point")
@@ -296,7 +296,7 @@ def test_each_registry_has_values_of_its_own() -> None:
 @pytest.fixture
 def main(registry: Registry) -> Iterator[Channel[Any]]:
     """The other end of this process's passive channel, as if it was a child; nobody reads it."""
-    joiner = Joiner(TRANSPORTS["pipe"])
+    joiner = Joiner()
     main, child = joiner.channels()
     registry.become_child("bot", 1, {"bot-passive": child})
     yield main

@@ -16,7 +16,7 @@ from liteyuki.comm.storage.messages import Publication
 from liteyuki.comm.storage.pubsub import MAX_WAITING_BYTES, RemoteSubscriber, Topics
 from liteyuki.comm.storage.server import StorageServer
 from liteyuki.errors import ChannelFull
-from tests.unit.joined import DEADLINE, TRANSPORTS, Arrivals, Joiner, in_thread, run, soon, until
+from tests.unit.joined import DEADLINE, Arrivals, Joiner, in_thread, run, soon, until
 
 
 @pytest.fixture
@@ -316,7 +316,7 @@ def test_what_a_child_that_has_ended_has_missed_is_told_at_once(logged: list[str
 @pytest.fixture
 def main(registry: Registry) -> Iterator[Channel[Any]]:
     """The other end of this process's passive channel, as if it was a child; nobody reads it."""
-    joiner = Joiner(TRANSPORTS["pipe"])
+    joiner = Joiner()
     main, child = joiner.channels()
     registry.become_child("bot", 1, {"bot-passive": child})
     yield main

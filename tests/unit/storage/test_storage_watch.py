@@ -13,7 +13,7 @@ from liteyuki.comm.storage.messages import StorageWait
 from liteyuki.comm.storage.server import StorageServer
 from liteyuki.comm.storage.store import ABSENT
 from liteyuki.comm.storage.watch import Watch
-from tests.unit.joined import DEADLINE, TRANSPORTS, Joiner, in_thread, run, until
+from tests.unit.joined import DEADLINE, Joiner, in_thread, run, until
 
 
 class Clock:
@@ -223,7 +223,7 @@ def test_the_end_of_a_wait_may_come_before_the_wait(registry: Registry) -> None:
 @pytest.fixture
 def main(registry: Registry) -> Iterator[Channel[Any]]:
     """The other end of this process's passive channel, as if it was a child; nobody reads it."""
-    joiner = Joiner(TRANSPORTS["pipe"])
+    joiner = Joiner()
     main, child = joiner.channels()
     registry.become_child("bot", 1, {"bot-passive": child})
     yield main

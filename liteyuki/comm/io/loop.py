@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from liteyuki._compat import running_loop
+from liteyuki.comm.io.waiters import is_readable
 
 __all__ = ["LoopWatch"]
 
@@ -29,7 +30,11 @@ class LoopWatch:
         self.loop = loop
         self._lock = lock
         self._wanted = wanted
-        self._on_readable = on_readable
+        # Other loops than asyncio's own, such as uvloop's, watch a socket no more once it has met an error, as when the
+        # other side is killed and has not read all: what is behind that must be found without them.
+        self._on_readable = on_readable if isinstance(loop, asyncio.BaseEventLoop) else self._read_to_the_end
+        self._read = on_readable
+        self._is_look_due = False
         self._on_writable = on_writable
         self.is_held_up = False
         """Whether a `receive` holds the loop up, and its thread reads and writes what is there when that begins."""
@@ -60,6 +65,17 @@ class LoopWatch:
             self.update()
         else:
             self.call_soon(self.update)
+
+    def _read_to_the_end(self) -> None:
+        self._read()
+        if self._reading >= 0 and not self._is_look_due and is_readable(self._reading):
+            self._is_look_due = True
+            self.loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        self._is_look_due = False
+        if self._reading >= 0:
+            self._read_to_the_end()
 
     def update(self) -> None:
         """The same, on the loop's thread."""

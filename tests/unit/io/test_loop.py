@@ -3,7 +3,8 @@
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import pytest
 
@@ -101,6 +102,41 @@ def test_nobody_closes_a_handle_between_the_question_for_it_and_the_watch(
         watching.want(pipe[0], -1)
         assert is_free == [False]
         monkeypatch.undo()
+
+    run(body())
+
+
+class Forgetful:
+    """As `uvloop` where the other end is gone and has left something unread: it tells once that there is something."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    def add_reader(self, handle: int, callback: Callable[[], None]) -> None:
+        def once() -> None:
+            self._loop.remove_reader(handle)
+            callback()
+
+        self._loop.add_reader(handle, once)
+
+
+def test_all_is_read_though_the_loop_tells_only_once(pipe: tuple[int, int]) -> None:
+    async def body() -> None:
+        read = bytearray()
+        watch = LoopWatch(
+            cast("asyncio.AbstractEventLoop", Forgetful(asyncio.get_running_loop())),
+            lock=threading.RLock(),
+            wanted=lambda: (pipe[0], -1),
+            on_readable=lambda: read.extend(os.read(pipe[0], 1)),
+            on_writable=lambda: None,
+        )
+        os.write(pipe[1], b"abc")
+        watch.update()
+        await until(lambda: len(read) == 3, "that all is read")
+        watch.stop()
 
     run(body())
 

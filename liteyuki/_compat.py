@@ -4,6 +4,7 @@ Nobody else uses any, so this is what a new version of either may break. It impo
 """
 
 import asyncio
+import contextlib
 import contextvars
 import sys
 from collections.abc import Callable, Coroutine, Generator
@@ -16,7 +17,7 @@ from loguru._logger import Core, Logger
 if TYPE_CHECKING:
     import loguru
 
-__all__ = ["HAS_GIL", "eager_task", "independent_logger", "running_loop"]
+__all__ = ["HAS_GIL", "eager_task", "independent_logger", "leave_pending", "running_loop"]
 
 T = TypeVar("T")
 
@@ -28,6 +29,15 @@ running_loop: Final = asyncio._get_running_loop
 
 Python 3.10 to 3.14. It stands in `__all__` of `asyncio.events`, for those who write event loops.
 """
+
+
+def leave_pending(task: "asyncio.Task[Any]") -> None:
+    """Let nothing be logged when `task` is still pending as its loop goes.
+
+    `_log_destroy_pending` is there in Python 3.10 to 3.14; the tasks of other loops may lack it.
+    """
+    with contextlib.suppress(AttributeError):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
 def independent_logger() -> "loguru.Logger":

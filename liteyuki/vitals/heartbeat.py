@@ -5,6 +5,7 @@ import contextlib
 import faulthandler
 from typing import Final
 
+from liteyuki._compat import leave_pending
 from liteyuki._platform import STACKS_SIGNAL
 from liteyuki.vitals.blocked import BlockedWatch
 from liteyuki.vitals.pulse import Pulse, take_pulse
@@ -54,8 +55,7 @@ def start_heartbeat() -> None:
     _heart.task.add_done_callback(lambda _: _end(pulse, watch))
     # If a loop is closed with its tasks still there, its owner answers for that; there is no reason to complain of
     # ours.
-    with contextlib.suppress(AttributeError):
-        _heart.task._log_destroy_pending = False  # type: ignore[attr-defined]
+    leave_pending(_heart.task)
 
 
 def expect_no_turn() -> None:

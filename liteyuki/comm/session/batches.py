@@ -18,14 +18,13 @@ from liteyuki.comm.session.items import (
     payload_of,
     total_cost_bytes,
 )
-from liteyuki.comm.wire import HEADER, RUN_HEAD, FrameError, FrameKind
+from liteyuki.comm.wire import BATCH, HEADER, RUN_HEAD, FrameError
 from liteyuki.locale import text
 
 __all__ = ["Batch", "cut_batch", "largest_of", "pack_batch", "runs_of"]
 
 _ARRAY_HEAD: Final = struct.Struct(">BI")
 _ARRAY: Final = 0xDD
-_BATCH: Final = int(FrameKind.BATCH)
 _TEXT_ONLY: Final = {str}
 _RUN_MESSAGES: Final = 32
 """How many messages that may be containers go into one run. The receiver decodes a run at a time; of so few, each is
@@ -85,14 +84,14 @@ def pack_batch(entries: Sequence[Any]) -> bytes:
     kinds = set(map(type, entries))
     if kinds == _TEXT_ONLY:
         payload = ormsgpack.packb(entries)
-        return HEADER.pack(RUN_HEAD.size + len(payload), _BATCH, 0) + RUN_HEAD.pack(len(payload)) + payload
+        return HEADER.pack(RUN_HEAD.size + len(payload), BATCH, 0) + RUN_HEAD.pack(len(payload)) + payload
     parts: list[bytes] = [b""]
     for at in range(0, len(entries), _RUN_MESSAGES):
         run: Sequence[Any] = entries[at : at + _RUN_MESSAGES]
         payloads = run if str not in kinds else list(map(payload_of, run))
         size = _ARRAY_HEAD.size + sum(map(len, payloads))
         parts += RUN_HEAD.pack(size), _ARRAY_HEAD.pack(_ARRAY, len(run)), *payloads
-    parts[0] = HEADER.pack(sum(map(len, parts)), _BATCH, 0)
+    parts[0] = HEADER.pack(sum(map(len, parts)), BATCH, 0)
     return b"".join(parts)
 
 

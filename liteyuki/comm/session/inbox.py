@@ -4,18 +4,16 @@ Frames stay as they came until somebody gets to them: a decoded value may take t
 """
 
 from collections import deque
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from liteyuki.comm.session.acks import Acks
 from liteyuki.comm.session.batches import runs_of
 from liteyuki.comm.session.credit import Waiter
 from liteyuki.comm.session.items import REDELIVERED
-from liteyuki.comm.wire import Frame, FrameError, FrameKind
+from liteyuki.comm.wire import BATCH, Frame, FrameError
 from liteyuki.locale import text
 
 __all__ = ["Inbox", "Run"]
-
-_BATCH: Final = int(FrameKind.BATCH)
 
 
 class Run(NamedTuple):
@@ -102,7 +100,7 @@ class Inbox:
         else:
             self._queued_bytes -= size
         is_redelivered = bool(frame.flags & REDELIVERED)
-        if frame.kind != _BATCH:
+        if frame.kind != BATCH:
             return Run(frame, acks, is_redelivered)
         self.runs.extend(Run(run, acks, is_redelivered) for run in runs_of(frame.body))
         return self.runs.popleft()

@@ -11,6 +11,7 @@ from liteyuki.comm.wire import (
     HANDLES_SHIFT,
     HEADER,
     LARGE_HEAD,
+    MESSAGE,
     FrameKind,
     Handle,
     SharedHandle,
@@ -46,7 +47,6 @@ REDELIVERED: Final = 8
 """Flag of a message that an earlier process has begun to handle."""
 
 _PIECE_BYTES: Final = 1024 * 1024
-_MESSAGE: Final = int(FrameKind.MESSAGE)
 
 
 class Item:
@@ -121,7 +121,7 @@ def total_cost_bytes(entries: Sequence[SmallEntry]) -> int:
 def frame_of(entry: SmallEntry) -> bytes:
     """The frame that carries it alone."""
     payload = ormsgpack.packb(entry) if type(entry) is str else entry
-    return HEADER.pack(len(payload), _MESSAGE, 0) + payload  # type: ignore[operator]
+    return HEADER.pack(len(payload), MESSAGE, 0) + payload  # type: ignore[operator]
 
 
 def payload_of(entry: Entry) -> bytes:

@@ -6,7 +6,7 @@ one did not. All that is here counts against one bound, so a receiver that stops
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from ormsgpack import packb
 
@@ -23,11 +23,9 @@ from liteyuki.comm.session.items import (
     is_message,
     length_bytes,
 )
-from liteyuki.comm.wire import HEADER, FrameKind, Handle, Write
+from liteyuki.comm.wire import HEADER, MESSAGE, FrameKind, Handle, Write
 
 __all__ = ["Outbox"]
-
-_MESSAGE: Final = int(FrameKind.MESSAGE)
 
 
 class Outbox:
@@ -160,7 +158,7 @@ class Outbox:
         if size_bytes - MESSAGE_COST_BYTES > self._largest_bytes:
             self._largest_bytes = size_bytes - MESSAGE_COST_BYTES
         payload = entry if isinstance(entry, bytes) else packb(entry)
-        queued.append(([HEADER.pack(len(payload), _MESSAGE, 0) + payload], ()))
+        queued.append(([HEADER.pack(len(payload), MESSAGE, 0) + payload], ()))
 
     # --- the transport goes
 

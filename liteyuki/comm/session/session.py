@@ -17,7 +17,9 @@ from liteyuki.comm.session.items import Entry, Item, SmallEntry, cost_bytes
 from liteyuki.comm.session.options import ChannelOptions
 from liteyuki.comm.session.outbox import Outbox
 from liteyuki.comm.wire import (
+    BATCH,
     BEGUN,
+    MESSAGE,
     TAKEN,
     WANTED,
     Counters,
@@ -37,7 +39,7 @@ from liteyuki.log import logger
 __all__ = ["Held", "Session"]
 
 # Plain numbers, since an IntEnum takes ten times as long to compare.
-_MESSAGES: Final = frozenset({int(FrameKind.MESSAGE), int(FrameKind.BATCH)})
+_MESSAGES: Final = frozenset({MESSAGE, BATCH})
 _ANSWERS: Final = frozenset({int(FrameKind.REPLY), int(FrameKind.FAILURE)})
 _REQUESTS: Final = frozenset({int(FrameKind.REQUEST), int(FrameKind.CONTROL)})
 

@@ -5,12 +5,14 @@ It imports `liteyuki.codec`, and nothing else of `liteyuki.comm`.
 
 from liteyuki.comm.wire.counters import BEGUN, COUNTERS, TAKEN, UNWRITTEN, WANTED, Counters
 from liteyuki.comm.wire.frames import (
+    BATCH,
     COUNT,
     HANDLES_SHIFT,
     HEADER,
     LARGE_HEAD,
     MAX_HANDLES,
     MAX_MESSAGE_BYTES,
+    MESSAGE,
     RUN_HEAD,
     Frame,
     FrameError,
@@ -23,6 +25,7 @@ from liteyuki.comm.wire.hello import check_hello, pack_hello
 from liteyuki.comm.wire.parser import FrameParser
 
 __all__ = [
+    "BATCH",
     "BEGUN",
     "COUNT",
     "COUNTERS",
@@ -31,6 +34,7 @@ __all__ = [
     "LARGE_HEAD",
     "MAX_HANDLES",
     "MAX_MESSAGE_BYTES",
+    "MESSAGE",
     "RUN_HEAD",
     "TAKEN",
     "UNWRITTEN",

@@ -17,6 +17,7 @@ from liteyuki.codec import Buffer
 from liteyuki.comm.wire.handle import Handle
 
 __all__ = [
+    "BATCH",
     "COUNT",
     "HANDLES_SHIFT",
     "HEADER",
@@ -25,6 +26,7 @@ __all__ = [
     "MAX_FRAME_BYTES",
     "MAX_HANDLES",
     "MAX_MESSAGE_BYTES",
+    "MESSAGE",
     "PROTOCOL_VERSION",
     "RUN_HEAD",
     "Frame",
@@ -86,6 +88,11 @@ class FrameKind(IntEnum):
     """Like REQUEST, from core to core."""
     PAGE = 12
     """From whoever made the pair, before all else: the page of counters, and which half is whose (u8)."""
+
+
+MESSAGE: Final = int(FrameKind.MESSAGE)
+BATCH: Final = int(FrameKind.BATCH)
+"""The commonest two as plain numbers: to compare a member of an enum takes ten times as long."""
 
 
 class Frame(NamedTuple):

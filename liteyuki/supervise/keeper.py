@@ -290,7 +290,9 @@ class Keeper:
         self._nudged.set()  # nobody waits for this any longer, so no timer needs to wake this process
         self._triggers.ready(generation)
         self.safe_starts.became_ready()
-        asked, self._asked = self._asked, None
+        asked: Asked | None = None
+        if not self._restart_is_due:  # or what was asked for is the next start
+            asked, self._asked = self._asked, None
         seconds = generation.uptime
         self._teller.tell_soon(EventKind.READY, generation, asked, lived=seconds)
         logger.success(text("process.ready", name=self.spec.name, pid=generation.pid, seconds=seconds))

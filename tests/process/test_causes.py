@@ -192,6 +192,22 @@ def test_a_restart_asked_for_in_the_turn_of_an_exit_comes_after_it(spec: Process
     run(main())
 
 
+def test_a_restart_asked_for_while_it_starts_is_told_as_what_it_is() -> None:
+    async def main() -> None:
+        async with supervised(target("a", "say_and_wait", "here"), waits=False) as watched:
+            await watched.until_event(EventKind.STARTED)
+            assert watched.supervisor.restart("a", reason="again", origin=ALICE, hold=True).outcome == "accepted"
+            ready = await watched.until_event(EventKind.READY)
+            assert (ready.generation, ready.origin) == (1, None)
+            watched.supervisor.keeper("a").begin_restart()
+            ended = await first_exit(watched)
+            assert (ended.cause, ended.origin) == (Cause.CHAT, ALICE)
+            again = await watched.until_event(EventKind.READY, 2)
+            assert (again.generation, again.origin) == (2, ALICE)
+
+    run(main())
+
+
 def test_a_rule_of_the_settings_does_not_wipe_the_slate() -> None:
     async def main() -> None:
         spec = command("a", "false", give_up=GiveUp(deaths=1, then=GiveUpThen.STOP))

@@ -2,7 +2,6 @@
 
 import inspect
 import traceback
-from collections.abc import Awaitable
 from typing import Any, Final
 
 from liteyuki.codec import CodecError, encode
@@ -60,15 +59,6 @@ class Answers:
                 return
         name = type(value).__qualname__
         self.send_failure(request, LookupError(text("channel.no_request_handler", value=name)))
-
-    async def finish(self, request: Request, awaitable: Awaitable[object]) -> None:
-        """Send what a handler returns once it is awaited."""
-        try:
-            result = await awaitable
-        except PLUGIN_ERRORS as error:
-            self.send_failure(request, error)
-        else:
-            self.send(request, result)
 
     def send(self, request: Request, result: object) -> None:
         """Answer with `result`."""

@@ -10,7 +10,7 @@ from liteyuki.comm.channel.attachments import ChannelEnd
 from liteyuki.comm.channel.handlers import TaskStarter
 from liteyuki.comm.io import Connection
 from liteyuki.comm.session import NO_REPLY, Request
-from liteyuki.errors import PLUGIN_ERRORS_OF_A_CALL, ChannelBroken
+from liteyuki.errors import PLUGIN_ERRORS, PLUGIN_ERRORS_OF_A_CALL, ChannelBroken
 from liteyuki.locale import text
 from liteyuki.log import logger
 
@@ -76,26 +76,37 @@ class ControlLane:
         try:
             result = handler(value)
         except PLUGIN_ERRORS_OF_A_CALL as error:
-            if request.number == NO_REPLY:
-                logger.opt(exception=error).error(
-                    text("channel.control_failed", channel=self._connection.name, value=name)
-                )
-            else:
-                answers.send_failure(request, error)
+            self._fail(request, name, error)
             return
         if inspect.isawaitable(result):
-            self._start(request, result)
+            self._start(request, name, result)
         else:
             answers.send(request, result)
 
-    def _start(self, request: Request, result: Awaitable[object]) -> None:
+    def _start(self, request: Request, name: str, result: Awaitable[object]) -> None:
         """The answer is still to be awaited, on the loop."""
         connection, loop = self._connection, self._connection.loop
         assert loop is not None, "only processes with a loop register asynchronous handlers"
         if connection.loop_here() is not None:
-            self._tasks.start(loop, self._answers.finish(request, result))
+            self._tasks.start(loop, self._finish(request, name, result))
         else:
-            connection.call_soon(lambda: self._tasks.start(loop, self._answers.finish(request, result)))
+            connection.call_soon(lambda: self._tasks.start(loop, self._finish(request, name, result)))
+
+    async def _finish(self, request: Request, name: str, awaitable: Awaitable[object]) -> None:
+        """Send what a handler returns once it is awaited."""
+        try:
+            result = await awaitable
+        except PLUGIN_ERRORS as error:
+            self._fail(request, name, error)
+        else:
+            self._answers.send(request, result)
+
+    def _fail(self, request: Request, name: str, error: BaseException) -> None:
+        """Tell whoever asked; the log, if nobody waits for an answer."""
+        if request.number == NO_REPLY:
+            logger.opt(exception=error).error(text("channel.control_failed", channel=self._connection.name, value=name))
+        else:
+            self._answers.send_failure(request, error)
 
 
 def _as_it_is(end: ChannelEnd) -> ChannelEnd:

@@ -10,6 +10,7 @@ import pytest
 from liteyuki.codec import message
 from liteyuki.comm.wire import FrameKind, pack_frame
 from liteyuki.errors import ChannelBroken, ChannelClosed, ChannelFull, PeerGone, RemoteError
+from liteyuki.log import logger
 from tests.unit.channel.answering import answered, fill, serving
 from tests.unit.channel.optioned import with_options
 from tests.unit.joined import DEADLINE, Arrivals, Joiner, crash, hello, in_thread, run, send_raw, soon
@@ -253,6 +254,29 @@ def test_a_message_that_makes_no_sense_breaks_the_channel(joiner: Joiner, logged
         child.receive(DEADLINE)
     assert heard == []
     assert len(logged) == 1
+
+
+def test_what_an_asynchronous_handler_raises_is_logged_if_nobody_waits_for_it(joiner: Joiner) -> None:
+    async def body() -> None:
+        main, child = joiner.channels()
+        lines: asyncio.Queue[str] = asyncio.Queue()
+        sink = logger.add(lines.put_nowait, level="ERROR", format="{level} {message}")
+
+        async def hear(said: Said) -> None:
+            raise OSError(f"no room for {said.what}")
+
+        child.on_control(Said, hear)
+        child.bind(asyncio.get_running_loop())
+        try:
+            await soon(in_thread(lambda: main.tell(Said(7))))
+            main.flush()
+            line = await asyncio.wait_for(lines.get(), DEADLINE)
+        finally:
+            logger.remove(sink)
+        assert "Said" in line
+        assert "no room for 7" in line
+
+    run(body())
 
 
 # --- passing on
